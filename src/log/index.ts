@@ -1,0 +1,2 @@
+export type { Log, LogFields } from './log.ts';
+export { silentLog } from './log.ts';
