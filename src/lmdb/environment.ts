@@ -1,0 +1,240 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Code, EnvFlag } from './constants.ts';
+import { MapResizedError } from './errors.ts';
+import { type Address, check, liblmdb } from './library.ts';
+import { ReadTransaction, WriteTransaction } from './transaction.ts';
+
+export interface EnvironmentOptions {
+  /** The path is the data file itself, not a folder that holds `data.mdb`. */
+  readonly noSubdir?: boolean;
+  /** Make the folder and the file when missing; without it a missing file is an error. */
+  readonly create?: boolean;
+  /** Mode of a created folder; 0 means 0775. */
+  readonly dirMask?: number;
+  /** Mode of created files; 0 means 0664. */
+  readonly fileMask?: number;
+  /** 0: what the file says, or 1 GiB for a file made here. */
+  readonly mapSizeBytes?: number;
+  /** 0 means 64. */
+  readonly maxDbs?: number;
+  readonly readOnly?: boolean;
+  /** Only for tests and tools that play the application. */
+  readonly writeMap?: boolean;
+  readonly noSync?: boolean;
+}
+
+export interface EnvironmentInfo {
+  readonly mapSizeBytes: number;
+  readonly lastPageNumber: number;
+  readonly lastTxnId: number;
+  readonly maxReaders: number;
+  readonly numReaders: number;
+}
+
+export interface ReaderInfo {
+  readonly pid: number;
+  readonly thread: string;
+  /** undefined: the slot is taken, but no transaction is open in it. */
+  readonly txnId: number | undefined;
+}
+
+const GIB = 2 ** 30;
+const DEFAULT_DIR_MASK = 0o775;
+const DEFAULT_FILE_MASK = 0o664;
+const DEFAULT_MAX_DBS = 64;
+
+/**
+ * One open LMDB. A process opens an LMDB once: a second open in the same process would drop the process's POSIX locks
+ * (design, decision 2); `open` refuses it. Not shared between threads: a write transaction belongs to the thread that began it.
+ */
+export class Environment {
+  static readonly #open = new Set<string>();
+
+  /** Absolute or relative path as given. */
+  readonly path: string;
+  readonly dataPath: string;
+  readonly options: EnvironmentOptions;
+  /** File descriptor of the data file, for mapping it; LMDB's own, never to be closed here. */
+  readonly fd: number;
+  readonly pageSizeBytes: number;
+  readonly #env: Address;
+  readonly #live = new Set<ReadTransaction>();
+  #closed = false;
+
+  private constructor(path: string, dataPath: string, options: EnvironmentOptions, env: Address) {
+    this.path = path;
+    this.dataPath = dataPath;
+    this.options = options;
+    this.#env = env;
+    const fd = new Int32Array(1);
+    check('mdb_env_get_fd', liblmdb().envGetFd(env, fd));
+    this.fd = fd[0]!;
+    const stat = new BigUint64Array(6);
+    check('mdb_env_stat', liblmdb().envStat(env, stat));
+    this.pageSizeBytes = Number(stat[0]! & 0xffff_ffffn);
+  }
+
+  /**
+   * Opens an LMDB with MDB_NOTLS and clears readers of dead processes.
+   * @throws LibraryMissingError, NotLmdbError, MissingFileError, FileAccessError, LmdbError
+   */
+  static open(path: string, options: EnvironmentOptions = {}): Environment {
+    const lmdb = liblmdb();
+    const dataPath = options.noSubdir ? path : join(path, 'data.mdb');
+    if (Environment.#open.has(dataPath)) throw new TypeError(`${dataPath} is already open in this process`);
+    if (options.create) {
+      const folder = options.noSubdir ? dirname(path) : path;
+      mkdirSync(folder, { recursive: true, mode: options.dirMask || DEFAULT_DIR_MASK });
+    } else if (!existsSync(dataPath)) {
+      // LMDB itself would make the file; the reference fails here too (ENV-02).
+      check(`open ${dataPath}`, 2);
+    }
+    const isNew = !existsSync(dataPath);
+    const out = new BigUint64Array(1);
+    check('mdb_env_create', lmdb.envCreate(out));
+    const env = Number(out[0]);
+    try {
+      const mapSizeBytes = options.mapSizeBytes || (isNew ? GIB : 0);
+      if (mapSizeBytes > 0) check('mdb_env_set_mapsize', lmdb.envSetMapSize(env, mapSizeBytes));
+      check('mdb_env_set_maxdbs', lmdb.envSetMaxDbs(env, options.maxDbs || DEFAULT_MAX_DBS));
+      // MDB_CREATE is no environment flag: its bit means NOMETASYNC there (the reference's ENV-06).
+      const flags =
+        EnvFlag.noTls |
+        (options.noSubdir ? EnvFlag.noSubdir : 0) |
+        (options.readOnly ? EnvFlag.readOnly : 0) |
+        (options.writeMap ? EnvFlag.writeMap : 0) |
+        (options.noSync ? EnvFlag.noSync : 0);
+      check(`open ${path}`, lmdb.envOpen(env, path, flags, options.fileMask || DEFAULT_FILE_MASK));
+      const environment = new Environment(path, dataPath, options, env);
+      environment.clearStaleReaders();
+      Environment.#open.add(dataPath);
+      return environment;
+    } catch (error) {
+      lmdb.envClose(env);
+      throw error;
+    }
+  }
+
+  /** Ends what is still open (transactions left behind by an error path) and closes the environment. */
+  close(): void {
+    if (this.#closed) return;
+    for (const transaction of [...this.#live]) transaction.abort();
+    this.#closed = true;
+    Environment.#open.delete(this.dataPath);
+    liblmdb().envClose(this.#env);
+  }
+
+  /**
+   * A reader's view of the last commit.
+   * @throws ReadersFullError, LmdbError
+   */
+  beginRead(): ReadTransaction {
+    return this.#track(new ReadTransaction(this.#begin(EnvFlag.readOnly), this.#forget));
+  }
+
+  /**
+   * Waits for the write lock, for as long as the application holds it: this blocks the thread.
+   * @throws LmdbError
+   */
+  beginWrite(): WriteTransaction {
+    return this.#track(new WriteTransaction(this.#begin(0), this.#env, this.#forget));
+  }
+
+  /** Runs `body` in a read transaction that ends with it, whatever happens. */
+  read<T>(body: (transaction: ReadTransaction) => T): T {
+    const transaction = this.beginRead();
+    try {
+      return body(transaction);
+    } finally {
+      transaction.abort();
+    }
+  }
+
+  /** Runs `body` in a write transaction: committed when it returns, aborted when it throws. */
+  write<T>(body: (transaction: WriteTransaction) => T): T {
+    const transaction = this.beginWrite();
+    try {
+      const result = body(transaction);
+      transaction.commit();
+      return result;
+    } finally {
+      transaction.abort();
+    }
+  }
+
+  info(): EnvironmentInfo {
+    const info = new BigUint64Array(5);
+    check('mdb_env_info', liblmdb().envInfo(this.#env, info));
+    return {
+      mapSizeBytes: Number(info[1]),
+      lastPageNumber: Number(info[2]),
+      lastTxnId: Number(info[3]),
+      maxReaders: Number(info[4]! & 0xffff_ffffn),
+      numReaders: Number(info[4]! >> 32n),
+    };
+  }
+
+  /** The reader table, this process's own entries included. */
+  readers(): ReaderInfo[] {
+    const readers: ReaderInfo[] = [];
+    liblmdb().readerList(
+      this.#env,
+      (line) => {
+        const [pid, thread, txn] = line.trim().split(/\s+/);
+        if (pid && thread && /^\d+$/.test(pid)) {
+          readers.push({ pid: Number(pid), thread, txnId: txn === undefined || txn === '-' ? undefined : Number(txn) });
+        }
+        return 0;
+      },
+      0,
+    );
+    return readers;
+  }
+
+  /** Frees the slots of readers whose process died; @returns how many. */
+  clearStaleReaders(): number {
+    const dead = new Int32Array(1);
+    check('mdb_reader_check', liblmdb().readerCheck(this.#env, dead));
+    return dead[0]!;
+  }
+
+  /** Transactions of this process that are open, for leak checks. */
+  get openTransactions(): number {
+    return this.#live.size;
+  }
+
+  /**
+   * Sets the size of the map; 0 adopts what another process set. No write transaction may be open.
+   * @throws LmdbError
+   */
+  setMapSize(sizeBytes: number): void {
+    check('mdb_env_set_mapsize', liblmdb().envSetMapSize(this.#env, sizeBytes));
+  }
+
+  #begin(flags: number): Address {
+    if (this.#closed) throw new TypeError('the environment is closed');
+    const out = new BigUint64Array(1);
+    const begin = () => liblmdb().txnBegin(this.#env, 0, flags, out);
+    let code = begin();
+    // Another process enlarged the map; readers that are held look at pages through a mapping of their own (btree).
+    for (let attempt = 0; code === Code.mapResized && attempt < 8; attempt++) {
+      this.setMapSize(0);
+      code = begin();
+    }
+    if (code === Code.readersFull && this.clearStaleReaders() > 0) code = begin();
+    if (code === Code.mapResized)
+      throw new MapResizedError('MAP_RESIZED', 'mdb_txn_begin', code, 'the map keeps growing');
+    check('mdb_txn_begin', code);
+    return Number(out[0]);
+  }
+
+  #track<T extends ReadTransaction>(transaction: T): T {
+    this.#live.add(transaction);
+    return transaction;
+  }
+
+  readonly #forget = (transaction: ReadTransaction): void => {
+    this.#live.delete(transaction);
+  };
+}

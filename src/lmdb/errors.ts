@@ -1,0 +1,94 @@
+import { LmdbstreamError } from '../errors/index.ts';
+import { Code } from './constants.ts';
+
+/** Anything liblmdb or the system answered that has no class of its own. `errno` is LMDB's or the system's number. */
+export class LmdbError extends LmdbstreamError {
+  readonly errno: number;
+  /** What was being done, e.g. `mdb_put`. */
+  readonly operation: string;
+
+  constructor(code: string, operation: string, errno: number, text: string, hint?: string) {
+    super(code, `${operation}: ${text}`, { hint });
+    this.operation = operation;
+    this.errno = errno;
+  }
+}
+
+/** liblmdb could not be loaded. */
+export class LibraryMissingError extends LmdbstreamError {
+  constructor(tried: readonly string[], cause: unknown) {
+    super('LIBLMDB_MISSING', `liblmdb was not found (tried ${tried.join(', ')})`, {
+      hint: 'install it (Debian and Ubuntu: apt-get install liblmdb0) or set LMDBSTREAM_LIBLMDB to its path',
+      cause,
+    });
+  }
+}
+
+/** The map is full: the put did not happen and its transaction can only be aborted. */
+export class MapFullError extends LmdbError {}
+/** Another process enlarged the map. `Environment` adopts the new size by itself; seen only when that fails. */
+export class MapResizedError extends LmdbError {}
+/** Every slot of the reader table is taken. */
+export class ReadersFullError extends LmdbError {}
+/** More DBIs than `max_dbs`. */
+export class DbsFullError extends LmdbError {}
+/** The data file is not an LMDB, or has a format this liblmdb cannot read. */
+export class NotLmdbError extends LmdbError {}
+/** The path does not exist. */
+export class MissingFileError extends LmdbError {}
+/** No right to read or write the file. */
+export class FileAccessError extends LmdbError {}
+/** Key or value of a length that LMDB refuses. */
+export class BadValueSizeError extends LmdbError {}
+/** The DBI does not exist. */
+export class MissingDbiError extends LmdbError {}
+/** The file system is full. */
+export class DiskFullError extends LmdbError {}
+
+type ErrorClass = new (code: string, operation: string, errno: number, text: string, hint?: string) => LmdbError;
+
+const KNOWN = new Map<number, [ErrorClass, string, string | undefined]>([
+  [Code.mapFull, [MapFullError, 'MAP_FULL', 'raise options.map_size, here and in the application']],
+  [Code.mapResized, [MapResizedError, 'MAP_RESIZED', undefined]],
+  [Code.readersFull, [ReadersFullError, 'READERS_FULL', 'stop some readers; mdb_stat -rr lists them']],
+  [Code.dbsFull, [DbsFullError, 'DBS_FULL', 'raise options.max_dbs: every DBI needs a second one for its shadow']],
+  [
+    Code.versionMismatch,
+    [
+      NotLmdbError,
+      'LMDB_FORMAT',
+      'the data file has another LMDB format (the npm package `lmdb` writes one): it must be written by the liblmdb of this system',
+    ],
+  ],
+  [Code.invalid, [NotLmdbError, 'NOT_LMDB', 'the file is not an LMDB data file: check the path and no_subdir']],
+  [Code.badValSize, [BadValueSizeError, 'BAD_VALSIZE', undefined]],
+  [2, [MissingFileError, 'NO_SUCH_FILE', 'check the path, or set options.create']],
+  [
+    13,
+    [FileAccessError, 'ACCESS_DENIED', 'run as the user that owns the LMDB, or give this user read and write rights'],
+  ],
+  [
+    1,
+    [FileAccessError, 'ACCESS_DENIED', 'run as the user that owns the LMDB, or give this user read and write rights'],
+  ],
+  [30, [FileAccessError, 'READ_ONLY', 'the file system is mounted read-only']],
+  [20, [MissingFileError, 'NOT_A_DIRECTORY', 'the path is a file: set options.no_subdir']],
+  [21, [MissingFileError, 'IS_A_DIRECTORY', 'the path is a directory: unset options.no_subdir']],
+  [28, [DiskFullError, 'DISK_FULL', 'make room on the file system of the LMDB']],
+]);
+
+const NAMES = new Map<number, string>([
+  [Code.keyExist, 'KEYEXIST'],
+  [Code.notFound, 'NOTFOUND'],
+  [Code.corrupted, 'CORRUPTED'],
+  [Code.incompatible, 'INCOMPATIBLE'],
+  [Code.badTxn, 'BAD_TXN'],
+  [Code.badDbi, 'BAD_DBI'],
+]);
+
+/** The typed error for a return code; `text` is `mdb_strerror`'s. */
+export function lmdbErrorOf(operation: string, errno: number, text: string): LmdbError {
+  const known = KNOWN.get(errno);
+  if (known) return new known[0](known[1], operation, errno, text, known[2]);
+  return new LmdbError(NAMES.get(errno) ?? `LMDB_${errno}`, operation, errno, text);
+}

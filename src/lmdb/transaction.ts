@@ -1,0 +1,217 @@
+import { Code, CREATE, DBI_FLAGS_MASK, PutFlag } from './constants.ts';
+import { Cursor } from './cursor.ts';
+import { MissingDbiError } from './errors.ts';
+import { type Address, check, liblmdb } from './library.ts';
+import { addressOf, copyMemory, scratch } from './memory.ts';
+import type { TransactionView } from './views.ts';
+
+declare const dbiBrand: unique symbol;
+/** A DBI handle; valid within the transaction that opened it. */
+export type Dbi = number & { readonly [dbiBrand]: true };
+
+export interface DbiStat {
+  readonly pageSizeBytes: number;
+  readonly depth: number;
+  readonly branchPages: number;
+  readonly leafPages: number;
+  readonly overflowPages: number;
+  readonly entries: number;
+}
+
+/**
+ * A read transaction, and what write transactions share with it.
+ *
+ * DBI handles live within one transaction: LMDB closes those opened in an aborted one, another process may drop or re-create
+ * the DBI in between, and re-opening costs a microsecond. So nothing is cached, and nothing can be stale.
+ */
+export class ReadTransaction {
+  readonly id: number;
+  protected readonly txn: Address;
+  protected readonly handles = new Map<string, Dbi>();
+  readonly #cursors = new Set<Cursor>();
+  readonly #onEnd: (transaction: ReadTransaction) => void;
+  #ended = false;
+
+  constructor(txn: Address, onEnd: (transaction: ReadTransaction) => void) {
+    this.txn = txn;
+    this.id = Number(liblmdb().txnId(txn));
+    this.#onEnd = onEnd;
+  }
+
+  get isOpen(): boolean {
+    return !this.#ended;
+  }
+
+  /** The unnamed DBI, whose keys are the names of the others. */
+  openMain(): Dbi {
+    return this.#open('', null, 0);
+  }
+
+  /**
+   * @returns the DBI, or undefined where there is none of that name
+   * @throws DbsFullError, LmdbError (`INCOMPATIBLE` for a plain key of that name)
+   */
+  openDbi(name: string): Dbi | undefined {
+    try {
+      return this.#open(name, name, 0);
+    } catch (error) {
+      if (error instanceof MissingDbiError) return undefined;
+      throw error;
+    }
+  }
+
+  protected openOrCreate(name: string, flags: number): Dbi {
+    return this.#open(name, name, (flags & DBI_FLAGS_MASK) | CREATE);
+  }
+
+  #open(key: string, name: string | null, flags: number): Dbi {
+    this.assertOpen();
+    const known = this.handles.get(key);
+    if (known !== undefined) return known;
+    const out = new Uint32Array(1);
+    const code = liblmdb().dbiOpen(this.txn, name, flags, out);
+    if (code === Code.notFound) throw new MissingDbiError('NO_SUCH_DBI', 'mdb_dbi_open', code, `no DBI named ${name}`);
+    check(`mdb_dbi_open ${name ?? ''}`.trim(), code);
+    const dbi = out[0]! as Dbi;
+    this.handles.set(key, dbi);
+    return dbi;
+  }
+
+  /** Persistent flags of a DBI (`DbiFlag`). */
+  dbiFlags(dbi: Dbi): number {
+    const out = new Uint32Array(1);
+    check('mdb_dbi_flags', liblmdb().dbiFlags(this.txn, dbi, out));
+    return out[0]! & DBI_FLAGS_MASK;
+  }
+
+  stat(dbi: Dbi): DbiStat {
+    const out = new BigUint64Array(5);
+    check('mdb_stat', liblmdb().stat(this.txn, dbi, out));
+    return {
+      pageSizeBytes: Number(out[0]! & 0xffff_ffffn),
+      depth: Number(out[0]! >> 32n),
+      branchPages: Number(out[1]),
+      leafPages: Number(out[2]),
+      overflowPages: Number(out[3]),
+      entries: Number(out[4]),
+    };
+  }
+
+  /** @returns the value (the first duplicate), or undefined */
+  get(dbi: Dbi, key: Uint8Array): TransactionView | undefined {
+    this.assertOpen();
+    const memory = scratch();
+    memory.setKey(key, 0, key.length);
+    const code = liblmdb().get(this.txn, dbi, memory.keyVal, memory.dataVal);
+    if (code === Code.notFound) return undefined;
+    check('mdb_get', code);
+    const value = Buffer.allocUnsafe(memory.dataSize);
+    if (value.length > 0) copyMemory(addressOf(value), memory.dataAddress, value.length);
+    return value as TransactionView;
+  }
+
+  /** Names of the DBIs, in key order; plain keys of the unnamed DBI are left out. */
+  dbiNames(): string[] {
+    const names: string[] = [];
+    const cursor = this.cursor(this.openMain());
+    while (cursor.next()) {
+      const name = cursor.keyBuffer.toString('utf8', cursor.keyStart, cursor.keyEnd);
+      if (this.#isDbi(name)) names.push(name);
+    }
+    cursor.close();
+    return names;
+  }
+
+  #isDbi(name: string): boolean {
+    if (name.includes('\0')) return false;
+    try {
+      return this.openDbi(name) !== undefined;
+    } catch (error) {
+      if ((error as { errno?: number }).errno === Code.incompatible) return false;
+      throw error;
+    }
+  }
+
+  /** A cursor over a DBI; closed with the transaction at the latest. */
+  cursor(dbi: Dbi): Cursor {
+    this.assertOpen();
+    const cursor = new Cursor(this.txn, dbi, () => this.#cursors.delete(cursor));
+    this.#cursors.add(cursor);
+    return cursor;
+  }
+
+  /** Ends the transaction; nothing happens when it has ended already, so it may stand in any `finally`. */
+  abort(): void {
+    if (this.#ended) return;
+    this.end();
+    liblmdb().txnAbort(this.txn);
+  }
+
+  protected end(): void {
+    // Cursors first: those of a read transaction outlive it in LMDB, those of a write transaction must not.
+    for (const cursor of [...this.#cursors]) cursor.close();
+    this.#ended = true;
+    this.#onEnd(this);
+  }
+
+  protected assertOpen(): void {
+    if (this.#ended) throw new TypeError('the transaction has ended');
+  }
+}
+
+/** The one write transaction of an LMDB; it belongs to the thread that began it. */
+export class WriteTransaction extends ReadTransaction {
+  readonly #env: Address;
+
+  constructor(txn: Address, env: Address, onEnd: (transaction: ReadTransaction) => void) {
+    super(txn, onEnd);
+    this.#env = env;
+  }
+
+  /** Opens a DBI, and creates it with `flags` when missing; flags of an existing one are kept. */
+  openOrCreateDbi(name: string, flags: number): Dbi {
+    return this.openOrCreate(name, flags);
+  }
+
+  /** @returns false when `flags` forbade it because the key or pair exists (`noOverwrite`, `noDupData`, `append`) */
+  put(dbi: Dbi, key: Uint8Array, value: Uint8Array, flags: number = PutFlag.none): boolean {
+    this.assertOpen();
+    const memory = scratch();
+    memory.setKey(key, 0, key.length);
+    memory.setValue(value, 0, value.length);
+    const code = liblmdb().put(this.txn, dbi, memory.keyVal, memory.dataVal, flags);
+    if (code === Code.keyExist) return false;
+    check('mdb_put', code);
+    return true;
+  }
+
+  /** Deletes a key with all its duplicates, or one pair when `value` is given. @returns whether it was there */
+  delete(dbi: Dbi, key: Uint8Array, value?: Uint8Array): boolean {
+    this.assertOpen();
+    const memory = scratch();
+    memory.setKey(key, 0, key.length);
+    if (value) memory.setValue(value, 0, value.length);
+    const code = liblmdb().del(this.txn, dbi, memory.keyVal, value ? memory.dataVal : 0);
+    if (code === Code.notFound) return false;
+    check('mdb_del', code);
+    return true;
+  }
+
+  /** Empties a DBI, or removes it with `remove`. */
+  drop(dbi: Dbi, remove: boolean): void {
+    this.assertOpen();
+    check('mdb_drop', liblmdb().drop(this.txn, dbi, remove ? 1 : 0));
+    if (remove) for (const [name, handle] of this.handles) if (handle === dbi) this.handles.delete(name);
+  }
+
+  /**
+   * @throws MapFullError, DiskFullError, LmdbError; the transaction is gone then and nothing of it was written
+   */
+  commit(): void {
+    this.assertOpen();
+    const opened = [...this.handles.values()];
+    this.end();
+    check('mdb_txn_commit', liblmdb().txnCommit(this.txn));
+    for (const dbi of opened) if (dbi > 1) liblmdb().dbiClose(this.#env, dbi);
+  }
+}
