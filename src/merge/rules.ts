@@ -1,0 +1,113 @@
+/**
+ * Who wins (format.md): pure functions over bytes and 64-bit times split into two u32 halves, so that a merge of a
+ * million entries makes no BigInt. Order-free by construction: `incomingWins` is a strict total order (I1).
+ */
+
+/** -1, 0, 1: unsigned comparison of two 64-bit times. */
+export function compareTimes(aHi: number, aLo: number, bHi: number, bLo: number): number {
+  if (aHi !== bHi) return aHi < bHi ? -1 : 1;
+  if (aLo !== bLo) return aLo < bLo ? -1 : 1;
+  return 0;
+}
+
+/** Unsigned bytes, then length; as memcmp would have it. */
+export function compareBytes(
+  a: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  b: Uint8Array,
+  bStart: number,
+  bEnd: number,
+): number {
+  const shared = Math.min(aEnd - aStart, bEnd - bStart);
+  for (let i = 0; i < shared; i++) {
+    const difference = a[aStart + i]! - b[bStart + i]!;
+    if (difference !== 0) return difference;
+  }
+  return aEnd - aStart - (bEnd - bStart);
+}
+
+export function equalBytes(
+  a: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  b: Uint8Array,
+  bStart: number,
+  bEnd: number,
+): boolean {
+  if (aEnd - aStart !== bEnd - bStart) return false;
+  for (let i = aStart, j = bStart; i < aEnd; i++, j++) if (a[i] !== b[j]) return false;
+  return true;
+}
+
+/** One side of a decision. A deleted entry has no value: `start === end`. */
+export interface Contender {
+  timestampHi: number;
+  timestampLo: number;
+  deleted: boolean;
+  buffer: Uint8Array;
+  start: number;
+  end: number;
+}
+
+/**
+ * Whether an incoming entry replaces the present one of its key: the later time; in a tie the lower value; in a tie of
+ * both the deleted one; of two equal entries the present one stays.
+ */
+export function incomingWins(present: Contender, incoming: Contender): boolean {
+  const byTime = compareTimes(incoming.timestampHi, incoming.timestampLo, present.timestampHi, present.timestampLo);
+  if (byTime !== 0) return byTime > 0;
+  const byValue = compareBytes(
+    incoming.buffer,
+    incoming.start,
+    incoming.deleted ? incoming.start : incoming.end,
+    present.buffer,
+    present.start,
+    present.deleted ? present.start : present.end,
+  );
+  if (byValue !== 0) return byValue < 0;
+  return incoming.deleted && !present.deleted;
+}
+
+/** A remote deletion of a key that is unknown here and older than the cut-off would only be swept again: not added. */
+export function isStaleDeletion(incoming: Contender, cutoff: Time): boolean {
+  return incoming.deleted && compareTimes(incoming.timestampHi, incoming.timestampLo, cutoff.hi, cutoff.lo) < 0;
+}
+
+/** A time as two u32 halves. */
+export interface Time {
+  readonly hi: number;
+  readonly lo: number;
+}
+
+export const TIME_ZERO: Time = { hi: 0, lo: 0 };
+
+export function timeOf(nano: bigint): Time {
+  return { hi: Number((nano >> 32n) & 0xffff_ffffn), lo: Number(nano & 0xffff_ffffn) };
+}
+
+export function nanoOf(time: Time): bigint {
+  return (BigInt(time.hi) << 32n) | BigInt(time.lo);
+}
+
+/**
+ * The time of a local change (design, decision 5): the commit's time, never above now, and always above the entry it
+ * replaces, since the application saw that entry. At the end of time it stays there.
+ */
+export function stampOf(commit: Time, replacedHi: number, replacedLo: number): Time {
+  if (compareTimes(commit.hi, commit.lo, replacedHi, replacedLo) > 0) return commit;
+  if (replacedLo < 0xffff_ffff) return { hi: replacedHi, lo: replacedLo + 1 };
+  if (replacedHi < 0xffff_ffff) return { hi: replacedHi + 1, lo: 0 };
+  return { hi: replacedHi, lo: replacedLo };
+}
+
+/** `min(mtime, now)` in ns. */
+export function commitTime(mtimeNano: bigint, nowNano: bigint): bigint {
+  return mtimeNano < nowNano ? mtimeNano : nowNano;
+}
+
+/** What a stored entry's age is measured against: deletions before it are swept, or not loaded. */
+export function deletionCutoff(nowNano: bigint, retentionNano: bigint, bufferNano: bigint): bigint {
+  const age = retentionNano - bufferNano;
+  return nowNano > age ? nowNano - age : 0n;
+}
