@@ -19,7 +19,6 @@ export {
   compareBytes,
   compareTimes,
   deletionCutoff,
-  equalBytes,
   incomingWins,
   isStaleDeletion,
   nanoOf,

@@ -1,3 +1,5 @@
+import { compareKeys } from '../btree/index.ts';
+
 /**
  * Who wins (format.md): pure functions over bytes and 64-bit times split into two u32 halves, so that a merge of a
  * million entries makes no BigInt. Order-free by construction: `incomingWins` is a strict total order (I1).
@@ -10,35 +12,8 @@ export function compareTimes(aHi: number, aLo: number, bHi: number, bLo: number)
   return 0;
 }
 
-/** Unsigned bytes, then length; as memcmp would have it. */
-export function compareBytes(
-  a: Uint8Array,
-  aStart: number,
-  aEnd: number,
-  b: Uint8Array,
-  bStart: number,
-  bEnd: number,
-): number {
-  const shared = Math.min(aEnd - aStart, bEnd - bStart);
-  for (let i = 0; i < shared; i++) {
-    const difference = a[aStart + i]! - b[bStart + i]!;
-    if (difference !== 0) return difference;
-  }
-  return aEnd - aStart - (bEnd - bStart);
-}
-
-export function equalBytes(
-  a: Uint8Array,
-  aStart: number,
-  aEnd: number,
-  b: Uint8Array,
-  bStart: number,
-  bEnd: number,
-): boolean {
-  if (aEnd - aStart !== bEnd - bStart) return false;
-  for (let i = aStart, j = bStart; i < aEnd; i++, j++) if (a[i] !== b[j]) return false;
-  return true;
-}
+/** Unsigned bytes, then length: LMDB's own plain order. */
+export const compareBytes = compareKeys(0);
 
 /** One side of a decision. A deleted entry has no value: `start === end`. */
 export interface Contender {

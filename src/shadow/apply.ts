@@ -1,0 +1,217 @@
+import { sameBytes } from '../btree/index.ts';
+import { type Cursor, type Dbi, DbiFlag, PutFlag, type WriteTransaction } from '../lmdb/index.ts';
+import {
+  applicationStart,
+  type Contender,
+  ENTRY_DELETED,
+  HeaderError,
+  HeaderWriter,
+  headerProblem,
+  incomingWins,
+  isDeleted,
+  timestampHiOf,
+  timestampLoOf,
+} from '../merge/index.ts';
+import { applicationKeyLength } from './dupsort.ts';
+import { shadowFlags, shadowName } from './names.ts';
+import type { PlannedDbi, PlannedWrite, WritePlan } from './plan.ts';
+
+/** Keys that changed after a plan was made: its records for them are decided again under the lock. */
+export class TouchedKeys {
+  readonly #keys = new Set<string>();
+
+  get isEmpty(): boolean {
+    return this.#keys.size === 0;
+  }
+
+  add(dbiName: string, buffer: Buffer, start: number, end: number): void {
+    this.#keys.add(`${dbiName}\0${buffer.toString('latin1', start, end)}`);
+  }
+
+  addPlan(plan: WritePlan): void {
+    plan.replay((record) => this.add(plan.dbis[record.dbi]!.name, record.buffer, record.keyStart, record.keyEnd));
+  }
+
+  has(dbiName: string, buffer: Buffer, start: number, end: number): boolean {
+    return this.#keys.has(`${dbiName}\0${buffer.toString('latin1', start, end)}`);
+  }
+}
+
+export interface ApplyOptions {
+  readonly native: boolean;
+  /** `header_extra_padding_block`, for what a snapshot brings. */
+  readonly extraBlocks: number;
+  readonly touched: TouchedKeys;
+  /** Decide every record again: the view it was made against is not the one it is written onto. */
+  readonly recheckAll: boolean;
+}
+
+/** Writes the records of a plan in a write transaction: only puts and deletes, nothing is compared that was not touched. */
+export class PlanWriter {
+  readonly #transaction: WriteTransaction;
+  readonly #plan: WritePlan;
+  readonly #options: ApplyOptions;
+  readonly #header: HeaderWriter;
+  readonly #writers: (DbiWriter | undefined)[] = [];
+  readonly #checksKeys: boolean;
+  readonly #checksAll: boolean;
+
+  constructor(transaction: WriteTransaction, plan: WritePlan, options: ApplyOptions) {
+    this.#transaction = transaction;
+    this.#plan = plan;
+    this.#options = options;
+    this.#header = new HeaderWriter(transaction.id, options.extraBlocks);
+    this.#checksKeys = !options.touched.isEmpty;
+    this.#checksAll = options.recheckAll || !plan.isOrdered;
+  }
+
+  /** Makes the DBIs that the plan names, also those without a record. */
+  openDbis(): void {
+    for (let index = 0; index < this.#plan.dbis.length; index++) this.#writer(index);
+  }
+
+  write(record: PlannedWrite): void {
+    const writer = this.#writer(record.dbi);
+    const { buffer, keyStart, keyEnd } = record;
+    const isTouched =
+      this.#checksAll || (this.#checksKeys && this.#options.touched.has(writer.name, buffer, keyStart, keyEnd));
+    if (isTouched && !writer.decideAgain(record)) return;
+    const header = this.#header.set(record.timestampHi, record.timestampLo, record.deleted ? ENTRY_DELETED : 0);
+    writer.putEntry(record, header);
+    if (record.writesMain && !this.#options.native) writer.writeMain(record);
+  }
+
+  #writer(index: number): DbiWriter {
+    let writer = this.#writers[index];
+    if (!writer) {
+      writer = new DbiWriter(this.#transaction, this.#plan.dbis[index]!, this.#options.native);
+      this.#writers[index] = writer;
+    }
+    return writer;
+  }
+}
+
+class DbiWriter {
+  readonly name: string;
+  readonly #transaction: WriteTransaction;
+  readonly #planned: PlannedDbi;
+  readonly #tracked: Dbi;
+  readonly #trackedName: string;
+  readonly #entries: Cursor;
+  readonly #isDupSort: boolean;
+  #appendsEntries: boolean;
+  #main: Dbi | undefined;
+  #mainCursor: Cursor | undefined;
+  #appendsMain = false;
+  readonly #lastKey = Buffer.allocUnsafeSlow(512);
+  #lastKeyLength = -1;
+  /** Bytes that `decideAgain` found, kept for the record it changed. */
+  #found: Buffer | undefined;
+
+  constructor(transaction: WriteTransaction, planned: PlannedDbi, native: boolean) {
+    this.name = planned.name;
+    this.#transaction = transaction;
+    this.#planned = planned;
+    this.#isDupSort = (planned.flags & DbiFlag.dupSort) !== 0;
+    this.#trackedName = native ? planned.name : shadowName(planned.name);
+    this.#tracked = transaction.openOrCreateDbi(this.#trackedName, native ? planned.flags : shadowFlags(planned.flags));
+    this.#appendsEntries = planned.fillsEmpty && transaction.stat(this.#tracked).entries === 0;
+    this.#entries = transaction.cursor(this.#tracked);
+    if (planned.createsMain && !native) this.#openMain();
+  }
+
+  putEntry(record: PlannedWrite, header: Buffer): void {
+    const { buffer, keyStart, keyEnd, valueStart, valueEnd } = record;
+    const entries = this.#entries;
+    if (this.#appendsEntries) {
+      if (entries.put(buffer, keyStart, keyEnd, header, buffer, valueStart, valueEnd, PutFlag.append)) return;
+    }
+    entries.put(buffer, keyStart, keyEnd, header, buffer, valueStart, valueEnd);
+  }
+
+  /** Shadow → main for one record; only what differs is written, also with DUPSORT. */
+  writeMain(record: PlannedWrite): void {
+    const main = this.#openMain();
+    if (this.#isDupSort) {
+      this.#writePair(main, record);
+      return;
+    }
+    const { buffer, keyStart, keyEnd, valueStart, valueEnd } = record;
+    if (record.deleted) this.#transaction.delete(main, buffer.subarray(keyStart, keyEnd));
+    else this.#putMain(buffer, keyStart, keyEnd, valueStart, valueEnd, PutFlag.append, PutFlag.none);
+  }
+
+  #writePair(main: Dbi, record: PlannedWrite): void {
+    const { buffer, keyStart, keyEnd, valueStart, valueEnd, oldStart, oldEnd } = record;
+    const length = applicationKeyLength(buffer, keyStart, keyEnd);
+    const key = buffer.subarray(keyStart, keyStart + length);
+    if (oldStart >= 0) this.#transaction.delete(main, key, this.#found ?? buffer.subarray(oldStart, oldEnd));
+    this.#found = undefined;
+    if (record.deleted) return;
+    const last = this.#lastKey;
+    const isSameKey = sameBytes(last, 0, this.#lastKeyLength, buffer, keyStart, keyStart + length);
+    const append = isSameKey ? PutFlag.appendDup : PutFlag.append;
+    this.#putMain(buffer, keyStart, keyStart + length, valueStart, valueEnd, append, PutFlag.noDupData);
+    if (!isSameKey) {
+      buffer.copy(last, 0, keyStart, keyStart + length);
+      this.#lastKeyLength = length;
+    }
+  }
+
+  #putMain(
+    buffer: Buffer,
+    keyStart: number,
+    keyEnd: number,
+    valueStart: number,
+    valueEnd: number,
+    append: number,
+    plain: number,
+  ): void {
+    const cursor = this.#mainCursor!;
+    // Main may have another order than the shadow; an append out of order is refused by LMDB and done the plain way.
+    if (this.#appendsMain && cursor.put(buffer, keyStart, keyEnd, undefined, buffer, valueStart, valueEnd, append))
+      return;
+    cursor.put(buffer, keyStart, keyEnd, undefined, buffer, valueStart, valueEnd, plain);
+  }
+
+  /**
+   * Compares a record with what is stored now.
+   * @returns whether it still wins; the record then says what main needs
+   */
+  decideAgain(record: PlannedWrite): boolean {
+    this.#found = undefined;
+    const key = record.buffer.subarray(record.keyStart, record.keyEnd);
+    const stored = this.#transaction.get(this.#tracked, key);
+    if (!stored || stored.length === 0) {
+      record.oldStart = -1;
+      record.writesMain = !record.deleted;
+      return true;
+    }
+    const at = applicationStart(stored, 0, stored.length);
+    if (at < 0) throw new HeaderError(this.#trackedName, key, headerProblem(stored, 0, stored.length));
+    const present: Contender = {
+      timestampHi: timestampHiOf(stored, 0),
+      timestampLo: timestampLoOf(stored, 0),
+      deleted: isDeleted(stored, 0),
+      buffer: stored,
+      start: at,
+      end: stored.length,
+    };
+    const { timestampHi, timestampLo, deleted, buffer } = record;
+    const incoming = { timestampHi, timestampLo, deleted, buffer, start: record.valueStart, end: record.valueEnd };
+    if (!incomingWins(present, incoming)) return false;
+    record.oldStart = present.deleted ? -1 : 0;
+    record.writesMain = deleted ? !present.deleted : true;
+    this.#found = present.deleted ? undefined : stored.subarray(at);
+    return true;
+  }
+
+  #openMain(): Dbi {
+    if (this.#main === undefined) {
+      this.#main = this.#transaction.openOrCreateDbi(this.#planned.name, this.#planned.flags);
+      this.#mainCursor = this.#transaction.cursor(this.#main);
+      this.#appendsMain = this.#planned.fillsEmpty && this.#transaction.stat(this.#main).entries === 0;
+    }
+    return this.#main;
+  }
+}

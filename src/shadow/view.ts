@@ -1,0 +1,134 @@
+import { type Tree, TreeReader, TreeWalker, type View } from '../btree/index.ts';
+import type { Cursor, Dbi, ReadTransaction } from '../lmdb/index.ts';
+
+/** Entries in LMDB's order; the current one's bytes are `keyBuffer[keyStart, keyEnd)` and so on, until the next move. */
+export interface EntryWalker {
+  readonly keyBuffer: Buffer;
+  readonly keyStart: number;
+  readonly keyEnd: number;
+  readonly valueBuffer: Buffer;
+  readonly valueStart: number;
+  readonly valueEnd: number;
+  next(): boolean;
+  /** To the first entry at or after a key. */
+  seek(key: Buffer): boolean;
+}
+
+/** Point look-ups, cheapest in nearly sorted order. After a hit the value is `valueBuffer[valueStart, valueEnd)`. */
+export interface EntryReader {
+  readonly valueBuffer: Buffer;
+  readonly valueStart: number;
+  readonly valueEnd: number;
+  get(key: Buffer, keyStart: number, keyEnd: number): boolean;
+  getPair(key: Buffer, keyStart: number, keyEnd: number, value: Buffer, valueStart: number, valueEnd: number): boolean;
+}
+
+/** One DBI as a transaction sees it. */
+export interface DbiView {
+  readonly name: string;
+  readonly flags: number;
+  readonly entries: number;
+  /** The pages, where they can be read: two trees can then be compared by page number. */
+  readonly tree: Tree | undefined;
+  walk(): EntryWalker;
+  reader(): EntryReader;
+}
+
+/** All named DBIs as one transaction sees them. */
+export interface DatabaseView {
+  readonly txnId: number;
+  readonly dbis: ReadonlyMap<string, DbiView>;
+}
+
+/** The fast way: LMDB's pages through a mapping of the file. */
+export function pagedView(view: View): DatabaseView {
+  const dbis = new Map<string, DbiView>();
+  for (const { name, tree } of view.dbis()) dbis.set(name, new PagedDbi(name, tree));
+  return { txnId: view.txnId, dbis };
+}
+
+class PagedDbi implements DbiView {
+  readonly name: string;
+  readonly tree: Tree;
+
+  constructor(name: string, tree: Tree) {
+    this.name = name;
+    this.tree = tree;
+  }
+
+  get flags(): number {
+    return this.tree.flags;
+  }
+
+  get entries(): number {
+    return this.tree.entries;
+  }
+
+  walk(): EntryWalker {
+    return new TreeWalker(this.tree);
+  }
+
+  reader(): EntryReader {
+    return new TreeReader(this.tree);
+  }
+}
+
+/** The slow way, for a data file whose pages we cannot read: liblmdb's cursors. */
+export function cursorView(transaction: ReadTransaction): DatabaseView {
+  const dbis = new Map<string, DbiView>();
+  for (const name of transaction.dbiNames()) {
+    dbis.set(name, new CursorDbi(transaction, name, transaction.openDbi(name)!));
+  }
+  return { txnId: transaction.id, dbis };
+}
+
+class CursorDbi implements DbiView {
+  readonly name: string;
+  readonly flags: number;
+  readonly entries: number;
+  readonly tree = undefined;
+  readonly #transaction: ReadTransaction;
+  readonly #dbi: Dbi;
+
+  constructor(transaction: ReadTransaction, name: string, dbi: Dbi) {
+    this.name = name;
+    this.flags = transaction.dbiFlags(dbi);
+    this.entries = transaction.stat(dbi).entries;
+    this.#transaction = transaction;
+    this.#dbi = dbi;
+  }
+
+  walk(): EntryWalker {
+    return this.#transaction.cursor(this.#dbi);
+  }
+
+  reader(): EntryReader {
+    return new CursorReader(this.#transaction.cursor(this.#dbi));
+  }
+}
+
+class CursorReader implements EntryReader {
+  readonly #cursor: Cursor;
+
+  constructor(cursor: Cursor) {
+    this.#cursor = cursor;
+  }
+
+  get valueBuffer(): Buffer {
+    return this.#cursor.valueBuffer;
+  }
+  get valueStart(): number {
+    return this.#cursor.valueStart;
+  }
+  get valueEnd(): number {
+    return this.#cursor.valueEnd;
+  }
+
+  get(key: Buffer, keyStart: number, keyEnd: number): boolean {
+    return this.#cursor.find(key.subarray(keyStart, keyEnd));
+  }
+
+  getPair(key: Buffer, keyStart: number, keyEnd: number, value: Buffer, valueStart: number, valueEnd: number): boolean {
+    return this.#cursor.findPair(key.subarray(keyStart, keyEnd), value.subarray(valueStart, valueEnd));
+  }
+}
