@@ -82,6 +82,7 @@ export class Cursor {
     valueEnd: number,
     flags: number = PutFlag.none,
   ): boolean {
+    if (this.#closed) throw new TypeError('the cursor is closed');
     const memory = scratch();
     memory.setKey(key, keyStart, keyEnd);
     if (prefix) memory.setValueParts(prefix, value, valueStart, valueEnd);

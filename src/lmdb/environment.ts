@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { Code, EnvFlag } from './constants.ts';
+import { fstatSync, mkdirSync, type Stats, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { Code, EnvFlag, Errno } from './constants.ts';
 import { MapResizedError } from './errors.ts';
 import { type Address, check, liblmdb } from './library.ts';
-import { ReadTransaction, WriteTransaction } from './transaction.ts';
+import { ReadTransaction, type TransactionHooks, WriteTransaction } from './transaction.ts';
 
 export interface EnvironmentOptions {
   /** The path is the data file itself, not a folder that holds `data.mdb`. */
@@ -49,17 +49,22 @@ const DEFAULT_MAX_DBS = 64;
  * (design, decision 2); `open` refuses it. Not shared between threads: a write transaction belongs to the thread that began it.
  */
 export class Environment {
+  /** Identities of the data files that are open. */
   static readonly #open = new Set<string>();
 
-  /** Absolute or relative path as given. */
+  /** As given. */
   readonly path: string;
+  /** Absolute. */
   readonly dataPath: string;
   readonly options: EnvironmentOptions;
   /** File descriptor of the data file, for mapping it; LMDB's own, never to be closed here. */
   readonly fd: number;
   readonly pageSizeBytes: number;
   readonly #env: Address;
+  readonly #identity: string;
   readonly #live = new Set<ReadTransaction>();
+  /** The one live transaction that has opened DBIs: LMDB's handle table is the environment's and knows no two of them. */
+  #dbiOwner: ReadTransaction | undefined;
   #closed = false;
 
   private constructor(path: string, dataPath: string, options: EnvironmentOptions, env: Address) {
@@ -70,6 +75,7 @@ export class Environment {
     const fd = new Int32Array(1);
     check('mdb_env_get_fd', liblmdb().envGetFd(env, fd));
     this.fd = fd[0]!;
+    this.#identity = identityOf(fstatSync(this.fd));
     const stat = new BigUint64Array(6);
     check('mdb_env_stat', liblmdb().envStat(env, stat));
     this.pageSizeBytes = Number(stat[0]! & 0xffff_ffffn);
@@ -81,16 +87,16 @@ export class Environment {
    */
   static open(path: string, options: EnvironmentOptions = {}): Environment {
     const lmdb = liblmdb();
-    const dataPath = options.noSubdir ? path : join(path, 'data.mdb');
-    if (Environment.#open.has(dataPath)) throw new TypeError(`${dataPath} is already open in this process`);
-    if (options.create) {
-      const folder = options.noSubdir ? dirname(path) : path;
-      mkdirSync(folder, { recursive: true, mode: options.dirMask || DEFAULT_DIR_MASK });
-    } else if (!existsSync(dataPath)) {
-      // LMDB itself would make the file; the reference fails here too (ENV-02).
-      check(`open ${dataPath}`, 2);
+    const dataPath = resolve(options.noSubdir ? path : join(path, 'data.mdb'));
+    if (options.create) makeFolder(dirname(dataPath), options.dirMask || DEFAULT_DIR_MASK);
+    const existing = statOf(dataPath);
+    if (existing && Environment.#open.has(identityOf(existing))) {
+      throw new TypeError(`${dataPath} is already open in this process`);
     }
-    const isNew = !existsSync(dataPath);
+    // LMDB itself would make the file; the reference fails here too (ENV-02).
+    if (!existing && !options.create) check(`open ${dataPath}`, Errno.noEntry);
+    // LMDB fills an empty file as if it were missing.
+    const isNew = (existing?.size ?? 0) === 0;
     const out = new BigUint64Array(1);
     check('mdb_env_create', lmdb.envCreate(out));
     const env = Number(out[0]);
@@ -108,7 +114,7 @@ export class Environment {
       check(`open ${path}`, lmdb.envOpen(env, path, flags, options.fileMask || DEFAULT_FILE_MASK));
       const environment = new Environment(path, dataPath, options, env);
       environment.clearStaleReaders();
-      Environment.#open.add(dataPath);
+      Environment.#open.add(environment.#identity);
       return environment;
     } catch (error) {
       lmdb.envClose(env);
@@ -121,7 +127,7 @@ export class Environment {
     if (this.#closed) return;
     for (const transaction of [...this.#live]) transaction.abort();
     this.#closed = true;
-    Environment.#open.delete(this.dataPath);
+    Environment.#open.delete(this.#identity);
     liblmdb().envClose(this.#env);
   }
 
@@ -130,7 +136,7 @@ export class Environment {
    * @throws ReadersFullError, LmdbError
    */
   beginRead(): ReadTransaction {
-    return this.#track(new ReadTransaction(this.#begin(EnvFlag.readOnly), this.#forget));
+    return this.#track(new ReadTransaction(this.#begin(EnvFlag.readOnly), this.#hooks));
   }
 
   /**
@@ -138,7 +144,7 @@ export class Environment {
    * @throws LmdbError
    */
   beginWrite(): WriteTransaction {
-    return this.#track(new WriteTransaction(this.#begin(0), this.#env, this.#forget));
+    return this.#track(new WriteTransaction(this.#begin(0), this.#env, this.#hooks));
   }
 
   /** Runs `body` in a read transaction that ends with it, whatever happens. */
@@ -199,16 +205,23 @@ export class Environment {
     return dead[0]!;
   }
 
+  get isOpen(): boolean {
+    return !this.#closed;
+  }
+
   /** Transactions of this process that are open, for leak checks. */
   get openTransactions(): number {
     return this.#live.size;
   }
 
   /**
-   * Sets the size of the map; 0 adopts what another process set. No write transaction may be open.
+   * Sets the size of the map; 0 adopts what another process set. No write transaction may be open; cursors of readers are
+   * closed, the readers live on.
    * @throws LmdbError
    */
   setMapSize(sizeBytes: number): void {
+    // The map moves: a cursor of a held reader would go on reading where it was.
+    for (const transaction of this.#live) transaction.closeCursors();
     check('mdb_env_set_mapsize', liblmdb().envSetMapSize(this.#env, sizeBytes));
   }
 
@@ -234,7 +247,43 @@ export class Environment {
     return transaction;
   }
 
-  readonly #forget = (transaction: ReadTransaction): void => {
-    this.#live.delete(transaction);
+  readonly #hooks: TransactionHooks = {
+    opensDbi: (transaction) => {
+      // Two at once would take the same slot: the end of one closes the handles of the other, whose commit fails (MDB_BAD_DBI).
+      if (this.#dbiOwner && this.#dbiOwner !== transaction) {
+        throw new TypeError('another transaction of this environment has opened DBIs and has not ended (mdb_dbi_open)');
+      }
+      this.#dbiOwner = transaction;
+    },
+    ended: (transaction) => {
+      this.#live.delete(transaction);
+      if (this.#dbiOwner === transaction) this.#dbiOwner = undefined;
+    },
   };
+}
+
+/** What is at the path, or undefined for nothing. @throws FileAccessError, MissingFileError (part of the path is a file) */
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch (error) {
+    const errno = -((error as NodeJS.ErrnoException).errno ?? 0);
+    if (errno === Errno.noEntry) return undefined;
+    return check(`open ${path}`, errno) as undefined;
+  }
+}
+
+/** Of the file itself, whatever the path that led to it. */
+function identityOf({ dev, ino }: Stats): string {
+  return `${dev}:${ino}`;
+}
+
+function makeFolder(folder: string, mode: number): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode });
+  } catch (error) {
+    const errno = -((error as NodeJS.ErrnoException).errno ?? 0);
+    // A file of that name is in the way.
+    check(`create ${folder}`, errno === Errno.exists ? Errno.notDirectory : errno);
+  }
 }

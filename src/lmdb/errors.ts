@@ -42,6 +42,12 @@ export class FileAccessError extends LmdbError {}
 export class BadValueSizeError extends LmdbError {}
 /** The DBI does not exist. */
 export class MissingDbiError extends LmdbError {}
+/** A name that no DBI can have: empty, longer than a key, or with a NUL in it. */
+export class BadDbiNameError extends LmdbstreamError {
+  constructor(name: string) {
+    super('BAD_DBI_NAME', `not a name of a DBI: ${JSON.stringify(name)}`);
+  }
+}
 /** The file system is full. */
 export class DiskFullError extends LmdbError {}
 

@@ -2,6 +2,7 @@ export { Code, DBI_FLAGS_MASK, DbiFlag, MAX_KEY_SIZE, PRIVATE_DBI_PREFIX, PutFla
 export { Cursor } from './cursor.ts';
 export { Environment, type EnvironmentInfo, type EnvironmentOptions, type ReaderInfo } from './environment.ts';
 export {
+  BadDbiNameError,
   BadValueSizeError,
   DbsFullError,
   DiskFullError,
@@ -15,7 +16,7 @@ export {
   NotLmdbError,
   ReadersFullError,
 } from './errors.ts';
-export { liblmdb } from './library.ts';
+export { type Liblmdb, liblmdb } from './library.ts';
 export { type FileMapping, mapFile } from './memory.ts';
 export { type Dbi, type DbiStat, ReadTransaction, WriteTransaction } from './transaction.ts';
 export { copyView, type TransactionView } from './views.ts';

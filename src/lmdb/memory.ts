@@ -36,8 +36,8 @@ export class Scratch {
 
   setKey(source: Uint8Array, start: number, end: number): void {
     const length = end - start;
-    // A key too long for this room is too long for LMDB, which refuses the length without reading the bytes.
-    if (length <= Scratch.valueAt - Scratch.keyAt) copyInto(this.buffer, Scratch.keyAt, source, start, end);
+    // Of a key too long for this room LMDB reads no more than its longest key has, to refuse it or to find its place.
+    copyInto(this.buffer, Scratch.keyAt, source, start, Math.min(end, start + Scratch.valueAt - Scratch.keyAt));
     this.#point(0, length, this.#base + Scratch.keyAt);
   }
 

@@ -1,9 +1,12 @@
-import { Code, CREATE, DBI_FLAGS_MASK, PutFlag } from './constants.ts';
+import { Code, CREATE, DBI_FLAGS_MASK, MAX_KEY_SIZE, PutFlag } from './constants.ts';
 import { Cursor } from './cursor.ts';
-import { MissingDbiError } from './errors.ts';
+import { BadDbiNameError, MissingDbiError } from './errors.ts';
 import { type Address, check, liblmdb } from './library.ts';
 import { addressOf, copyMemory, scratch } from './memory.ts';
 import type { TransactionView } from './views.ts';
+
+/** Key of the unnamed DBI among the handles; no DBI can have this name. */
+const MAIN = '\0';
 
 declare const dbiBrand: unique symbol;
 /** A DBI handle; valid within the transaction that opened it. */
@@ -18,9 +21,17 @@ export interface DbiStat {
   readonly entries: number;
 }
 
+/** What a transaction tells its environment. */
+export interface TransactionHooks {
+  /** Called before a named DBI is opened; throws when another transaction holds the handles. */
+  opensDbi(transaction: ReadTransaction): void;
+  ended(transaction: ReadTransaction): void;
+}
+
 /**
  * A read transaction, and what write transactions share with it.
  *
+ * One transaction of an environment at a time may open named DBIs (`mdb_dbi_open` in lmdb.h); the others read pages (btree).
  * DBI handles live within one transaction: LMDB closes those opened in an aborted one, another process may drop or re-create
  * the DBI in between, and re-opening costs a microsecond. So nothing is cached, and nothing can be stale.
  */
@@ -29,13 +40,13 @@ export class ReadTransaction {
   protected readonly txn: Address;
   protected readonly handles = new Map<string, Dbi>();
   readonly #cursors = new Set<Cursor>();
-  readonly #onEnd: (transaction: ReadTransaction) => void;
+  readonly #hooks: TransactionHooks;
   #ended = false;
 
-  constructor(txn: Address, onEnd: (transaction: ReadTransaction) => void) {
+  constructor(txn: Address, hooks: TransactionHooks) {
     this.txn = txn;
     this.id = Number(liblmdb().txnId(txn));
-    this.#onEnd = onEnd;
+    this.#hooks = hooks;
   }
 
   get isOpen(): boolean {
@@ -44,14 +55,15 @@ export class ReadTransaction {
 
   /** The unnamed DBI, whose keys are the names of the others. */
   openMain(): Dbi {
-    return this.#open('', null, 0);
+    return this.#open(MAIN, null, 0);
   }
 
   /**
    * @returns the DBI, or undefined where there is none of that name
-   * @throws DbsFullError, LmdbError (`INCOMPATIBLE` for a plain key of that name)
+   * @throws DbsFullError, BadDbiNameError, LmdbError (`INCOMPATIBLE` for a plain key of that name)
    */
   openDbi(name: string): Dbi | undefined {
+    assertDbiName(name);
     try {
       return this.#open(name, name, 0);
     } catch (error) {
@@ -61,6 +73,7 @@ export class ReadTransaction {
   }
 
   protected openOrCreate(name: string, flags: number): Dbi {
+    assertDbiName(name);
     return this.#open(name, name, (flags & DBI_FLAGS_MASK) | CREATE);
   }
 
@@ -68,6 +81,7 @@ export class ReadTransaction {
     this.assertOpen();
     const known = this.handles.get(key);
     if (known !== undefined) return known;
+    if (name !== null) this.#hooks.opensDbi(this);
     const out = new Uint32Array(1);
     const code = liblmdb().dbiOpen(this.txn, name, flags, out);
     if (code === Code.notFound) throw new MissingDbiError('NO_SUCH_DBI', 'mdb_dbi_open', code, `no DBI named ${name}`);
@@ -79,12 +93,14 @@ export class ReadTransaction {
 
   /** Persistent flags of a DBI (`DbiFlag`). */
   dbiFlags(dbi: Dbi): number {
+    this.assertOpen();
     const out = new Uint32Array(1);
     check('mdb_dbi_flags', liblmdb().dbiFlags(this.txn, dbi, out));
     return out[0]! & DBI_FLAGS_MASK;
   }
 
   stat(dbi: Dbi): DbiStat {
+    this.assertOpen();
     const out = new BigUint64Array(5);
     check('mdb_stat', liblmdb().stat(this.txn, dbi, out));
     return {
@@ -147,11 +163,16 @@ export class ReadTransaction {
     liblmdb().txnAbort(this.txn);
   }
 
+  /** Closes every cursor that is open; the transaction goes on. */
+  closeCursors(): void {
+    for (const cursor of [...this.#cursors]) cursor.close();
+  }
+
   protected end(): void {
     // Cursors first: those of a read transaction outlive it in LMDB, those of a write transaction must not.
-    for (const cursor of [...this.#cursors]) cursor.close();
+    this.closeCursors();
     this.#ended = true;
-    this.#onEnd(this);
+    this.#hooks.ended(this);
   }
 
   protected assertOpen(): void {
@@ -163,8 +184,8 @@ export class ReadTransaction {
 export class WriteTransaction extends ReadTransaction {
   readonly #env: Address;
 
-  constructor(txn: Address, env: Address, onEnd: (transaction: ReadTransaction) => void) {
-    super(txn, onEnd);
+  constructor(txn: Address, env: Address, hooks: TransactionHooks) {
+    super(txn, hooks);
     this.#env = env;
   }
 
@@ -214,4 +235,9 @@ export class WriteTransaction extends ReadTransaction {
     check('mdb_txn_commit', liblmdb().txnCommit(this.txn));
     for (const dbi of opened) if (dbi > 1) liblmdb().dbiClose(this.#env, dbi);
   }
+}
+
+/** A name comes from a remote snapshot too: C would cut it at a NUL, and open another DBI. */
+function assertDbiName(name: string): void {
+  if (name === '' || name.includes('\0') || Buffer.byteLength(name) > MAX_KEY_SIZE) throw new BadDbiNameError(name);
 }

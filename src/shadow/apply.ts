@@ -15,35 +15,21 @@ import {
 import { applicationKeyLength } from './dupsort.ts';
 import { shadowFlags, shadowName } from './names.ts';
 import type { PlannedDbi, PlannedWrite, WritePlan } from './plan.ts';
-
-/** Keys that changed after a plan was made: its records for them are decided again under the lock. */
-export class TouchedKeys {
-  readonly #keys = new Set<string>();
-
-  get isEmpty(): boolean {
-    return this.#keys.size === 0;
-  }
-
-  add(dbiName: string, buffer: Buffer, start: number, end: number): void {
-    this.#keys.add(`${dbiName}\0${buffer.toString('latin1', start, end)}`);
-  }
-
-  addPlan(plan: WritePlan): void {
-    plan.replay((record) => this.add(plan.dbis[record.dbi]!.name, record.buffer, record.keyStart, record.keyEnd));
-  }
-
-  has(dbiName: string, buffer: Buffer, start: number, end: number): boolean {
-    return this.#keys.has(`${dbiName}\0${buffer.toString('latin1', start, end)}`);
-  }
-}
+import type { TouchedKeys } from './touched.ts';
 
 export interface ApplyOptions {
   readonly native: boolean;
   /** `header_extra_padding_block`, for what a snapshot brings. */
-  readonly extraBlocks: number;
-  readonly touched: TouchedKeys;
-  /** Decide every record again: the view it was made against is not the one it is written onto. */
-  readonly recheckAll: boolean;
+  readonly extraBlocks?: number;
+  /** Keys that changed since the plan was made. */
+  readonly touched?: TouchedKeys | undefined;
+  /**
+   * What becomes of their records: a local plan drops them, for a newer look at main has replaced them; a remote winner is
+   * compared again with what is stored now.
+   */
+  readonly ifTouched: 'drop' | 'decide-again';
+  /** Treat every record so: the plan was made against a view that is not the one it is written onto. */
+  readonly recheckAll?: boolean;
 }
 
 /** Writes the records of a plan in a write transaction: only puts and deletes, nothing is compared that was not touched. */
@@ -60,9 +46,9 @@ export class PlanWriter {
     this.#transaction = transaction;
     this.#plan = plan;
     this.#options = options;
-    this.#header = new HeaderWriter(transaction.id, options.extraBlocks);
-    this.#checksKeys = !options.touched.isEmpty;
-    this.#checksAll = options.recheckAll || !plan.isOrdered;
+    this.#header = new HeaderWriter(transaction.id, options.extraBlocks ?? 0);
+    this.#checksKeys = options.touched !== undefined && !options.touched.isEmpty;
+    this.#checksAll = options.ifTouched === 'decide-again' && (options.recheckAll === true || !plan.isOrdered);
   }
 
   /** Makes the DBIs that the plan names, also those without a record. */
@@ -74,8 +60,8 @@ export class PlanWriter {
     const writer = this.#writer(record.dbi);
     const { buffer, keyStart, keyEnd } = record;
     const isTouched =
-      this.#checksAll || (this.#checksKeys && this.#options.touched.has(writer.name, buffer, keyStart, keyEnd));
-    if (isTouched && !writer.decideAgain(record)) return;
+      this.#checksAll || (this.#checksKeys && this.#options.touched!.has(writer.name, buffer, keyStart, keyEnd));
+    if (isTouched && (this.#options.ifTouched === 'drop' || !writer.decideAgain(record))) return;
     const header = this.#header.set(record.timestampHi, record.timestampLo, record.deleted ? ENTRY_DELETED : 0);
     writer.putEntry(record, header);
     if (record.writesMain && !this.#options.native) writer.writeMain(record);

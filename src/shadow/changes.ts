@@ -1,12 +1,12 @@
 import { type DiffSink, diffDbis, diffTrees, type View } from '../btree/index.ts';
 import { DbiFlag } from '../lmdb/index.ts';
 import { applicationStart, HeaderError, headerProblem } from '../merge/index.ts';
-import { TouchedKeys } from './apply.ts';
 import { dupsortWithoutHack } from './errors.ts';
 import { LocalComparer, type LocalTimes } from './local.ts';
 import { isPrivate, shadowedName, shadowName } from './names.ts';
 import { WritePlan } from './plan.ts';
 import type { Schema } from './target.ts';
+import { TouchedKeys } from './touched.ts';
 import type { DatabaseView } from './view.ts';
 
 /** A held transaction: what it sees, and its pages where they can be read. */
@@ -22,6 +22,8 @@ export interface LocalScope {
   readonly knownFlags: ReadonlyMap<string, number>;
   /** Keys noticed in earlier rounds that failed; looked at again. */
   readonly pending?: PendingKeys | undefined;
+  /** Collects every key looked at. */
+  readonly touched?: TouchedKeys | undefined;
 }
 
 /** Everything of the application's that cannot be carried is refused before anything is written. */
@@ -75,7 +77,12 @@ function disposeOnError(plan: WritePlan, work: () => void): WritePlan {
 function comparer(name: string, view: DatabaseView, scope: LocalScope, plan: WritePlan): LocalComparer {
   const main = view.dbis.get(name);
   const flags = main?.flags ?? scope.knownFlags.get(name) ?? 0;
-  return new LocalComparer({ name, flags, main, shadow: view.dbis.get(shadowName(name)) }, scope.times, plan);
+  return new LocalComparer(
+    { name, flags, main, shadow: view.dbis.get(shadowName(name)) },
+    scope.times,
+    plan,
+    scope.touched,
+  );
 }
 
 function sinkOf(into: LocalComparer): DiffSink {

@@ -14,6 +14,7 @@ import { applicationKeyLength, DUPSORT_MAX_KEY_SIZE, ShadowKey, valueOffset } fr
 import { dupsortKeyLength, dupsortNotUnique } from './errors.ts';
 import { shadowName } from './names.ts';
 import type { WritePlan } from './plan.ts';
+import type { TouchedKeys } from './touched.ts';
 import type { DbiView, EntryReader } from './view.ts';
 
 const NO_BYTES = Buffer.alloc(0);
@@ -45,12 +46,14 @@ export class LocalComparer {
   readonly #dbi: LocalDbi;
   readonly #times: LocalTimes;
   readonly #plan: WritePlan;
+  readonly #touched: TouchedKeys | undefined;
   readonly #shadowReader: EntryReader | undefined;
   readonly #shadowKey = new ShadowKey();
   #mainReader: EntryReader | undefined;
   #planned: number | undefined;
 
-  constructor(dbi: LocalDbi, times: LocalTimes, plan: WritePlan) {
+  constructor(dbi: LocalDbi, times: LocalTimes, plan: WritePlan, touched?: TouchedKeys) {
+    this.#touched = touched;
     this.#dbi = dbi;
     this.#times = times;
     this.#plan = plan;
@@ -75,6 +78,7 @@ export class LocalComparer {
     valueStart: number,
     valueEnd: number,
   ): void {
+    this.#touched?.add(this.#dbi.name, key, keyStart, keyEnd);
     const found = this.#shadowReader?.get(key, keyStart, keyEnd) ?? false;
     if (value) this.#present(found, key, keyStart, keyEnd, value, valueStart, valueEnd);
     else if (found) this.#absent(key, keyStart, keyEnd);
@@ -97,6 +101,7 @@ export class LocalComparer {
     }
     const shadowKey = this.#shadowKey;
     shadowKey.encode(key, keyStart, keyEnd, value, valueStart, valueEnd);
+    this.#touched?.add(this.#dbi.name, shadowKey.bytes, 0, shadowKey.length);
     const found = this.#shadowReader?.get(shadowKey.bytes, 0, shadowKey.length) ?? false;
     if (present) {
       if (shadowKey.isCut) this.#assertUnique(key, keyStart, keyEnd);
@@ -109,6 +114,7 @@ export class LocalComparer {
   /** Compares everything; without a lock, from the pages of one transaction. */
   compareAll(): void {
     this.ensureShadow();
+    this.#touched?.addWhole(this.#dbi.name);
     const { main, shadow, flags } = this.#dbi;
     if (this.isDupSort) {
       this.#comparePairs();

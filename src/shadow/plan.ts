@@ -182,6 +182,18 @@ export class PlanReader {
     this.#spool = spool;
   }
 
+  /** Where the next record starts; for `seek`. */
+  get position(): number {
+    return this.#position - (this.#end - this.#start);
+  }
+
+  /** Goes back to (or on to) a position that was read from `position`. */
+  seek(position: number): void {
+    this.#position = position;
+    this.#start = 0;
+    this.#end = 0;
+  }
+
   next(): PlannedWrite | undefined {
     if (!this.#fill(HEAD_SIZE)) return undefined;
     let window = this.#window;

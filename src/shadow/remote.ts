@@ -36,6 +36,8 @@ export interface RemoteOptions {
   readonly cutoff: Time;
   /** Told of a DBI that is left out: `_sync*` in a snapshot. */
   readonly onPrivateDbi: (name: string) => void;
+  /** Told of every other DBI in the object. */
+  readonly onDbi?: (dbi: DbiHeader) => void;
 }
 
 /**
@@ -70,6 +72,11 @@ export class RemoteComparer implements SnapshotVisitor {
     return this.#plan;
   }
 
+  /** What the object says of itself; undefined until it was read. */
+  get snapshotHeader(): SnapshotHeader | undefined {
+    return this.#header;
+  }
+
   header(header: SnapshotHeader): void {
     const refusal = checkVersions(header, this.#options.objectName);
     if (refusal) throw refusal;
@@ -93,6 +100,7 @@ export class RemoteComparer implements SnapshotVisitor {
     }
     const { objectName, schema, view } = this.#options;
     const target = targetOf(dbi, this.#header!.formatVersion, objectName, schema, view);
+    this.#options.onDbi?.(dbi);
     this.#target = target;
     this.#lastKeyLength = -1;
     this.#keyOrder = compareKeys(schema.native ? target.flags : shadowFlags(target.flags));

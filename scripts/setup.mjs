@@ -1,0 +1,93 @@
+// Installs what lmdbstream needs from the system. `npm run setup`: for the tests too; `node scripts/setup.mjs --run`: only to run it.
+// Nothing happens when all is there, so `npm test` calls it every time.
+import { spawnSync } from 'node:child_process';
+import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { outputOf, root, run } from './processes.mjs';
+
+const RUN_PACKAGES = ['liblmdb0'];
+const TEST_PACKAGES = [
+  ...RUN_PACKAGES,
+  // The application of the end-to-end tests, and what asks it questions.
+  'pdns-server',
+  'pdns-backend-lmdb',
+  'bind9-dnsutils',
+  // A second, independent implementation that plays the application: liblmdb's own tools and Python's binding.
+  'lmdb-utils',
+  'python3',
+  'python3-lmdb',
+  // Installs SeaweedFS, the S3 server of the storage tests.
+  'python3-pip',
+];
+
+const POLICY = '/usr/sbin/policy-rc.d';
+
+/** Those of `packages` that dpkg does not list as installed; undefined on a system without dpkg. */
+function missingPackages(packages) {
+  if (outputOf('dpkg-query', ['--version']) === undefined) return undefined;
+  // Exits 1 when one is unknown, and still lists the others.
+  const format = '$' + '{Package} $' + '{db:Status-Abbrev}\\n';
+  const listed = spawnSync('dpkg-query', ['-W', `-f=${format}`, ...packages], { encoding: 'utf8' }).stdout;
+  const installed = new Set(
+    listed
+      .split('\n')
+      .filter((line) => / ii/.test(line))
+      .map((line) => line.split(' ')[0]),
+  );
+  return packages.filter((name) => !installed.has(name));
+}
+
+/** Installs missing Debian packages. @returns whether all are there now */
+export async function ensureSystemPackages(packages = TEST_PACKAGES) {
+  const missing = missingPackages(packages);
+  if (missing === undefined) {
+    console.log(`No dpkg here: this system must provide what Debian calls ${packages.join(', ')}.`);
+    return true;
+  }
+  if (missing.length === 0) return true;
+  const install = ['install', '-y', '--no-install-recommends', ...missing];
+  if (process.getuid?.() !== 0) {
+    console.error('These Debian packages are missing; run this line, then start again:');
+    console.error(`  sudo sh -c 'apt-get update && apt-get ${install.join(' ')}'`);
+    return false;
+  }
+  return withoutServices(async () => {
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    if ((await run('apt-get', ['update'], env)) !== 0) return false;
+    return (await run('apt-get', install, env)) === 0;
+  });
+}
+
+/** Installing pdns-server would start it on port 53: a policy forbids services meanwhile. A policy that exists is respected. */
+async function withoutServices(body) {
+  if (existsSync(POLICY)) return body();
+  const remove = () => rmSync(POLICY, { force: true });
+  const interrupted = () => {
+    remove();
+    process.exit(130);
+  };
+  writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
+  try {
+    return await body();
+  } finally {
+    remove();
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+  }
+}
+
+/** Installs the npm packages when they are missing or older than the lock file. @returns whether they are there now */
+export async function ensureNodeModules() {
+  // npm writes this file last, so it also tells a broken installation from a whole one.
+  const marker = join(root, 'node_modules', '.package-lock.json');
+  if (existsSync(marker) && statSync(marker).mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs) return true;
+  return (await run('npm', ['ci', '--no-audit', '--no-fund'])) === 0;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const onlyRun = process.argv.includes('--run');
+  const ready = await ensureSystemPackages(onlyRun ? RUN_PACKAGES : TEST_PACKAGES);
+  if (ready) console.log('All system packages are there.');
+  process.exitCode = ready ? 0 : 1;
+}

@@ -1,0 +1,40 @@
+// `npm test`: sets up a bare Debian 12 machine with Node 20, checks, builds, tests. Arguments go to vitest: `npm test -- test/lmdb`.
+// The last line is `N passed, N failed[, N skipped]`; a check that fails counts as one failed test.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { root, run } from './processes.mjs';
+import { ensureNodeModules, ensureSystemPackages } from './setup.mjs';
+import { runVitest, summaryOf } from './vitest.mjs';
+
+const bin = (name) => join('node_modules', '.bin', name);
+
+const CHECKS = [
+  ['lint and format', bin('biome'), ['check', '--error-on-warnings']],
+  ['types', bin('tsc'), ['-p', 'tsconfig.json']],
+  ['build', bin('tsc'), ['-p', 'tsconfig.build.json']],
+];
+
+/** Optional part of the storage helpers: puts SeaweedFS into `.deps/`, so that no test pays for the download. */
+async function ensureSeaweedfs() {
+  const installer = join('test', 'support', 'servers', 'install-seaweedfs');
+  if (existsSync(join(root, `${installer}.mjs`))) return (await run(process.execPath, [`${installer}.mjs`])) === 0;
+  if (existsSync(join(root, `${installer}.sh`))) return (await run('bash', [`${installer}.sh`])) === 0;
+  return true;
+}
+
+async function main() {
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  if (!(await ensureSystemPackages()) || !(await ensureNodeModules()) || !(await ensureSeaweedfs())) {
+    console.error('\nThe setup failed: nothing was tested.');
+    return { ...counts, failed: 1 };
+  }
+  const failedChecks = [];
+  for (const [name, command, args] of CHECKS) if ((await run(command, args)) !== 0) failedChecks.push(name);
+  const tests = await runVitest(process.argv.slice(2));
+  if (failedChecks.length > 0) console.error(`\nFailed before the tests: ${failedChecks.join(', ')}`);
+  return { ...tests, failed: tests.failed + failedChecks.length };
+}
+
+const counts = await main();
+process.exitCode = counts.failed === 0 && counts.passed > 0 ? 0 : 1;
+console.log(`\n${summaryOf(counts)}`);

@@ -1,0 +1,46 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { run } from './processes.mjs';
+
+/**
+ * Runs vitest under the Node of `node` and counts from its JSON report. Whatever makes vitest fail without a failed test
+ * (a file that does not load, an unhandled error, no test at all) counts as a failed one, so that the count tells the truth.
+ * @returns {Promise<{ passed: number, failed: number, skipped: number }>}
+ */
+export async function runVitest(args, node = process.execPath, env = process.env) {
+  const folder = mkdtempSync(join(tmpdir(), 'lmdbstream-report-'));
+  const report = join(folder, 'report.json');
+  try {
+    const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json'];
+    const code = await run(node, [...vitest, `--outputFile.json=${report}`, ...args], env);
+    const counts = countsOf(report);
+    if (counts.failed === 0 && (code !== 0 || counts.passed === 0)) counts.failed = 1;
+    return counts;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function countsOf(file) {
+  let report;
+  try {
+    report = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    console.error(`vitest left no report: ${error.message}`);
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+  const unloaded = report.testResults.filter(
+    ({ status, assertionResults }) => status === 'failed' && !assertionResults.some((test) => test.status === 'failed'),
+  );
+  return {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + unloaded.length,
+    skipped: report.numPendingTests + report.numTodoTests,
+  };
+}
+
+/** The line CI counts: `N passed, N failed`, and `, N skipped` when there are any. */
+export function summaryOf({ passed, failed, skipped }) {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+}

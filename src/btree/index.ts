@@ -1,0 +1,10 @@
+export { type DiffSink, diffTrees } from './diff.ts';
+export { type DbiChange, diffDbis } from './diff-dbis.ts';
+export { CorruptPageError, UnknownFormatError } from './errors.ts';
+export { lastTxnId, type Meta, readMeta } from './meta.ts';
+export { compareDuplicates, compareKeys, type KeyOrder, sameBytes } from './order.ts';
+export { PageFile, type PageFileOptions } from './page-file.ts';
+export { TreeReader } from './reader.ts';
+export type { Tree } from './tree.ts';
+export { type NamedTree, openView, View } from './view.ts';
+export { TreeWalker } from './walker.ts';

@@ -1,0 +1,38 @@
+import type { LmdbConfig } from '../config/index.ts';
+import { Environment } from '../lmdb/index.ts';
+import { DatabasesFailedError, OutputClosed } from './errors.ts';
+import type { Session } from './session.ts';
+
+/**
+ * Opens each configured LMDB in the order of the names, with the options of the configuration, and closes it again.
+ * One that fails does not keep the others from their turn.
+ * @throws DatabasesFailedError
+ */
+export async function forEachDatabase(
+  { config, signal }: Pick<Session, 'config' | 'signal'>,
+  body: (environment: Environment, name: string) => Promise<void>,
+  isWanted: (name: string) => boolean = () => true,
+): Promise<void> {
+  const failures = new Map<string, unknown>();
+  for (const name of [...config.lmdbs.keys()].sort()) {
+    if (!isWanted(name)) continue;
+    signal.throwIfAborted();
+    try {
+      const environment = openEnvironment(config.lmdbs.get(name)!);
+      try {
+        await body(environment, name);
+      } finally {
+        environment.close();
+      }
+    } catch (error) {
+      if (error instanceof OutputClosed || (signal.aborted && error === signal.reason)) throw error;
+      failures.set(name, error);
+    }
+  }
+  if (failures.size > 0) throw new DatabasesFailedError(failures);
+}
+
+/** @throws LmdbError and its kin; see `Environment.open` */
+function openEnvironment({ path, options }: LmdbConfig): Environment {
+  return Environment.open(path, options);
+}

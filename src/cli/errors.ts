@@ -1,0 +1,91 @@
+import { LmdbstreamError } from '../errors/index.ts';
+
+/** The command line itself is wrong: an unknown command or flag, a missing argument. */
+export class UsageError extends LmdbstreamError {
+  constructor(message: string, hint?: string) {
+    super('USAGE', message, { hint });
+  }
+}
+
+/** A flag names a database that the configuration does not have. */
+export class UnknownDatabaseError extends LmdbstreamError {
+  constructor(name: string, configured: Iterable<string>) {
+    super('NO_SUCH_DATABASE', `no database ${JSON.stringify(name)} is configured`, {
+      hint: `configured: ${[...configured].sort().join(', ')}`,
+    });
+  }
+}
+
+/** A command went through all databases and failed for some of them; the others are done. */
+export class DatabasesFailedError extends LmdbstreamError {
+  readonly failures: ReadonlyMap<string, unknown>;
+
+  constructor(failures: ReadonlyMap<string, unknown>) {
+    super('DATABASES_FAILED', `failed for ${[...failures.keys()].join(', ')}`);
+    this.failures = failures;
+  }
+}
+
+/** `--timeout` ran out. Exit code 75, EX_TEMPFAIL of sysexits.h. */
+export class CommandTimeoutError extends LmdbstreamError {
+  constructor(timeout: string) {
+    super('TIMEOUT', `stopped after ${timeout}, because of --timeout`);
+  }
+}
+
+/** A command that takes seconds took a minute. */
+export class StorageLimitError extends LmdbstreamError {
+  constructor(limit: string) {
+    super('STORAGE_TOO_SLOW', `the storage did not answer within ${limit}`, {
+      hint: 'check the endpoint, the network and the credentials of storage.options',
+    });
+  }
+}
+
+/** The name under which `snapshots put` would store is not one of a snapshot. */
+export class PutNameError extends LmdbstreamError {
+  constructor(cause: Error) {
+    super('SNAPSHOT_NAME', `invalid snapshot name: ${cause.message}`, {
+      hint: 'use -n to give another name, or --force to store it all the same',
+      cause,
+    });
+  }
+}
+
+/** A file of the operator cannot be read or written. */
+export class LocalFileError extends LmdbstreamError {
+  constructor(action: 'read' | 'write', path: string, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super('LOCAL_FILE', `cannot ${action} ${path}: ${reason}`, { cause });
+  }
+}
+
+/** Standard output took no more, for another reason than that its reader went away. */
+export class OutputError extends LmdbstreamError {
+  constructor(cause: Error) {
+    super('OUTPUT', `cannot write the output: ${cause.message}`, { cause });
+  }
+}
+
+/** The reader of standard output has seen enough (`lmdbstream dump | head`). Ends the command, and is no error. */
+export class OutputClosed extends Error {
+  constructor() {
+    super('the reader of the output has gone');
+    this.name = 'OutputClosed';
+  }
+}
+
+/** The process could not be started again under a higher process id. */
+export class RestartError extends LmdbstreamError {
+  constructor(cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super('RESTART', `--minimum-pid: cannot start again: ${reason}`, { cause });
+  }
+}
+
+/** A command of the reference that is not there yet. */
+export class NotAvailableError extends LmdbstreamError {
+  constructor(what: string, hint: string) {
+    super('NOT_AVAILABLE', `${what} is not available in this version`, { hint });
+  }
+}

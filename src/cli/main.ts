@@ -1,0 +1,67 @@
+import { Command } from 'commander';
+import { fromCobraSpelling } from './cobra-arguments.ts';
+import { addCompletionCommand } from './commands/completion.ts';
+import { addDocsCommand } from './commands/docs.ts';
+import { addDropShadowCommand } from './commands/drop-shadow.ts';
+import { addDumpCommand } from './commands/dump.ts';
+import { addExperimentalCommand } from './commands/experimental.ts';
+import { addHelpCommand } from './commands/help.ts';
+import { addSnapshotsCommand } from './commands/snapshots/command.ts';
+import { addStatsCommand } from './commands/stats.ts';
+import { addReceiveCommand, addSyncCommand } from './commands/sync.ts';
+import { addVersionCommand } from './commands/version.ts';
+import { addGlobalFlags } from './global-flags.ts';
+import { type Io, processIo } from './io.ts';
+import { Output } from './output.ts';
+import { reportError } from './report.ts';
+import { SessionRunner } from './session.ts';
+import { version } from './version.ts';
+
+/**
+ * The command line. Never throws and never ends the process, except where it was told to end at once.
+ *
+ * @param argv the words after the name of the program
+ * @returns the exit code: 0 done, 1 failed, 75 `--timeout`; `docs/commands.md`
+ */
+export async function main(argv: readonly string[], io: Io = processIo()): Promise<number> {
+  const out = new Output(io.stdout);
+  const program = new Command('lmdbstream');
+  const runner = new SessionRunner(io, out, program);
+  // Help asked for by leaving out the command comes through writeErr; what is wrong is told by `reportError`.
+  const write = (text: string): void => out.write(text);
+  program
+    .description('Keeps LMDB databases on many machines in step, with nothing between them but a bucket')
+    .version(`lmdbstream version ${version()}`, '-v, --version', 'print the version')
+    .configureOutput({ writeOut: write, writeErr: write, outputError: () => {} })
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride();
+  addGlobalFlags(program);
+  addSyncCommand(program, runner);
+  addReceiveCommand(program, runner);
+  addDumpCommand(program, runner);
+  addStatsCommand(program, runner);
+  addSnapshotsCommand(program, runner);
+  addDropShadowCommand(program, runner);
+  addExperimentalCommand(program);
+  addCompletionCommand(program, out);
+  addDocsCommand(program, out);
+  addVersionCommand(program, out);
+  addHelpCommand(program);
+
+  const report = (error: unknown): number =>
+    reportError(error, { stderr: io.stderr, machineLog: runner.machineLog, debug: runner.debug });
+  let exitCode: number;
+  try {
+    await program.parseAsync(fromCobraSpelling(argv, program), { from: 'user' });
+    exitCode = runner.exitCode;
+  } catch (error) {
+    exitCode = report(error);
+  }
+  // Also after a failure: what was printed before it counts, and help arrives as an error.
+  try {
+    await out.flush();
+  } catch (error) {
+    exitCode ||= report(error);
+  }
+  return exitCode;
+}

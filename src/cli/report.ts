@@ -1,0 +1,52 @@
+import { CommanderError } from 'commander';
+import { LmdbstreamError } from '../errors/index.ts';
+import type { Log } from '../log/index.ts';
+import { CommandTimeoutError, DatabasesFailedError, OutputClosed, UsageError } from './errors.ts';
+import { EXIT_TIMEOUT } from './session.ts';
+
+export interface ReportTo {
+  readonly stderr: { write(text: string): unknown };
+  /** Errors become lines of it, so that a stream of JSON stays one. */
+  readonly machineLog: Log | undefined;
+  /** Stacks of unexpected errors. */
+  readonly debug: boolean;
+}
+
+/** Tells the operator why a command failed: a line, and a hint on the next. @returns the exit code (CLI-20) */
+export function reportError(thrown: unknown, to: ReportTo): number {
+  if (thrown instanceof OutputClosed) return 0;
+  if (thrown instanceof CommanderError && isHelp(thrown)) return 0;
+  const error = thrown instanceof CommanderError ? usageError(thrown) : thrown;
+  if (error instanceof DatabasesFailedError) {
+    for (const [name, failure] of error.failures) tell(failure, to, name);
+  } else {
+    tell(error, to);
+  }
+  return error instanceof CommandTimeoutError ? EXIT_TIMEOUT : 1;
+}
+
+/** Help and version arrive as errors, too; a bare command shows its help, which is no mistake (CLI-02). */
+function isHelp({ code, exitCode }: CommanderError): boolean {
+  return exitCode === 0 || code === 'commander.help';
+}
+
+function usageError({ message }: CommanderError): UsageError {
+  const [what = '', ...suggestion] = message.replace(/^error: /, '').split('\n');
+  return new UsageError(what, suggestion.join(' ').replace(/^\((.*)\)$/, '$1') || 'see lmdbstream --help');
+}
+
+function tell(error: unknown, { stderr, machineLog, debug }: ReportTo, database?: string): void {
+  const known = error instanceof LmdbstreamError;
+  const message = oneLine(error instanceof Error ? error.message : String(error));
+  if (machineLog) {
+    machineLog.error(message, known ? { code: error.code, hint: error.hint, db: database } : { db: database });
+  } else {
+    stderr.write(`Error: ${database === undefined ? '' : `${database}: `}${message}\n`);
+    if (known && error.hint) stderr.write(`Hint: ${oneLine(error.hint)}\n`);
+  }
+  if (!known && debug && error instanceof Error) stderr.write(`${error.stack}\n`);
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, ' ').trim();
+}

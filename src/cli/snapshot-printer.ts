@@ -1,0 +1,91 @@
+import { formatDbiFlags } from '../config/index.ts';
+import {
+  type DbiHeader,
+  type EntryRef,
+  type SnapshotHeader,
+  type SnapshotVisitor,
+  timestampFromParts,
+} from '../snapshot/index.ts';
+import { displayAscii } from './display-ascii.ts';
+import type { Output } from './output.ts';
+import { formatAge, formatLocalTime } from './time-text.ts';
+
+export interface SnapshotPrinterOptions {
+  /** Milliseconds since 1970: ages count from here. */
+  readonly nowMs: number;
+  /** Only the DBI of this name. */
+  readonly dbi?: string | undefined;
+  /** The reader is known to begin again; what comes before is not printed. */
+  readonly skipUntilRestart?: boolean;
+}
+
+/** Prints a snapshot as the reference does: its header as JSON, then each DBI with a line per entry (CLI-11). */
+export class SnapshotPrinter implements SnapshotVisitor {
+  readonly #out: Output;
+  readonly #nowMs: number;
+  readonly #onlyDbi: string | undefined;
+  #isMuted: boolean;
+  #isWanted = false;
+
+  constructor(out: Output, { nowMs, dbi, skipUntilRestart = false }: SnapshotPrinterOptions) {
+    this.#out = out;
+    this.#nowMs = nowMs;
+    this.#onlyDbi = dbi || undefined;
+    this.#isMuted = skipUntilRestart;
+  }
+
+  restart(): void {
+    this.#isMuted = false;
+  }
+
+  header(header: SnapshotHeader): void {
+    if (!this.#isMuted) this.#out.write(`${headerJson(header)}\n`);
+  }
+
+  dbi({ name, flags, transform }: DbiHeader): void {
+    this.#isWanted = !this.#isMuted && (this.#onlyDbi === undefined || name === this.#onlyDbi);
+    if (!this.#isWanted) return;
+    this.#out.write(`\n### ${name} (transform=${JSON.stringify(transform)}, flags="${formatDbiFlags(flags)}")\n\n`);
+  }
+
+  entry(entry: EntryRef): void {
+    if (!this.#isWanted) return;
+    const { buffer, flags } = entry;
+    const key = displayAscii(buffer.subarray(entry.keyStart, entry.keyEnd), this.#nowMs);
+    const value = displayAscii(buffer.subarray(entry.valueStart, entry.valueEnd), this.#nowMs);
+    // Signed, as the reference shows it (HDR-12): 2^63 ns and later are dates before 1970.
+    const nano = BigInt.asIntN(64, timestampFromParts(entry.timestampHi, entry.timestampLo));
+    const time = `${formatLocalTime(nano)}, ${formatAge(nano, this.#nowMs)} ago`;
+    this.#out.write(`${key}  =  ${value}  (${time}; flags=${flags.toString(16).padStart(2, '0')})\n`);
+  }
+}
+
+/** By hand: the numbers have 64 bits, which `JSON.stringify` cannot write. */
+function headerJson({ formatVersion, compatVersion, meta }: SnapshotHeader): string {
+  const fields = [
+    ['GenerationID', goJson(meta.generationId)],
+    ['InstanceID', goJson(meta.instanceId)],
+    ['Hostname', goJson(meta.hostname)],
+    ['LmdbTxnID', meta.lmdbTxnId],
+    ['TimestampNano', meta.timestampNano],
+    ['DatabaseName', goJson(meta.databaseName)],
+    ['FromLmdbTxnID', meta.fromLmdbTxnId],
+  ].map(([name, value]) => `    "${name}": ${value}`);
+  return [
+    '{',
+    `  "FormatVersion": ${formatVersion},`,
+    `  "CompatVersion": ${compatVersion},`,
+    '  "Meta": {',
+    fields.join(',\n'),
+    '  }',
+    '}',
+  ].join('\n');
+}
+
+/** Go also escapes what could end a script in HTML. */
+function goJson(text: string): string {
+  return JSON.stringify(text).replace(
+    /[<>&\u2028\u2029]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

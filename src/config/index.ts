@@ -1,0 +1,11 @@
+export { formatByteSize, parseByteSize } from './byte-size.ts';
+export { DBI_FLAG_BITS, formatDbiFlags, PERSISTENT_DBI_FLAGS, parseDbiFlags } from './dbi-flags.ts';
+export { type Environment, expandEnvironment } from './environment.ts';
+export * from './errors.ts';
+export { applyFlags, type ConfigFlags } from './flags.ts';
+export { formatGoDuration, parseGoDuration } from './go-duration.ts';
+export { type ListenAddress, parseListenAddress } from './listen-address.ts';
+export { loadConfig, type ParseOptions, parseConfig } from './load.ts';
+export { formatConfig, redactConfig } from './redact.ts';
+export type { AzureOptions, FsOptions, RemoteOptions, S3Options, TlsOptions } from './storage-options.ts';
+export type * from './types.ts';

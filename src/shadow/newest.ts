@@ -1,0 +1,24 @@
+import { compareTimes, nanoOf, timestampHiOf, timestampLoOf } from '../merge/index.ts';
+import { isPrivate, shadowedName } from './names.ts';
+import type { DatabaseView } from './view.ts';
+
+/** The newest time of any entry here, deletions included; undefined where nothing carries a time yet. */
+export function newestTime(view: DatabaseView, native: boolean): bigint | undefined {
+  let hi = 0;
+  let lo = 0;
+  let found = false;
+  for (const dbi of view.dbis.values()) {
+    if (native ? isPrivate(dbi.name) : shadowedName(dbi.name) === undefined) continue;
+    const walker = dbi.walk();
+    while (walker.next()) {
+      if (walker.valueEnd - walker.valueStart < 8) continue;
+      const entryHi = timestampHiOf(walker.valueBuffer, walker.valueStart);
+      const entryLo = timestampLoOf(walker.valueBuffer, walker.valueStart);
+      found = true;
+      if (compareTimes(entryHi, entryLo, hi, lo) <= 0) continue;
+      hi = entryHi;
+      lo = entryLo;
+    }
+  }
+  return found ? nanoOf({ hi, lo }) : undefined;
+}

@@ -1,0 +1,134 @@
+import { createGunzip, type Gunzip } from 'node:zlib';
+import { CorruptSnapshotError, RefusedSnapshotError } from './errors.ts';
+import type { SnapshotLimits } from './limits.ts';
+
+export interface GunzipOptions {
+  readonly objectName: string;
+  readonly limits: SnapshotLimits;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface GunzipSummary {
+  readonly compressedBytes: number;
+  readonly decompressedBytes: number;
+}
+
+const CHUNK_BYTES = 256 * 1024;
+
+/**
+ * Decompresses every gzip member of the object in the libuv pool and hands each chunk to `take`. The pool works one
+ * chunk ahead; `take` is synchronous, so no more than two chunks are held.
+ * @throws CorruptSnapshotError, RefusedSnapshotError, whatever `take` and the source throw, the signal's reason
+ */
+export async function gunzipTo(
+  source: AsyncIterable<Uint8Array>,
+  take: (chunk: Buffer) => void,
+  options: GunzipOptions,
+): Promise<GunzipSummary> {
+  const { objectName, signal } = options;
+  signal?.throwIfAborted();
+  const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
+  // Everything is reported through the loop below; what comes after it (a write to a closed stream) says nothing new.
+  gunzip.on('error', () => {});
+  const abort = (): void => void gunzip.destroy();
+  signal?.addEventListener('abort', abort, { once: true });
+  const feeder = new Feeder(source, gunzip);
+  const guard = new Guard(options);
+  try {
+    for await (const chunk of gunzip) {
+      guard.count(chunk.length, gunzip.bytesWritten);
+      take(chunk);
+    }
+    if (feeder.fedBytes === 0) throw emptyError(objectName);
+    // zlib stops quietly at a zero byte behind a member: only the count of bytes it took shows what is left.
+    if (gunzip.bytesWritten !== feeder.fedBytes) {
+      throw new CorruptSnapshotError(objectName, 'trailing-garbage', 'other bytes follow its last gzip member');
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (feeder.failed) throw feeder.failure;
+    if (!isZlibDataError(error)) throw error;
+    throw feeder.fedBytes === 0 ? emptyError(objectName) : gzipError(objectName, error);
+  } finally {
+    signal?.removeEventListener('abort', abort);
+    gunzip.destroy();
+    // The source is closed when this returns, except after an abort: it may then hang in a request for long.
+    if (!signal?.aborted) await feeder.settled;
+  }
+  return { compressedBytes: feeder.fedBytes, decompressedBytes: guard.decompressedBytes };
+}
+
+/** Writes the source to the stream, as fast as the stream takes it, and closes the source in every case. */
+class Feeder {
+  fedBytes = 0;
+  failed = false;
+  failure: unknown;
+  /** Never rejects. */
+  readonly settled: Promise<void>;
+
+  constructor(source: AsyncIterable<Uint8Array>, gunzip: Gunzip) {
+    this.settled = this.#run(source, gunzip).catch((error: unknown) => {
+      this.failed = true;
+      this.failure = error;
+      gunzip.destroy();
+    });
+  }
+
+  async #run(source: AsyncIterable<Uint8Array>, gunzip: Gunzip): Promise<void> {
+    for await (const chunk of source) {
+      if (gunzip.destroyed) return;
+      this.fedBytes += chunk.length;
+      if (chunk.length > 0 && !gunzip.write(chunk)) await drained(gunzip);
+      if (gunzip.destroyed) return;
+    }
+    gunzip.end();
+  }
+}
+
+function drained(gunzip: Gunzip): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      gunzip.off('drain', done).off('close', done);
+      resolve();
+    };
+    gunzip.on('drain', done).on('close', done);
+  });
+}
+
+/** Stops bombs (I7): a size no snapshot has, or a ratio no database has. */
+class Guard {
+  decompressedBytes = 0;
+  readonly #options: GunzipOptions;
+
+  constructor(options: GunzipOptions) {
+    this.#options = options;
+  }
+
+  count(bytes: number, consumedBytes: number): void {
+    const { objectName, limits } = this.#options;
+    this.decompressedBytes += bytes;
+    if (this.decompressedBytes > limits.maxDecompressedBytes) {
+      const detail = `it is more than ${limits.maxDecompressedBytes} B decompressed`;
+      throw new RefusedSnapshotError(objectName, 'decompressed-size', detail);
+    }
+    const suspicious = this.decompressedBytes > limits.ratioFreeBytes;
+    if (suspicious && this.decompressedBytes > consumedBytes * limits.maxCompressionRatio) {
+      const detail = `${consumedBytes} B of it decompress to ${this.decompressedBytes} B, more than ${limits.maxCompressionRatio}:1`;
+      throw new RefusedSnapshotError(objectName, 'compression-ratio', detail);
+    }
+  }
+}
+
+function isZlibDataError(error: unknown): error is Error & { code: string } {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && code.startsWith('Z_') && code !== 'Z_MEM_ERROR';
+}
+
+function emptyError(objectName: string): CorruptSnapshotError {
+  return new CorruptSnapshotError(objectName, 'empty-object', 'it is empty');
+}
+
+function gzipError(objectName: string, error: Error & { code: string }): CorruptSnapshotError {
+  const truncated = error.code === 'Z_BUF_ERROR';
+  return new CorruptSnapshotError(objectName, truncated ? 'truncated' : 'gzip', `gzip: ${error.message}`, error);
+}

@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto';
+import { SnapshotNameError } from './errors.ts';
+import { formatNameTimestamp, hasNameTimestampShape, parseNameTimestamp, type TimestampNano } from './timestamp.ts';
+
+/**
+ * Object names (format.md, "Object names" and "Deltas"; NAM-01 to NAM-14):
+ *
+ *     <db>__<instance>__<YYYYMMDD-HHMMSS-nnnnnnnnn>__<generation>[__<extra>...].<extension>
+ */
+export type SnapshotKind = 'snapshot' | 'delta';
+
+/** A part after the generation: a capital letter and a value; `__X123` is type `X`, value `123`. */
+export interface SnapshotNameExtra {
+  readonly type: string;
+  readonly value: string;
+}
+
+export interface SnapshotName {
+  /** The whole object name. */
+  readonly full: string;
+  readonly databaseName: string;
+  readonly instanceId: string;
+  readonly timestampNano: TimestampNano;
+  /** The timestamp as it stands in the name; sorts as the timestamp does. */
+  readonly timestampText: string;
+  readonly generationId: string;
+  /** In the order of the name, verbatim, unknown ones included. */
+  readonly extras: readonly SnapshotNameExtra[];
+  readonly kind: SnapshotKind;
+  /** A delta's `F`: the timestamp of the object of this instance it follows. Always set on a delta, never else. */
+  readonly previousTimestampNano?: TimestampNano;
+  /** `D1`: its writer reads deltas. An instance whose newest full snapshot lacks it is a legacy reader. */
+  readonly readsDeltas: boolean;
+}
+
+/** What {@link buildSnapshotName} needs; a parsed {@link SnapshotName} is one, too. */
+export interface SnapshotNameParts {
+  readonly databaseName: string;
+  readonly instanceId: string;
+  readonly timestampNano: TimestampNano;
+  readonly generationId: string;
+  readonly kind: SnapshotKind;
+  /** Extras beside `D1` and `F`, or with them; kept in this order. */
+  readonly extras?: readonly SnapshotNameExtra[];
+  readonly previousTimestampNano?: TimestampNano;
+  readonly readsDeltas?: boolean;
+}
+
+export const SNAPSHOT_EXTENSION = 'pb.gz';
+export const DELTA_EXTENSION = 'delta.pb.gz';
+
+const SEPARATOR = '__';
+const READS_DELTAS: SnapshotNameExtra = { type: 'D', value: '1' };
+const PREVIOUS_TYPE = 'F';
+
+/** @throws SnapshotNameError when the name is not one of ours; the object is then none of our business. */
+export function parseSnapshotName(full: string): SnapshotName {
+  const fail = (reason: SnapshotNameError['reason'], detail: string): never => {
+    throw new SnapshotNameError(full, reason, detail);
+  };
+  const dot = full.indexOf('.');
+  if (dot < 0) fail('no-dot', 'it has no extension');
+  const kind = kindOf(full.slice(dot + 1)) ?? fail('unknown-extension', `unknown extension ${full.slice(dot + 1)}`);
+  const parts = full.slice(0, dot).split(SEPARATOR);
+  if (parts.length < 4) fail('too-few-parts', `${parts.length} parts between "__", at least 4 are expected`);
+  const [databaseName, instanceId, timestampText, generationId, ...extraTexts] = parts as [
+    string,
+    string,
+    string,
+    string,
+    ...string[],
+  ];
+  if (!hasNameTimestampShape(timestampText)) fail('timestamp-format', `${timestampText} is not a timestamp`);
+  const timestampNano =
+    parseNameTimestamp(timestampText) ?? fail('timestamp-value', `${timestampText} is no point in time`);
+  const extras = extraTexts.map((text) => ({ type: text.slice(0, 1), value: text.slice(1) }));
+  const readsDeltas = extras.some(isReadsDeltas);
+  const name = {
+    full,
+    databaseName,
+    instanceId,
+    timestampNano,
+    timestampText,
+    generationId,
+    extras,
+    kind,
+    readsDeltas,
+  };
+  if (kind === 'snapshot') return name;
+  const previous = extras.filter(({ type }) => type === PREVIOUS_TYPE);
+  const previousTimestampNano = previous.length === 1 ? parseNameTimestamp(previous[0]!.value) : undefined;
+  if (previousTimestampNano === undefined) {
+    return fail('previous-timestamp', 'a delta needs exactly one extra F with the timestamp of the object before it');
+  }
+  return { ...name, previousTimestampNano };
+}
+
+function kindOf(extension: string): SnapshotKind | undefined {
+  if (extension === SNAPSHOT_EXTENSION) return 'snapshot';
+  return extension === DELTA_EXTENSION ? 'delta' : undefined;
+}
+
+/**
+ * The object name of these parts; `buildSnapshotName(parseSnapshotName(x)) === x` (NAM-09). `D1` and `F` are added
+ * when they are asked for and not among the extras, each where the sorted order of format.md wants it.
+ * @throws RangeError for parts that would not parse back to themselves: a `.` or `__` inside of one, a year of five
+ * digits, a delta without a previous timestamp. Configuration and {@link toInstanceId} keep such parts out.
+ */
+export function buildSnapshotName(parts: SnapshotNameParts): string {
+  let extras = parts.extras ?? [];
+  if (parts.readsDeltas && !extras.some(isReadsDeltas)) extras = insertSorted(extras, READS_DELTAS);
+  if (parts.previousTimestampNano !== undefined && !extras.some(({ type }) => type === PREVIOUS_TYPE)) {
+    const value = formatNameTimestamp(parts.previousTimestampNano);
+    extras = insertSorted(extras, { type: PREVIOUS_TYPE, value });
+  }
+  const base = [
+    parts.databaseName,
+    parts.instanceId,
+    formatNameTimestamp(parts.timestampNano),
+    parts.generationId,
+    ...extras.map(textOf),
+  ].join(SEPARATOR);
+  const full = `${base}.${parts.kind === 'delta' ? DELTA_EXTENSION : SNAPSHOT_EXTENSION}`;
+  assertParsesBack(full, parts, extras);
+  return full;
+}
+
+/** A name that reads back as something else would hide the object from every peer: better not to write it. */
+function assertParsesBack(full: string, parts: SnapshotNameParts, extras: readonly SnapshotNameExtra[]): void {
+  let parsed: SnapshotName;
+  try {
+    parsed = parseSnapshotName(full);
+  } catch (error) {
+    throw new RangeError(`these parts make no object name: ${full}`, { cause: error });
+  }
+  const same =
+    parsed.databaseName === parts.databaseName &&
+    parsed.instanceId === parts.instanceId &&
+    parsed.generationId === parts.generationId &&
+    parsed.previousTimestampNano === parts.previousTimestampNano &&
+    parsed.kind === parts.kind &&
+    parsed.extras.map(textOf).join(SEPARATOR) === extras.map(textOf).join(SEPARATOR);
+  if (!same) throw new RangeError(`these parts make an object name that reads back as others: ${full}`);
+}
+
+const textOf = (extra: SnapshotNameExtra): string => extra.type + extra.value;
+
+function isReadsDeltas(extra: SnapshotNameExtra): boolean {
+  return extra.type === READS_DELTAS.type && extra.value === READS_DELTAS.value;
+}
+
+function insertSorted(extras: readonly SnapshotNameExtra[], extra: SnapshotNameExtra): SnapshotNameExtra[] {
+  const at = extras.findIndex((other) => textOf(other) > textOf(extra));
+  return at < 0 ? [...extras, extra] : [...extras.slice(0, at), extra, ...extras.slice(at)];
+}
+
+/** An instance name as it may stand in object names: every character outside `[a-zA-Z0-9-]` becomes `-` (NAM-13). */
+export function toInstanceId(raw: string): string {
+  return raw.replace(/[^a-zA-Z0-9-]/gu, '-');
+}
+
+/** Seven hex digits that tell objects apart in logs, the same as the reference prints (NAM-11). */
+export function shortHash(name: Pick<SnapshotName, 'instanceId' | 'timestampText'>): string {
+  return createHash('sha256').update(`${name.instanceId}-${name.timestampText}`).digest('hex').slice(0, 7);
+}

@@ -1,0 +1,100 @@
+import { exactly } from '../body.ts';
+import { StorageError, type StorageOperation } from '../errors.ts';
+import type { CallOptions, ObjectDownload } from '../types.ts';
+import { BodyFailure } from './body-stream.ts';
+import { Deadline } from './deadline.ts';
+
+/** A failure of a library as a `StorageError`; what is none of the storage's business is returned as it is. */
+export type ErrorTranslator = (operation: StorageOperation, error: unknown, objectName?: string) => unknown;
+
+export interface CallSubject {
+  readonly operation: StorageOperation;
+  readonly objectName?: string | undefined;
+}
+
+const DEFAULT_CLIENT_TIMEOUT_MS = 15 * 60_000;
+
+/** Runs calls of a provider's library under the time limit of the options and translates what they throw. */
+export class CallRunner {
+  readonly #timeoutMs: number;
+  readonly #translate: ErrorTranslator;
+
+  constructor(timeoutMs: number | undefined, translate: ErrorTranslator) {
+    this.#timeoutMs = timeoutMs ?? DEFAULT_CLIENT_TIMEOUT_MS;
+    this.#translate = translate;
+  }
+
+  async run<T>(
+    { operation, objectName }: CallSubject,
+    { signal }: CallOptions,
+    action: (deadline: Deadline) => Promise<T>,
+    timeoutMs = this.#timeoutMs,
+  ): Promise<T> {
+    const deadline = new Deadline(timeoutMs, signal);
+    try {
+      return await action(deadline);
+    } catch (error) {
+      throw this.#reason(deadline, signal, error, operation, objectName);
+    } finally {
+      deadline.dispose();
+    }
+  }
+
+  /** The time limit covers the whole download: the deadline lives until the stream is at its end, or left. */
+  async download(
+    objectName: string,
+    { signal }: CallOptions,
+    action: (
+      deadline: Deadline,
+    ) => Promise<{ readonly sizeBytes: number | undefined; readonly chunks: AsyncIterable<Uint8Array> }>,
+  ): Promise<ObjectDownload> {
+    const deadline = new Deadline(this.#timeoutMs, signal);
+    try {
+      const { sizeBytes, chunks } = await action(deadline);
+      if (sizeBytes === undefined) throw lengthMissing(objectName);
+      return { sizeBytes, stream: this.#stream(objectName, signal, deadline, sizeBytes, chunks) };
+    } catch (error) {
+      deadline.dispose();
+      throw this.#reason(deadline, signal, error, 'load', objectName);
+    }
+  }
+
+  async *#stream(
+    objectName: string,
+    signal: AbortSignal | undefined,
+    deadline: Deadline,
+    sizeBytes: number,
+    chunks: AsyncIterable<Uint8Array>,
+  ): AsyncIterable<Uint8Array> {
+    try {
+      yield* exactly(chunks, sizeBytes, { operation: 'load', objectName });
+    } catch (error) {
+      throw this.#reason(deadline, signal, error, 'load', objectName);
+    } finally {
+      deadline.dispose();
+    }
+  }
+
+  #reason(
+    deadline: Deadline,
+    signal: AbortSignal | undefined,
+    error: unknown,
+    operation: StorageOperation,
+    objectName: string | undefined,
+  ): unknown {
+    const reason = deadline.reasonOr(error);
+    if (reason instanceof BodyFailure) return reason.cause;
+    return signal?.aborted && reason === signal.reason ? reason : this.#translate(operation, reason, objectName);
+  }
+}
+
+/** Without a length an answer that was cut at the end of a gzip member looks like a whole object (I7). */
+function lengthMissing(objectName: string): StorageError {
+  return new StorageError(`load of ${JSON.stringify(objectName)}: the answer has no length`, {
+    operation: 'load',
+    objectName,
+    retryable: true,
+    errorLabel: 'NoContentLength',
+    hint: 'a proxy on the way takes the Content-Length away: let it pass answers as they are',
+  });
+}

@@ -1,0 +1,211 @@
+import { watch } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Log } from '../../log/index.ts';
+import { asBody, exactly } from '../body.ts';
+import { FsOptionsError, type StorageOperation } from '../errors.ts';
+import { isVisibleFileName, nameRefused, objectNotFound, sortByName } from '../names.ts';
+import type { FsOptions } from '../options.ts';
+import type { CallOptions, ObjectBody, ObjectDownload, ObjectInfo, ObjectStorage, StorageWatch } from '../types.ts';
+import { errnoOf, fsError } from './fs-errors.ts';
+import { removeLeftovers, temporaryName } from './temporary-files.ts';
+
+const CHUNK_BYTES = 256 * 1024;
+/** `lstat` calls at the same time in a listing: the thread pool has four threads, a network folder gains from a queue. */
+const LIST_BATCH = 32;
+/** File systems that cannot sync a folder say so with these; there is nothing more to be done on them. */
+const FOLDER_SYNC_UNSUPPORTED = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'EISDIR', 'EBADF']);
+
+export function checkFsOptions(options: FsOptions): void {
+  if (!options.rootPath) throw new FsOptionsError('root_path', 'root_path is required');
+}
+
+/** A bucket in a folder, local or on a network file system; flat, as the reference writes and reads it. */
+export class FsStorage implements ObjectStorage {
+  readonly type = 'fs';
+  readonly #rootPath: string;
+  readonly #watches = new Set<StorageWatch>();
+
+  private constructor(rootPath: string) {
+    this.#rootPath = rootPath;
+  }
+
+  /** @throws FsOptionsError, StorageError when the folder is missing or cannot be made or read. */
+  static async open(options: FsOptions, { log, now = Date.now }: { log: Log; now?: () => number }): Promise<FsStorage> {
+    checkFsOptions(options);
+    const rootPath = resolve(options.rootPath);
+    try {
+      if (options.createFolder ?? true) await mkdir(rootPath, { recursive: true, mode: 0o755 });
+      const removed = await removeLeftovers(rootPath, now());
+      if (removed > 0) log.info('removed temporary files of earlier processes', { folder: rootPath, removed });
+    } catch (error) {
+      throw fsError('init', rootPath, error);
+    }
+    return new FsStorage(rootPath);
+  }
+
+  async *list(prefix: string, { signal }: CallOptions = {}): AsyncIterable<ObjectInfo> {
+    signal?.throwIfAborted();
+    const found: ObjectInfo[] = [];
+    try {
+      const names = (await readdir(this.#rootPath)).filter(
+        (name) => name.startsWith(prefix) && isVisibleFileName(name),
+      );
+      for (let start = 0; start < names.length; start += LIST_BATCH) {
+        signal?.throwIfAborted();
+        const infos = await Promise.all(names.slice(start, start + LIST_BATCH).map((name) => this.#info(name)));
+        for (const info of infos) if (info !== undefined) found.push(info);
+      }
+    } catch (error) {
+      throw this.#error('list', error);
+    }
+    yield* sortByName(found);
+  }
+
+  async load(name: string, { signal }: CallOptions = {}): Promise<ObjectDownload> {
+    signal?.throwIfAborted();
+    if (!isVisibleFileName(name)) throw objectNotFound('load', name);
+    try {
+      const info = await this.#info(name);
+      if (info === undefined) {
+        await stat(this.#rootPath);
+        throw objectNotFound('load', name);
+      }
+      return { sizeBytes: info.sizeBytes, stream: this.#read(info, signal) };
+    } catch (error) {
+      throw this.#error('load', error, name);
+    }
+  }
+
+  async store(name: string, body: ObjectBody | Uint8Array, { signal }: CallOptions = {}): Promise<void> {
+    signal?.throwIfAborted();
+    if (!isVisibleFileName(name)) throw nameRefused('store', name);
+    const temporary = join(this.#rootPath, temporaryName());
+    try {
+      const file = await open(temporary, 'wx', 0o666);
+      try {
+        await writeBody(file, name, asBody(body), signal);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      signal?.throwIfAborted();
+      await rename(temporary, join(this.#rootPath, name));
+    } catch (error) {
+      await unlink(temporary).catch(() => {});
+      throw this.#error('store', error, name);
+    }
+    await this.#syncFolder('store', name);
+  }
+
+  async delete(name: string, { signal }: CallOptions = {}): Promise<void> {
+    signal?.throwIfAborted();
+    if (!isVisibleFileName(name)) throw nameRefused('delete', name);
+    try {
+      await unlink(join(this.#rootPath, name));
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw this.#error('delete', error, name);
+      await stat(this.#rootPath).catch((cause) => {
+        throw this.#error('delete', cause, name);
+      });
+      return;
+    }
+    await this.#syncFolder('delete', name);
+  }
+
+  /** Sees what this machine's kernel sees: not what another machine writes to a network folder. */
+  watch(onChange: () => void): StorageWatch {
+    const handles: StorageWatch[] = [];
+    const stop: StorageWatch = {
+      close: () => {
+        this.#watches.delete(stop);
+        for (const handle of handles.splice(0)) handle.close();
+      },
+    };
+    try {
+      const watcher = watch(this.#rootPath, { persistent: false }, (event, name) => {
+        if (event === 'rename' && (name === null || isVisibleFileName(name))) onChange();
+      });
+      handles.push(watcher);
+      watcher.on('error', () => stop.close());
+      this.#watches.add(stop);
+    } catch {
+      // No watch (the kernel's limit, or the folder is gone): polling finds everything all the same.
+    }
+    return stop;
+  }
+
+  async close(): Promise<void> {
+    for (const stop of [...this.#watches]) stop.close();
+  }
+
+  async #info(name: string): Promise<ObjectInfo | undefined> {
+    try {
+      const stats = await lstat(join(this.#rootPath, name));
+      return stats.isFile() ? { name, sizeBytes: stats.size, modifiedMs: stats.mtimeMs } : undefined;
+    } catch (error) {
+      // Removed between the listing and now.
+      if (errnoOf(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  async *#read({ name, sizeBytes }: ObjectInfo, signal: AbortSignal | undefined): AsyncIterable<Uint8Array> {
+    let file: FileHandle | undefined;
+    try {
+      // Opened when it is read, not before: a download that nobody reads holds no file.
+      file = await open(join(this.#rootPath, name), 'r').catch((error) => {
+        throw errnoOf(error) === 'ENOENT' ? objectNotFound('load', name, error) : error;
+      });
+      yield* exactly(readChunks(file, signal), sizeBytes, { operation: 'load', objectName: name });
+    } catch (error) {
+      throw this.#error('load', error, name);
+    } finally {
+      await file?.close();
+    }
+  }
+
+  /** Without it a power failure may undo the rename. */
+  async #syncFolder(operation: 'store' | 'delete', name: string): Promise<void> {
+    try {
+      const folder = await open(this.#rootPath, 'r');
+      try {
+        await folder.sync();
+      } finally {
+        await folder.close();
+      }
+    } catch (error) {
+      if (!FOLDER_SYNC_UNSUPPORTED.has(errnoOf(error) ?? '')) throw this.#error(operation, error, name);
+    }
+  }
+
+  #error(operation: StorageOperation, cause: unknown, name?: string): unknown {
+    return fsError(operation, this.#rootPath, cause, name);
+  }
+}
+
+async function writeBody(
+  file: FileHandle,
+  objectName: string,
+  body: ObjectBody,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  let position = 0;
+  for await (const chunk of exactly(body.open(), body.sizeBytes, { operation: 'store', objectName })) {
+    signal?.throwIfAborted();
+    for (let done = 0; done < chunk.byteLength; ) {
+      const { bytesWritten } = await file.write(chunk, done, chunk.byteLength - done, position + done);
+      done += bytesWritten;
+    }
+    position += chunk.byteLength;
+  }
+}
+
+async function* readChunks(file: FileHandle, signal: AbortSignal | undefined): AsyncIterable<Uint8Array> {
+  for (;;) {
+    signal?.throwIfAborted();
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES);
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+  }
+}

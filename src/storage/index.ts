@@ -1,0 +1,39 @@
+export { checkAzureOptions } from './azure/azure-options.ts';
+export { asBody, bytesBody, collect, collectDownload } from './body.ts';
+export {
+  AzureOptionsError,
+  FsOptionsError,
+  S3OptionsError,
+  StorageError,
+  type StorageErrorDetails,
+  type StorageOperation,
+  StorageOptionsError,
+  UnknownStorageTypeError,
+} from './errors.ts';
+export { createStorage, type StorageContext } from './factory.ts';
+export { checkFsOptions, FsStorage } from './fs/fs-storage.ts';
+export { MemoryStorage } from './memory.ts';
+export { compareNames } from './names.ts';
+export type {
+  AzureOptions,
+  BucketOptions,
+  FsOptions,
+  HttpOptions,
+  S3Options,
+  StorageOptions,
+  TlsOptions,
+} from './options.ts';
+export { type RetryingOptions, type RetryOptions, RetryPolicy, retrying } from './retry.ts';
+export { checkS3Options } from './s3/s3-options.ts';
+export { Spool, SpoolError, type SpoolOptions } from './spool.ts';
+export type {
+  CallOptions,
+  ObjectBody,
+  ObjectDownload,
+  ObjectInfo,
+  ObjectStorage,
+  StorageMethod,
+  StorageObserver,
+  StorageOutcome,
+  StorageWatch,
+} from './types.ts';

@@ -1,0 +1,11 @@
+/** Removes objects from the bucket that nobody needs any more (behaviours CLN, I10). */
+export { Cleaner, type CleanerObserver, type CleanerOptions, type CleanReport } from './cleaner.ts';
+export {
+  type CleanDeletion,
+  type CleaningDecision,
+  type CleaningInput,
+  type CleanReason,
+  decideCleaning,
+  type Sighting,
+} from './decide.ts';
+export { type Sleep, sleep } from './sleep.ts';

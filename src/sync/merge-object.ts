@@ -1,0 +1,139 @@
+import type { Log } from '../log/index.ts';
+import { compareTimes, type Time, timeOf } from '../merge/index.ts';
+import { PlanWriter, RemoteComparer, type Schema } from '../shadow/index.ts';
+import { readSnapshot, type SnapshotHeader } from '../snapshot/index.ts';
+import type { ObjectBody } from '../storage/index.ts';
+import type { Clock } from './clock.ts';
+import type { DatabaseStatus } from './status.ts';
+import type { Tracker } from './tracker.ts';
+
+export interface MergeSettings {
+  readonly schema: Schema;
+  /** `header_extra_padding_block`. */
+  readonly extraBlocks: number;
+  /** `lmdb_lock_max`; 0: one transaction, all or nothing. */
+  readonly lockMaxMs: number;
+  readonly maxDecompressedBytes: number;
+  /** Deletions of unknown keys before this are not added. */
+  readonly cutoff: () => Time;
+}
+
+export interface MergeResult {
+  readonly header: SnapshotHeader | undefined;
+  readonly entries: number;
+  /** Entries of the object that won. */
+  readonly written: number;
+  /** The application had changed something too, which is to be published. */
+  readonly hasLocalChanges: boolean;
+}
+
+/** A peer's clock ahead by more than this is told of (design, decision 10). */
+const FAR_FUTURE_NANO = 300n * 1_000_000_000n;
+/** The clock is looked at once in so many puts. */
+const LOCK_CHECK_EVERY = 64;
+
+/**
+ * Merges one object: the winners are found before the lock, against the held base; under it there are only the difference
+ * since then, the puts and the commit (design, decision 4). The caller holds the turn (`Exclusive`).
+ *
+ * @throws CorruptSnapshotError, RefusedSnapshotError: nothing of the object was used (I7)
+ */
+export async function mergeObject(
+  tracker: Tracker,
+  objectName: string,
+  body: ObjectBody,
+  settings: MergeSettings,
+  context: { clock: Clock; log: Log; status: DatabaseStatus; signal: AbortSignal },
+): Promise<MergeResult> {
+  const { clock, log, status, signal } = context;
+  const changedBefore = tracker.localRound();
+  const held = tracker.readable();
+  const comparer = new RemoteComparer({
+    objectName,
+    schema: settings.schema,
+    view: held.view,
+    cutoff: settings.cutoff(),
+    onPrivateDbi: (dbi) =>
+      log.warn('A remote snapshot holds a private DBI, which is ignored', { object: objectName, dbi }),
+    onDbi: (dbi) => tracker.learnFlags(dbi.name, dbi.flags),
+  });
+  try {
+    try {
+      await readSnapshot(() => body.open(), comparer, {
+        objectName,
+        limits: { maxDecompressedBytes: settings.maxDecompressedBytes },
+        signal,
+      });
+    } finally {
+      tracker.doneReading(held);
+    }
+    noteFuture(comparer, objectName, clock, log, status);
+    const written = comparer.plan.count;
+    const hasChanged = comparer.plan.isEmpty ? false : writeWinners(tracker, comparer, settings, clock);
+    status.mergedObjects++;
+    status.mergedEntries += written;
+    return {
+      header: comparer.snapshotHeader,
+      entries: comparer.entries,
+      written,
+      hasLocalChanges: changedBefore || hasChanged,
+    };
+  } finally {
+    comparer.plan.dispose();
+  }
+}
+
+/** @returns whether local changes came to light under the lock */
+function writeWinners(tracker: Tracker, comparer: RemoteComparer, settings: MergeSettings, clock: Clock): boolean {
+  const { plan } = comparer;
+  let hasLocalChanges = false;
+  if (settings.lockMaxMs <= 0) {
+    const done = tracker.write((transaction, { touched, recheckAll }) => {
+      const options = { native: settings.schema.native, extraBlocks: settings.extraBlocks, touched, recheckAll };
+      const writer = new PlanWriter(transaction, plan, { ...options, ifTouched: 'decide-again' });
+      writer.openDbis();
+      plan.replay((record) => writer.write(record));
+    });
+    return done.hasLocalChanges;
+  }
+  // In slices: after the first one the base is no longer what the plan was made against, and the application may have
+  // changed any key between two of them, so every record is decided again by what is stored.
+  const records = plan.reader();
+  for (let more = true, first = true; more; first = false) {
+    const start = records.position;
+    const slice = tracker.write((transaction, { touched, recheckAll }) => {
+      // Runs again in a new transaction when the map was full.
+      records.seek(start);
+      const startedMs = clock.monotonicMs();
+      const options = { native: settings.schema.native, extraBlocks: settings.extraBlocks, touched };
+      const writer = new PlanWriter(transaction, plan, {
+        ...options,
+        recheckAll: recheckAll || !first,
+        ifTouched: 'decide-again',
+      });
+      if (first) writer.openDbis();
+      for (let count = 1; ; count++) {
+        const record = records.next();
+        if (!record) return false;
+        writer.write(record);
+        if (count % LOCK_CHECK_EVERY === 0 && clock.monotonicMs() - startedMs >= settings.lockMaxMs) return true;
+      }
+    });
+    more = slice.result;
+    hasLocalChanges ||= slice.hasLocalChanges;
+  }
+  return hasLocalChanges;
+}
+
+function noteFuture(
+  comparer: RemoteComparer,
+  objectName: string,
+  clock: Clock,
+  log: Log,
+  status: DatabaseStatus,
+): void {
+  const limit = timeOf(clock.nowNano() + FAR_FUTURE_NANO);
+  if (compareTimes(comparer.newestHi, comparer.newestLo, limit.hi, limit.lo) <= 0) return;
+  status.futureTimestamps++;
+  log.warn('A peer stamps its entries far in the future: check its clock', { object: objectName });
+}

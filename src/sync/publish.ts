@@ -1,0 +1,244 @@
+import { hostname } from 'node:os';
+import { describeError } from '../errors/index.ts';
+import type { Log } from '../log/index.ts';
+import { snapshotSources } from '../shadow/index.ts';
+import { buildSnapshotName, encodeSnapshot, GENERATION_ID, type TimestampNano } from '../snapshot/index.ts';
+import { type ObjectStorage, type RetryPolicy, Spool, StorageError } from '../storage/index.ts';
+import type { Clock } from './clock.ts';
+import type { Exclusive } from './exclusive.ts';
+import type { Held } from './held.ts';
+import type { DatabaseStatus } from './status.ts';
+import type { Tracker } from './tracker.ts';
+import { Wake } from './wake.ts';
+
+export interface PublisherOptions {
+  readonly databaseName: string;
+  readonly instanceId: string;
+  readonly native: boolean;
+  readonly tracker: Tracker;
+  readonly turns: Exclusive;
+  readonly storage: ObjectStorage;
+  readonly policy: RetryPolicy;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly status: DatabaseStatus;
+  /** Told before the bytes leave: a listing may show the object before the store returns. */
+  readonly onStore: (name: string) => void;
+  /** Told when the bucket said yes: what was merged before the snapshot was taken is in it. */
+  readonly onStored: (name: string, included: ReadonlyMap<string, bigint>) => void;
+  /** What is merged at this moment, by instance. */
+  readonly merged: () => ReadonlyMap<string, bigint>;
+}
+
+interface Encoded {
+  readonly name: string;
+  readonly body: Spool;
+  readonly included: ReadonlyMap<string, bigint>;
+  readonly txnId: number;
+  readonly encodeMs: number;
+}
+
+/** How long the last attempt may take after a stop was asked for. */
+const FINAL_STORE_MS = 30_000;
+
+/**
+ * Publishes full snapshots, as a task of its own: while the bucket fails, merging goes on, and a newer state replaces the
+ * body that waits. A change counts as published only when the bucket said yes (I3).
+ */
+export class Publisher {
+  readonly #options: PublisherOptions;
+  readonly #wake = new Wake();
+  #lastNano: bigint;
+  /** Changes asked to be published, and those that an upload has carried. */
+  #requested = 0;
+  #published = 0;
+  #attempts = 0;
+  #lastStoredMs: number;
+  #gaveUp: unknown;
+
+  /** @param lastNano time of our newest object: names never go back (design, decision 10) */
+  constructor(options: PublisherOptions, lastNano: bigint) {
+    this.#options = options;
+    this.#lastNano = lastNano;
+    this.#lastStoredMs = options.clock.monotonicMs();
+  }
+
+  request(): void {
+    this.#requested++;
+    this.#wake.notify();
+  }
+
+  /** Something waits to be published. */
+  get isDue(): boolean {
+    return this.#published < this.#requested;
+  }
+
+  /** Attempts to store, failed ones included. */
+  get attempts(): number {
+    return this.#attempts;
+  }
+
+  /** Time since the last successful store, or the start. */
+  get sinceStoredMs(): number {
+    return this.#options.clock.monotonicMs() - this.#lastStoredMs;
+  }
+
+  /** The error of a store that was given up after the configured attempts; the change stays due. */
+  get gaveUp(): unknown {
+    return this.#gaveUp;
+  }
+
+  /** Resolves after the next attempt, or when nothing is due. */
+  async attempted(signal: AbortSignal): Promise<void> {
+    const before = this.#attempts;
+    while (this.isDue && this.#attempts === before && !signal.aborted) await this.#changed.wait(60_000, signal);
+  }
+  readonly #changed = new Wake();
+
+  /** Until aborted; what is due then gets one last attempt. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (this.isDue) await this.#publish(signal);
+      else await this.#wake.wait(Number.POSITIVE_INFINITY, signal);
+    }
+    if (this.isDue) await this.#lastAttempt();
+  }
+
+  async #lastAttempt(): Promise<void> {
+    const { log } = this.#options;
+    try {
+      const encoded = await this.#encode();
+      await this.#store(encoded, this.#requested, AbortSignal.timeout(FINAL_STORE_MS));
+      encoded.body.dispose();
+    } catch (error) {
+      log.warn(
+        'Stopping with changes that are not published yet; they are safe in the LMDB and go out at the next start',
+        {
+          error: describeError(error),
+        },
+      );
+    }
+  }
+
+  /** Encodes and stores, again and again, until it is done or given up. */
+  async #publish(signal: AbortSignal): Promise<void> {
+    const { log, status, policy } = this.#options;
+    let encoded: Encoded | undefined;
+    let carries = 0;
+    try {
+      for (let failures = 1; !signal.aborted; failures++) {
+        if (!encoded || carries < this.#requested) {
+          // A newer state replaces the one that waits.
+          encoded?.body.dispose();
+          encoded = undefined;
+          carries = this.#requested;
+          encoded = await this.#encode();
+        }
+        try {
+          await this.#store(encoded, carries, undefined);
+          return;
+        } catch (error) {
+          if (!(error instanceof StorageError)) throw error;
+          status.storeFailures++;
+          status.lastError = describeError(error);
+          const delayMs = policy.nextDelayMs(failures);
+          this.#noteAttempt();
+          if (delayMs === undefined) {
+            status.storeGivenUp++;
+            this.#gaveUp = error;
+            log.error('Store failed too many times; trying again after a pause', {
+              error: describeError(error),
+              failures,
+            });
+            failures = 0;
+            await this.#wake.wait(policy.nextDelayMs(1) ?? 60_000, signal);
+            continue;
+          }
+          log.warn('Store failed', { name: encoded.name, error: describeError(error), retryMs: delayMs });
+          await this.#options.clock.sleep(delayMs, signal);
+        }
+      }
+    } finally {
+      encoded?.body.dispose();
+    }
+  }
+
+  async #store(encoded: Encoded, carries: number, signal: AbortSignal | undefined): Promise<void> {
+    const { storage, clock, log, status } = this.#options;
+    this.#options.onStore(encoded.name);
+    const startedMs = clock.monotonicMs();
+    await storage.store(encoded.name, encoded.body, { signal });
+    this.#published = Math.max(this.#published, carries);
+    this.#lastStoredMs = clock.monotonicMs();
+    this.#gaveUp = undefined;
+    status.publishedObjects++;
+    status.publishedBytes += encoded.body.sizeBytes;
+    status.lastError = undefined;
+    this.#options.onStored(encoded.name, encoded.included);
+    log.info('Stored snapshot', {
+      snapshot_name: encoded.name,
+      snapshot_size: encoded.body.sizeBytes,
+      time_dump_ms: Math.round(encoded.encodeMs),
+      time_store_ms: Math.round(clock.monotonicMs() - startedMs),
+      txnID: encoded.txnId,
+    });
+    this.#noteAttempt();
+  }
+
+  #noteAttempt(): void {
+    this.#attempts++;
+    this.#changed.notify();
+  }
+
+  async #encode(): Promise<Encoded> {
+    const { tracker, turns, clock } = this.#options;
+    if (!tracker.views.isPaged) return turns.run(() => this.#encodeHeld(tracker.views.hold(), this.#options.merged()));
+    // The shadow of any transaction holds at least what main held when the base was taken, which is what the name claims.
+    const { held, included } = await turns.run(() => ({
+      held: tracker.views.hold(),
+      included: new Map(this.#options.merged()),
+    }));
+    const startedMs = clock.monotonicMs();
+    const encoded = await this.#encodeHeld(held, included);
+    return { ...encoded, encodeMs: clock.monotonicMs() - startedMs };
+  }
+
+  async #encodeHeld(held: Held, included: ReadonlyMap<string, bigint>): Promise<Encoded> {
+    const { tracker, databaseName, instanceId, native } = this.#options;
+    const timestampNano = this.#nextTime(tracker.base.takenNano);
+    const body = new Spool({ md5: true });
+    try {
+      const sources = snapshotSources(held.view, native, tracker.knownFlags);
+      const meta = {
+        generationId: GENERATION_ID,
+        instanceId,
+        hostname: hostname(),
+        databaseName,
+        lmdbTxnId: BigInt(held.id),
+        timestampNano,
+        fromLmdbTxnId: 0n,
+      };
+      for await (const member of encodeSnapshot(meta, sources)) body.append(member);
+      body.finish();
+      const name = buildSnapshotName({
+        databaseName,
+        instanceId,
+        timestampNano,
+        generationId: GENERATION_ID,
+        kind: 'snapshot',
+      });
+      return { name, body, included, txnId: held.id, encodeMs: 0 };
+    } catch (error) {
+      body.dispose();
+      throw error;
+    } finally {
+      held.release();
+    }
+  }
+
+  /** Above our previous object's, whatever the clock does. */
+  #nextTime(takenNano: bigint): TimestampNano {
+    this.#lastNano = takenNano > this.#lastNano ? takenNano : this.#lastNano + 1n;
+    return this.#lastNano as TimestampNano;
+  }
+}

@@ -1,0 +1,142 @@
+import { describeError } from '../errors/index.ts';
+import type { Log } from '../log/index.ts';
+import { CorruptSnapshotError, RefusedSnapshotError, type SnapshotName, shortHash } from '../snapshot/index.ts';
+import { type ObjectInfo, type ObjectStorage, Spool, StorageError } from '../storage/index.ts';
+import type { Clock } from './clock.ts';
+import type { MergeResult } from './merge-object.ts';
+import type { RemoteIndex } from './remote-index.ts';
+import type { DatabaseStatus } from './status.ts';
+
+export interface ReceiverOptions {
+  readonly databaseName: string;
+  readonly storage: ObjectStorage;
+  readonly index: RemoteIndex;
+  /** `memory_downloaded_snapshots`: downloads under way at once. */
+  readonly concurrency: number;
+  readonly retryIntervalMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly status: DatabaseStatus;
+  readonly merge: (name: SnapshotName, body: Spool) => Promise<MergeResult>;
+  /** An object was merged, refused or found gone: the loop looks what is due next. */
+  readonly onSettled: () => void;
+  /** An object was well-formed, but not for us: with `only_once` the run ends with this error. */
+  readonly onRefused: (error: RefusedSnapshotError) => void;
+  /** An error that is not the object's or the storage's: ends the database's loop. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** Bytes of one download kept in memory; the rest goes to an unlinked temporary file. */
+const DOWNLOAD_MEMORY_BYTES = 16 * 1024 * 1024;
+
+/** Lists the bucket and loads what is due, each instance by itself: a slow or failing one holds up nobody. */
+export class Receiver {
+  readonly #options: ReceiverOptions;
+  readonly #underWay = new Map<string, Promise<void>>();
+  readonly #notBeforeMs = new Map<string, number>();
+  #lastListingFailed = false;
+
+  constructor(options: ReceiverOptions) {
+    this.#options = options;
+  }
+
+  /** @returns whether the listing succeeded; a failure is logged once and counted */
+  async list(signal: AbortSignal): Promise<boolean> {
+    const { storage, databaseName, index, log, status } = this.#options;
+    try {
+      const listing: ObjectInfo[] = [];
+      for await (const info of storage.list(`${databaseName}__`, { signal })) listing.push(info);
+      for (const name of index.update(listing)) log.debug('Ignoring an object whose name is not ours', { name });
+      if (this.#lastListingFailed) log.info('Listing the storage works again');
+      this.#lastListingFailed = false;
+      return true;
+    } catch (error) {
+      if (signal.aborted) return false;
+      if (!(error instanceof StorageError)) throw error;
+      status.listFailures++;
+      status.lastError = describeError(error);
+      const level = this.#lastListingFailed ? 'debug' : 'error';
+      this.#lastListingFailed = true;
+      log[level]('Listing the storage failed', { error: describeError(error) });
+      return false;
+    }
+  }
+
+  /** Starts loading what is due and not under way. */
+  start(signal: AbortSignal): void {
+    const { index, concurrency, clock, onFatal } = this.#options;
+    const nowMs = clock.monotonicMs();
+    for (const name of index.due()) {
+      if (this.#underWay.size >= concurrency || signal.aborted) return;
+      if (this.#underWay.has(name.instanceId)) continue;
+      if ((this.#notBeforeMs.get(name.instanceId) ?? 0) > nowMs) continue;
+      const load = this.#load(name, signal)
+        .catch((error: unknown) => {
+          if (!signal.aborted) onFatal(error);
+        })
+        .finally(() => {
+          this.#underWay.delete(name.instanceId);
+          this.#options.onSettled();
+        });
+      this.#underWay.set(name.instanceId, load);
+    }
+  }
+
+  /** An instance's object cannot be loaded at the moment. */
+  get hasTrouble(): boolean {
+    return this.#notBeforeMs.size > 0;
+  }
+
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay.values());
+  }
+
+  async #load(name: SnapshotName, signal: AbortSignal): Promise<void> {
+    const { storage, index, log, status, clock, retryIntervalMs, merge } = this.#options;
+    const body = new Spool({ memoryBytes: DOWNLOAD_MEMORY_BYTES });
+    try {
+      const startedMs = clock.monotonicMs();
+      const download = await storage.load(name.full, { signal });
+      for await (const chunk of download.stream) body.append(chunk);
+      body.finish();
+      const downloadedMs = clock.monotonicMs();
+      const result = await merge(name, body);
+      index.markMerged(name);
+      this.#notBeforeMs.delete(name.instanceId);
+      log.info('Loaded remote update', {
+        snapshot_name: name.full,
+        snapshot_instance: name.instanceId,
+        shorthash: shortHash(name),
+        entries: result.entries,
+        written: result.written,
+        compressed_size_bytes: body.sizeBytes,
+        time_download_ms: Math.round(downloadedMs - startedMs),
+        time_merge_ms: Math.round(clock.monotonicMs() - downloadedMs),
+      });
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof CorruptSnapshotError || error instanceof RefusedSnapshotError) {
+        // A bad object stops nobody (decision 11): refused whole, told once, an older one of that instance is used.
+        index.markRefused(name);
+        if (error instanceof RefusedSnapshotError) this.#options.onRefused(error);
+        status.refusedObjects++;
+        status.lastError = describeError(error);
+        log.error('Refused a remote object', { name: name.full, error: describeError(error) });
+      } else if (error instanceof StorageError && error.notFound) {
+        // Cleaned since the listing; the next one tells.
+        index.markGone(name);
+        log.debug('A remote object was removed before it was loaded', { name: name.full });
+      } else if (error instanceof StorageError) {
+        status.loadFailures++;
+        status.lastError = describeError(error);
+        this.#notBeforeMs.set(name.instanceId, clock.monotonicMs() + retryIntervalMs);
+        log.warn('Loading a remote object failed', { name: name.full, error: describeError(error) });
+      } else {
+        throw error;
+      }
+    } finally {
+      body.dispose();
+    }
+  }
+}

@@ -1,0 +1,177 @@
+import { parseSnapshotName, type SnapshotName, SnapshotNameError } from '../snapshot/index.ts';
+import type { ObjectInfo } from '../storage/index.ts';
+
+/**
+ * Which objects of the bucket are to be loaded, from listings alone: no I/O and no clock, so that the simulator can drive
+ * it. One newest full snapshot of each instance is enough, for it holds everything that instance knew.
+ */
+export class RemoteIndex {
+  readonly #databaseName: string;
+  readonly #ownInstanceId: string;
+  /** Full snapshots of the last listing, by instance, newest last. */
+  #present = new Map<string, SnapshotName[]>();
+  /** Time of the newest object of each instance that was merged. */
+  readonly #merged = new Map<string, bigint>();
+  /** Names that were dealt with for good: merged, or refused. */
+  readonly #done = new Set<string>();
+  readonly #refused = new Set<string>();
+  readonly #unparsable = new Set<string>();
+  /** Names of our own that we wrote, or found at start. */
+  readonly #own = new Set<string>();
+  #listings = 0;
+  #foreignOwn: string | undefined;
+
+  constructor(databaseName: string, ownInstanceId: string) {
+    this.#databaseName = databaseName;
+    this.#ownInstanceId = ownInstanceId;
+  }
+
+  /** Takes a complete listing of the database's objects. @returns names seen for the first time that do not parse */
+  update(listing: readonly ObjectInfo[]): string[] {
+    const present = new Map<string, SnapshotName[]>();
+    const strange: string[] = [];
+    const names = new Set<string>();
+    for (const { name } of listing) {
+      names.add(name);
+      const parsed = this.#parse(name, strange);
+      if (!parsed || parsed.kind !== 'snapshot') continue;
+      const ofInstance = present.get(parsed.instanceId);
+      if (ofInstance) ofInstance.push(parsed);
+      else present.set(parsed.instanceId, [parsed]);
+    }
+    for (const ofInstance of present.values()) ofInstance.sort(byTime);
+    this.#present = present;
+    for (const set of [this.#done, this.#refused, this.#unparsable]) forgetMissing(set, names);
+    this.#noteOwn(names);
+    this.#listings++;
+    return strange;
+  }
+
+  #parse(name: string, strange: string[]): SnapshotName | undefined {
+    if (this.#unparsable.has(name)) return undefined;
+    try {
+      const parsed = parseSnapshotName(name);
+      return parsed.databaseName === this.#databaseName ? parsed : undefined;
+    } catch (error) {
+      if (!(error instanceof SnapshotNameError)) throw error;
+      this.#unparsable.add(name);
+      strange.push(name);
+      return undefined;
+    }
+  }
+
+  /** Objects under our name that appear while we run and that we did not write: a second process has our name. */
+  #noteOwn(names: ReadonlySet<string>): void {
+    const own = this.#present.get(this.#ownInstanceId) ?? [];
+    for (const { full } of own) {
+      if (this.#listings === 0) this.#own.add(full);
+      else if (!this.#own.has(full)) this.#foreignOwn = full;
+    }
+    forgetMissing(this.#own, names);
+  }
+
+  /** The name of an object under our instance name that another process wrote, once seen. */
+  get foreignOwnObject(): string | undefined {
+    return this.#foreignOwn;
+  }
+
+  /** To be called before an upload begins: the listing may show it before the store returns. */
+  addOwn(name: string): void {
+    this.#own.add(name);
+    this.#done.add(name);
+  }
+
+  /** Instances in the last listing, with at least one object that is not refused. */
+  instances(): string[] {
+    return [...this.#present]
+      .filter(([, names]) => names.some(({ full }) => !this.#refused.has(full)))
+      .map(([instanceId]) => instanceId)
+      .sort();
+  }
+
+  /** The newest object under our own name, ours or not. */
+  newestOwn(): SnapshotName | undefined {
+    return this.#present.get(this.#ownInstanceId)?.at(-1);
+  }
+
+  /**
+   * What is to be loaded now, our own first (I5), at most one object an instance: its newest that is neither merged nor
+   * refused. An object older than one already merged counts only when it came after it: its writer's clock was set back.
+   */
+  due(): SnapshotName[] {
+    const due: SnapshotName[] = [];
+    for (const [instanceId, names] of this.#present) {
+      const next = this.#nextOf(names, this.#merged.get(instanceId));
+      if (next) due.push(next);
+    }
+    const own = this.#ownInstanceId;
+    return due.sort(
+      (a, b) => Number(b.instanceId === own) - Number(a.instanceId === own) || (a.full < b.full ? -1 : 1),
+    );
+  }
+
+  #nextOf(names: readonly SnapshotName[], mergedNano: bigint | undefined): SnapshotName | undefined {
+    for (const name of [...names].reverse()) {
+      if (this.#refused.has(name.full)) continue;
+      if (this.#done.has(name.full)) {
+        // The newest that counts is merged; anything older that was there with it is in it.
+        if (name.timestampNano === mergedNano) return this.#late(names);
+        continue;
+      }
+      return name;
+    }
+    return undefined;
+  }
+
+  #late(names: readonly SnapshotName[]): SnapshotName | undefined {
+    return [...names].reverse().find(({ full }) => !this.#done.has(full) && !this.#refused.has(full));
+  }
+
+  /** Instances of which an object is neither merged nor refused. */
+  waitingFor(): Set<string> {
+    return new Set(this.due().map(({ instanceId }) => instanceId));
+  }
+
+  markMerged(name: SnapshotName): void {
+    const before = this.#merged.get(name.instanceId);
+    if (before === undefined || before < name.timestampNano) this.#merged.set(name.instanceId, name.timestampNano);
+    this.#done.add(name.full);
+    // Older ones that were listed with it are included in it: the same instance wrote them before.
+    for (const older of this.#present.get(name.instanceId) ?? []) {
+      if (older.timestampNano < name.timestampNano) this.#done.add(older.full);
+    }
+  }
+
+  /** Refused for good; an older object of the instance is used instead (design, decision 11). */
+  markRefused(name: SnapshotName): void {
+    this.#refused.add(name.full);
+  }
+
+  /** Removed from the bucket since the listing. */
+  markGone(name: SnapshotName): void {
+    const names = this.#present.get(name.instanceId);
+    if (names) {
+      const left = names.filter(({ full }) => full !== name.full);
+      if (left.length > 0) this.#present.set(name.instanceId, left);
+      else this.#present.delete(name.instanceId);
+    }
+  }
+
+  get refused(): ReadonlySet<string> {
+    return this.#refused;
+  }
+
+  /** Per instance the time of the newest merged object. */
+  get merged(): ReadonlyMap<string, bigint> {
+    return this.#merged;
+  }
+}
+
+function byTime(a: SnapshotName, b: SnapshotName): number {
+  if (a.timestampNano !== b.timestampNano) return a.timestampNano < b.timestampNano ? -1 : 1;
+  return a.full < b.full ? -1 : 1;
+}
+
+function forgetMissing(set: Set<string>, names: ReadonlySet<string>): void {
+  for (const name of set) if (!names.has(name)) set.delete(name);
+}

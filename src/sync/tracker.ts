@@ -1,0 +1,304 @@
+import { statSync } from 'node:fs';
+import type { Environment, WriteTransaction } from '../lmdb/index.ts';
+import type { Log } from '../log/index.ts';
+import { commitTime, timeOf } from '../merge/index.ts';
+import {
+  assertSupported,
+  compareChanged,
+  compareEverything,
+  isPrivate,
+  type LocalScope,
+  nativeChanges,
+  PendingKeys,
+  PlanWriter,
+  type Schema,
+  SHADOW_PREFIX,
+  type Snapshotted,
+  TouchedKeys,
+  type WritePlan,
+} from '../shadow/index.ts';
+import type { Clock } from './clock.ts';
+import { type Held, Views } from './held.ts';
+import type { DatabaseStatus } from './status.ts';
+import type { WriteLock } from './write-lock.ts';
+
+export interface TrackerOptions {
+  readonly environment: Environment;
+  readonly schema: Schema;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly status: DatabaseStatus;
+  readonly lock: WriteLock;
+}
+
+/** Local changes that were found under the lock while something else was being written. */
+export interface Rebase {
+  /** Keys of which a plan made against the base no longer speaks truly. */
+  readonly touched: TouchedKeys;
+  /** The base does not tell: everything must be decided again. */
+  readonly recheckAll: boolean;
+  readonly hasLocalChanges: boolean;
+}
+
+/** Writes under the lock, given what changed since the base. */
+export type LockedBody<T> = (transaction: WriteTransaction, rebase: Rebase) => T;
+
+/**
+ * Keeps main and shadow in step and knows what of it was seen (design, decisions 3 to 5). `base` is the held transaction in
+ * which main and shadow agree: whatever is different in a later one has changed since. All of it is synchronous; callers
+ * take turns (`Exclusive`).
+ */
+export class Tracker {
+  readonly views: Views;
+  readonly #options: TrackerOptions;
+  readonly #knownFlags = new Map<string, number>();
+  readonly #pending = new PendingKeys();
+  #base: Held | undefined;
+  #isFirstMigration: boolean;
+
+  constructor(options: TrackerOptions) {
+    this.#options = options;
+    this.views = new Views(options.environment, options.log, () => options.clock.nowNano());
+    const held = this.views.hold();
+    this.#isFirstMigration = ![...held.view.dbis.keys()].some((name) => name.startsWith(SHADOW_PREFIX));
+    held.release();
+  }
+
+  /** The transaction in which main and shadow agree; held until the next round (with cursors only its id is kept). */
+  get base(): Held {
+    if (!this.#base) throw new TypeError('no round has run yet');
+    return this.#base;
+  }
+
+  get knownFlags(): ReadonlyMap<string, number> {
+    return this.#knownFlags;
+  }
+
+  /** Remembers the kind of a DBI that is missing here, as a snapshot tells it. */
+  learnFlags(dbiName: string, flags: number): void {
+    if (!this.#knownFlags.has(dbiName)) this.#knownFlags.set(dbiName, flags);
+  }
+
+  /** Whether somebody committed since the base was taken. */
+  get hasNews(): boolean {
+    return !this.#base || !this.#pending.isEmpty || this.views.lastTxnId() !== this.#base.id;
+  }
+
+  /**
+   * Notices what the application changed and, in shadow mode, writes it to the shadow. No lock at all when nothing differs.
+   * @returns whether something is to be published
+   * @throws UnsupportedDbiError, HeaderError, LmdbError; what was noticed is kept for the next round
+   */
+  localRound(): boolean {
+    if (!this.hasNews) return false;
+    const { status } = this.#options;
+    const base = this.#trustedBase();
+    const now = this.views.hold();
+    let isBase = false;
+    try {
+      assertSupported(now.view, this.#options.schema);
+      this.#rememberFlags(now.view);
+      if (this.#options.schema.native) {
+        const changes = base && nativeChanges(base, now);
+        this.#setBase(now);
+        isBase = true;
+        return changes ? changes.count > 0 : true;
+      }
+      const scope = this.#scope();
+      const plan = base ? compareChanged(base, now, scope) : compareEverything(now, scope);
+      try {
+        if (plan.isEmpty) {
+          this.#setBase(now);
+          isBase = true;
+          this.#settled();
+          return false;
+        }
+        status.localRounds++;
+        status.localEntries += plan.count;
+        this.#writeLocal(plan, now);
+        this.#settled();
+        return true;
+      } finally {
+        plan.dispose();
+      }
+    } catch (error) {
+      this.#keepForLater(base, now);
+      isBase = isBase || this.#base === now;
+      throw error;
+    } finally {
+      if (!isBase && this.#base !== now) now.release();
+    }
+  }
+
+  /**
+   * A full comparison as a check on ourselves: without lock when nothing is wrong (I6).
+   * @returns how many entries the incremental way had missed; they are repaired
+   */
+  fullScan(): number {
+    const { status, schema, log } = this.#options;
+    this.localRound();
+    status.fullScans++;
+    // With cursors every round is a full comparison.
+    if (schema.native || !this.base.pages) return 0;
+    const plan = compareEverything(this.base, this.#scope());
+    try {
+      if (plan.isEmpty) return 0;
+      status.fullScanDifferences += plan.count;
+      log.error('A full scan found changes that had not been noticed; they are repaired now. Please report this', {
+        entries: plan.count,
+        dbis: plan.dbis.map(({ name }) => name).join(' '),
+      });
+      this.#writeLocal(plan, this.base);
+      return plan.count;
+    } finally {
+      plan.dispose();
+    }
+  }
+
+  /**
+   * Takes the lock and runs `body` on top of whatever changed since the base, which is written to the shadow first (no gap,
+   * ever: the reader begun under the lock sees exactly what the writer builds on). The base moves on with the commit.
+   */
+  write<T>(body: LockedBody<T>): { result: T; hasLocalChanges: boolean } {
+    const base = this.base;
+    return this.#locked(base, (transaction, under) => {
+      const rebase = this.#rebase(transaction, base, under);
+      return { result: body(transaction, rebase), hasLocalChanges: rebase.hasLocalChanges };
+    });
+  }
+
+  close(): void {
+    this.#base?.release();
+    this.views.close();
+  }
+
+  #writeLocal(plan: WritePlan, now: Held): void {
+    if (!now.pages) now.release();
+    this.#locked(now, (transaction, under) => {
+      const rebase = this.#rebase(transaction, now, under);
+      if (rebase.recheckAll) return;
+      this.#apply(transaction, plan, rebase.touched);
+    });
+  }
+
+  /** Brings the shadow up to date with what was committed between `base` and the lock. */
+  #rebase(transaction: WriteTransaction, base: Held, under: Snapshotted): Rebase {
+    const touched = new TouchedKeys();
+    if (under.view.txnId === base.id && base.pages) return { touched, recheckAll: false, hasLocalChanges: false };
+    assertSupported(under.view, this.#options.schema);
+    if (this.#options.schema.native) {
+      const changes = nativeChanges(base, under);
+      if (!changes) return { touched, recheckAll: true, hasLocalChanges: true };
+      return { touched: changes.touched, recheckAll: false, hasLocalChanges: changes.count > 0 };
+    }
+    const scope = this.#scope();
+    const isComparable = base.pages !== undefined && under.pages !== undefined && sameShadows(base, under);
+    const plan = isComparable
+      ? compareChanged(base, under, { ...scope, touched })
+      : compareEverything(under, { ...scope, pending: undefined });
+    try {
+      this.#apply(transaction, plan, undefined);
+      return { touched, recheckAll: !isComparable, hasLocalChanges: plan.count > 0 };
+    } finally {
+      plan.dispose();
+    }
+  }
+
+  #apply(transaction: WriteTransaction, plan: WritePlan, touched: TouchedKeys | undefined): void {
+    const writer = new PlanWriter(transaction, plan, { native: false, touched, ifTouched: 'drop' });
+    writer.openDbis();
+    plan.replay((record) => writer.write(record));
+  }
+
+  #locked<T>(base: Held, body: (transaction: WriteTransaction, under: Snapshotted) => T): T {
+    let under: Held | undefined;
+    try {
+      const { result, txnId } = this.#options.lock.run((transaction) => {
+        under?.release();
+        under = undefined;
+        if (!base.pages) return body(transaction, this.views.within(transaction));
+        under = this.views.hold();
+        return body(transaction, under);
+      });
+      const after = this.views.hold();
+      // A reader begun right after our commit that has its id saw nobody else, and is the better base.
+      if (after.id === txnId || !under) {
+        this.#setBase(after);
+        // Cursor views begun before the commit cannot tell what came after it.
+        if (!under && after.id !== txnId) this.#pending.isOverflown = true;
+      } else {
+        after.release();
+        this.#setBase(under);
+        under = undefined;
+      }
+      return result;
+    } finally {
+      under?.release();
+    }
+  }
+
+  #setBase(held: Held): void {
+    if (this.#base !== held) this.#base?.release();
+    this.#base = held;
+    // DBI handles of a cursor view must not stay open beside those of a write transaction (ReadTransaction).
+    if (!held.pages) held.release();
+  }
+
+  /** A view of the base for finding winners; to be given back with `doneReading` before `write`. */
+  readable(): Held {
+    return this.base.pages ? this.base : this.views.hold();
+  }
+
+  doneReading(held: Held): void {
+    if (held !== this.#base) held.release();
+  }
+
+  #settled(): void {
+    this.#pending.clear();
+    this.#isFirstMigration = false;
+  }
+
+  /** A failed round must not hold the old reader for ever: the application's file would grow without bound. */
+  #keepForLater(base: Held | undefined, now: Held): void {
+    if (!base || this.#base !== base || !now.isOpen || this.#options.schema.native) return;
+    this.#pending.collect(base, now);
+    this.#setBase(now);
+  }
+
+  #trustedBase(): Held | undefined {
+    const base = this.#base;
+    if (!base || this.#pending.isOverflown) return undefined;
+    if (!base.pages) return undefined;
+    if (this.views.isTrusted(base)) return base;
+    this.#options.status.distrustedReaders++;
+    this.#options.log.warn('The held reader is no longer in the lock table: comparing everything', { txnId: base.id });
+    return undefined;
+  }
+
+  #scope(): LocalScope {
+    const { environment, clock, schema } = this.#options;
+    const mtimeNano = statSync(environment.dataPath, { bigint: true }).mtimeNs;
+    return {
+      schema,
+      times: {
+        commit: timeOf(commitTime(mtimeNano, clock.nowNano())),
+        isFirstMigration: this.#isFirstMigration && !schema.native,
+      },
+      knownFlags: this.#knownFlags,
+      pending: this.#pending.isEmpty ? undefined : this.#pending,
+    };
+  }
+
+  #rememberFlags(view: Snapshotted['view']): void {
+    for (const dbi of view.dbis.values()) if (!isPrivate(dbi.name)) this.#knownFlags.set(dbi.name, dbi.flags);
+  }
+}
+
+/** Nobody but us writes shadows; where somebody did (drop-shadow, another syncer), nothing known of them holds. */
+function sameShadows(base: Snapshotted, under: Snapshotted): boolean {
+  for (const name of new Set([...base.view.dbis.keys(), ...under.view.dbis.keys()])) {
+    if (!name.startsWith(SHADOW_PREFIX)) continue;
+    if (base.view.dbis.get(name)?.tree?.root !== under.view.dbis.get(name)?.tree?.root) return false;
+  }
+  return true;
+}

@@ -1,0 +1,123 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Workplace } from './harness.ts';
+
+/** What only a real process shows. It runs the compiled files: `npx tsc -p tsconfig.build.json` comes first. */
+
+const root = join(import.meta.dirname, '../..');
+const bin = join(root, 'bin/lmdbstream.js');
+const processes = join(root, 'dist/cli/processes.js');
+
+function lmdbstream(...argv: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...argv], {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 30,
+  });
+  return { status, stdout, stderr };
+}
+
+async function exitOf(child: ChildProcess): Promise<{ code: number | null; signal: string | null }> {
+  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+  return { code, signal };
+}
+
+let place: Workplace;
+beforeAll(() => {
+  if (!existsSync(processes)) throw new Error('dist is missing: npx tsc -p tsconfig.build.json');
+  place = new Workplace();
+  place.fill('main', (transaction) => {
+    const dbi = transaction.openOrCreateDbi('data', 0);
+    for (let at = 0; at < 20_000; at++) transaction.put(dbi, Buffer.from(`key ${at}`), Buffer.alloc(200, 'v'));
+  });
+});
+afterAll(() => place.remove());
+
+describe('the program', () => {
+  it('prints its version and ends with 0', () => {
+    const { status, stdout, stderr } = lmdbstream('version');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it('tells a mistake in two lines, without a stack, and ends with 1', () => {
+    const { status, stdout, stderr } = lmdbstream('dmup');
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toBe("Error: unknown command 'dmup'\nHint: Did you mean dump?\n");
+  });
+
+  it('prints a whole dump into a pipe', () => {
+    const { status, stdout } = lmdbstream('-c', place.config, 'dump');
+    expect(status).toBe(0);
+    expect(stdout.match(/^key /gm)).toHaveLength(20_000);
+  });
+
+  it('ends with 0 when the reader of a dump goes away', async () => {
+    const child = spawn(process.execPath, [bin, '-c', place.config, 'dump'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let stderr = '';
+    child.stderr.on('data', (text: Buffer) => {
+      stderr += text.toString();
+    });
+    child.stdout.once('data', () => child.stdout.destroy());
+    expect(await exitOf(child)).toEqual({ code: 0, signal: null });
+    expect(stderr).toBe('');
+  });
+
+  it('logs to standard error', () => {
+    const { status, stdout, stderr } = lmdbstream('-c', place.config, '--debug', 'snapshots', 'list');
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+    expect(stderr).toContain('level=debug');
+  });
+});
+
+describe('the restart of --minimum-pid', () => {
+  // In the parent the module starts this same script again; the child says so and waits.
+  const script = (whenReady: string): string => `
+    import { restartProcess } from ${JSON.stringify(processes)};
+    if (process.env.IS_CHILD) { ${whenReady} }
+    else process.exitCode = await restartProcess({ ...process.env, IS_CHILD: '1' });`;
+  const start = (name: string, whenReady: string): ChildProcess =>
+    spawn(process.execPath, [place.file(name, script(whenReady))], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const wait = "process.stdout.write('ready'); setInterval(() => {}, 1000);";
+
+  it('passes the exit code through', async () => {
+    expect(await exitOf(start('code.mjs', 'process.exitCode = 75;'))).toEqual({ code: 75, signal: null });
+  });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('passes %s on', async (signal) => {
+    const child = start(`${signal}.mjs`, `process.on('${signal}', () => process.exit(41)); ${wait}`);
+    await once(child.stdout!, 'data');
+    child.kill(signal);
+    expect(await exitOf(child)).toEqual({ code: 41, signal: null });
+  });
+
+  it('keeps the child out of reach of Ctrl-C, which would be a second signal', async () => {
+    const group = "readFileSync('/proc/self/stat', 'utf8').split(' ')[4]";
+    const child = start(
+      'group.mjs',
+      `const { readFileSync } = await import('node:fs'); process.exitCode = Number(${group}) === process.pid ? 42 : 1;`,
+    );
+    expect(await exitOf(child)).toEqual({ code: 42, signal: null });
+  });
+
+  it('tells which signal ended the child', async () => {
+    const child = start('killed.mjs', wait);
+    await once(child.stdout!, 'data');
+    child.kill('SIGTERM');
+    expect(await exitOf(child)).toEqual({ code: 143, signal: null });
+  });
+
+  it('uses up a process id', () => {
+    const pids = `import { burnPid } from ${JSON.stringify(processes)};
+      import { spawnSync } from 'node:child_process';
+      const pid = () => spawnSync('true').pid;
+      const before = pid(); burnPid(); burnPid(); burnPid();
+      process.stdout.write(String(pid() - before));`;
+    const { stdout } = spawnSync(process.execPath, [place.file('burn.mjs', pids)], { encoding: 'utf8' });
+    // Others start processes, too; ids may even start from the beginning, but not from where they were.
+    expect(Number(stdout)).not.toBe(1);
+    expect(stdout).toMatch(/^-?\d+$/);
+  });
+});
