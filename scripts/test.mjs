@@ -1,8 +1,7 @@
 // `npm test`: sets up a bare Debian 12 machine with Node 20, checks, builds, tests. Arguments go to vitest: `npm test -- test/lmdb`.
 // The last line is `N passed, N failed[, N skipped]`; a check that fails counts as one failed test.
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { root, run } from './processes.mjs';
+import { run } from './processes.mjs';
 import { ensureNodeModules, ensureSystemPackages } from './setup.mjs';
 import { runVitest, summaryOf } from './vitest.mjs';
 
@@ -14,17 +13,9 @@ const CHECKS = [
   ['build', bin('tsc'), ['-p', 'tsconfig.build.json']],
 ];
 
-/** Optional part of the storage helpers: puts SeaweedFS into `.deps/`, so that no test pays for the download. */
-async function ensureSeaweedfs() {
-  const installer = join('test', 'support', 'servers', 'install-seaweedfs');
-  if (existsSync(join(root, `${installer}.mjs`))) return (await run(process.execPath, [`${installer}.mjs`])) === 0;
-  if (existsSync(join(root, `${installer}.sh`))) return (await run('bash', [`${installer}.sh`])) === 0;
-  return true;
-}
-
 async function main() {
   const counts = { passed: 0, failed: 0, skipped: 0 };
-  if (!(await ensureSystemPackages()) || !(await ensureNodeModules()) || !(await ensureSeaweedfs())) {
+  if (!(await ensureSystemPackages()) || !(await ensureNodeModules())) {
     console.error('\nThe setup failed: nothing was tested.');
     return { ...counts, failed: 1 };
   }

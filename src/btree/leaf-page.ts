@@ -134,12 +134,12 @@ export class LeafPage {
     let high = to;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const order_ = this.compareAt(middle, order, key, keyStart, keyEnd);
-      if (order_ === 0) {
+      const position = this.compareAt(middle, order, key, keyStart, keyEnd);
+      if (position === 0) {
         this.exact = true;
         return middle;
       }
-      if (order_ > 0) low = middle + 1;
+      if (position > 0) low = middle + 1;
       else high = middle;
     }
     this.exact = false;

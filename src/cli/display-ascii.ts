@@ -23,7 +23,7 @@ export function displayAscii(bytes: Buffer, nowMs: number): string {
   const text = shown.toString('latin1');
   const time = leadingTime(bytes, nowMs);
   if (printable && bytes.length > HEX_UP_TO_BYTES && time === undefined) return text;
-  const hex = bytes.toString('hex').replace(/..(?=.)/g, '$& ');
+  const hex = spacedHex(bytes);
   return time === undefined ? `${text} [${hex}]` : `${text} [${hex}] (${time})`;
 }
 
@@ -32,4 +32,19 @@ function leadingTime(bytes: Buffer, nowMs: number): string | undefined {
   const nano = bytes.readBigInt64BE(0);
   if (nano <= OLDEST_NANO || nano >= BigInt(Math.floor(nowMs + AHEAD_MS)) * 1_000_000n) return undefined;
   return formatRfc3339Nano(nano);
+}
+
+const DIGITS = Buffer.from('0123456789abcdef');
+const SPACE = 0x20;
+
+/** `0a ff`. By hand: a dump of a million entries spends most of its time here, and splitting the text of `hex` takes eight times as long. */
+function spacedHex(bytes: Buffer): string {
+  const text = Buffer.allocUnsafe(bytes.length * 3);
+  let at = 0;
+  for (const byte of bytes) {
+    text[at++] = DIGITS[byte >> 4]!;
+    text[at++] = DIGITS[byte & 15]!;
+    text[at++] = SPACE;
+  }
+  return text.toString('latin1', 0, Math.max(0, at - 1));
 }

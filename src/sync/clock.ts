@@ -8,6 +8,8 @@ export interface Clock {
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 const startedNano = BigInt(Date.now()) * 1_000_000n;
 const startedMs = performance.now();
 
@@ -33,7 +35,18 @@ export const systemClock: Clock = {
         signal.removeEventListener('abort', done);
         resolve();
       };
-      const timer = setTimeout(done, Math.min(ms, 2 ** 31 - 1));
+      // A timer takes 24.8 days at most, and a configured interval may be years.
+      let leftMs = ms;
+      const tick = (): void => {
+        if (leftMs <= 0) {
+          done();
+          return;
+        }
+        const partMs = Math.min(leftMs, MAX_TIMER_MS);
+        leftMs -= partMs;
+        timer = setTimeout(tick, partMs);
+      };
+      let timer = setTimeout(tick, 0);
       signal.addEventListener('abort', done, { once: true });
     });
   },

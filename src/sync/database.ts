@@ -4,7 +4,7 @@ import { Environment, LmdbError, NotLmdbError } from '../lmdb/index.ts';
 import type { Log } from '../log/index.ts';
 import { HeaderError, timeOf } from '../merge/index.ts';
 import { newestTime, type Schema, UnsupportedDbiError } from '../shadow/index.ts';
-import { toInstanceId } from '../snapshot/index.ts';
+import { parseSnapshotName, toInstanceId } from '../snapshot/index.ts';
 import { type ObjectStorage, RetryPolicy, SpoolError } from '../storage/index.ts';
 import { Cleaner } from './clean/index.ts';
 import type { Clock } from './clock.ts';
@@ -14,7 +14,7 @@ import { mergeObject } from './merge-object.ts';
 import { Publisher } from './publish.ts';
 import { Receiver } from './receive.ts';
 import { RemoteIndex } from './remote-index.ts';
-import { judgeStaleness, StaleInstanceError } from './stale/index.ts';
+import { formatAge, judgeStaleness, StaleInstanceError } from './stale/index.ts';
 import { type DatabaseStatus, newStatus } from './status.ts';
 import { loadCutoff, retentionNano, Sweeper } from './sweep/index.ts';
 import { Tracker } from './tracker.ts';
@@ -117,7 +117,7 @@ export class DatabaseSync {
     const publisherStop = new AbortController();
     const receiver = this.#receiver(tracker, () => publisher);
     if (!(await this.#firstListing(receiver, signal))) return;
-    await this.#refuseStale(tracker, hasDataAtStart);
+    if (mode === 'sync') await this.#refuseStale(tracker, hasDataAtStart);
     const publisher = new Publisher(
       {
         databaseName: this.status.name,
@@ -132,8 +132,10 @@ export class DatabaseSync {
         status: this.status,
         merged: () => this.#index.merged,
         onStore: (name) => this.#index.addOwn(name),
-        onStored: (_name, included) => {
-          this.#included = included;
+        onStored: (name, included) => {
+          // Our own entry proves to the cleaner that a snapshot of ours stands for all the others.
+          const ownNano = parseSnapshotName(name).timestampNano;
+          this.#included = new Map(included).set(this.#instanceId, ownNano);
           this.#storageWake.notify();
         },
       },
@@ -251,7 +253,9 @@ export class DatabaseSync {
     const held = tracker.views.hold();
     let localNewestNano: bigint | undefined;
     try {
-      if (hasLocalData && others > 0 && !own) localNewestNano = newestTime(held.view, this.#schema.native);
+      // Entries tell of the last change, not of the last contact: where nobody sweeps, an old quiet database is no danger.
+      if (config.sweeper.enabled && hasLocalData && others > 0 && !own)
+        localNewestNano = newestTime(held.view, this.#schema.native);
     } finally {
       held.release();
     }
@@ -266,8 +270,9 @@ export class DatabaseSync {
       acceptStale: config.acceptStale,
     });
     if (judged.verdict === 'stale') throw new StaleInstanceError(this.status.name, this.#instanceId, judged.evidence);
-    if (judged.reason === 'accepted')
-      this.#log.warn('Joining with stale data, as accepted: deleted entries may come back');
+    if (judged.reason !== 'accepted') return;
+    const away = judged.evidence && formatAge(judged.evidence.ageNano);
+    this.#log.warn('Joining with stale data, as accepted: deleted entries may come back', { away });
   }
 
   /** Offline changes are stamped before anything is merged. A full disk or map at start is waited out. */
@@ -376,6 +381,7 @@ export class DatabaseSync {
         log: this.#log,
         now,
         random,
+        sleep: (ms, until) => clock.sleep(ms, until),
       });
       tasks.push(cleaner.run(signal));
     }
@@ -386,6 +392,8 @@ export class DatabaseSync {
         config: config.sweeper,
         log: this.#log,
         now,
+        monotonicMs: () => clock.monotonicMs(),
+        sleep: (ms, until) => clock.sleep(ms, until),
         write: (body) =>
           this.#turns.run(() => {
             if (tracker.localRound()) this.#lmdbWake.notify();

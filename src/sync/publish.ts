@@ -192,7 +192,8 @@ export class Publisher {
 
   async #encode(): Promise<Encoded> {
     const { tracker, turns, clock } = this.#options;
-    if (!tracker.views.isPaged) return turns.run(() => this.#encodeHeld(tracker.views.hold(), this.#options.merged()));
+    if (!tracker.views.isPaged)
+      return turns.run(() => this.#encodeHeld(tracker.views.hold(), new Map(this.#options.merged())));
     // The shadow of any transaction holds at least what main held when the base was taken, which is what the name claims.
     const { held, included } = await turns.run(() => ({
       held: tracker.views.hold(),

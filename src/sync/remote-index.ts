@@ -34,7 +34,7 @@ export class RemoteIndex {
     for (const { name } of listing) {
       names.add(name);
       const parsed = this.#parse(name, strange);
-      if (!parsed || parsed.kind !== 'snapshot') continue;
+      if (parsed?.kind !== 'snapshot') continue;
       const ofInstance = present.get(parsed.instanceId);
       if (ofInstance) ofInstance.push(parsed);
       else present.set(parsed.instanceId, [parsed]);

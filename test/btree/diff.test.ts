@@ -47,12 +47,12 @@ function diffOver(
 }
 
 describe('diffTrees', () => {
-  const thousand = (put: (key: Buffer, value: Buffer) => void): void => {
+  const many = (put: (key: Buffer, value: Buffer) => void): void => {
     for (let id = 0; id < 5000; id++) put(text(`key ${String(id).padStart(6, '0')}`), text(`value ${id}`));
   };
 
   it('finds one change, one addition, one removal among many', () => {
-    const { said, leafPages } = diffOver('a', 0, thousand, (transaction, dbi) => {
+    const { said, leafPages } = diffOver('a', 0, many, (transaction, dbi) => {
       transaction.put(dbi, text('key 003000'), text('changed'));
       transaction.put(dbi, text('key 001234 and a half'), text(''));
       transaction.delete(dbi, text('key 004999'));
@@ -66,7 +66,7 @@ describe('diffTrees', () => {
       'a',
       0,
       (put) => {
-        thousand(put);
+        many(put);
         put(text('large'), Buffer.alloc(100_000, 'x'));
         put(text('large too'), Buffer.alloc(100_000, 'y'));
       },

@@ -72,6 +72,38 @@ describe('the program', () => {
   });
 });
 
+describe('sync', () => {
+  const stored = (): string[] => lmdbstream('-c', place.config, 'snapshots', 'list').stdout.split('\n').filter(Boolean);
+
+  it('--only-once publishes and ends with 0', () => {
+    expect(stored()).toEqual([]);
+    expect(lmdbstream('-c', place.config, 'sync', '--only-once')).toMatchObject({ status: 0, stdout: '' });
+    const names = stored();
+    expect(names).toEqual([expect.stringMatching(/^main__here__.*\.pb\.gz$/)]);
+    const { status, stdout } = lmdbstream('-c', place.config, 'snapshots', 'dump', names[0]!);
+    expect(status).toBe(0);
+    expect(stdout.match(/^key .*flags=00\)$/gm)).toHaveLength(20_000);
+  });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('ends with 0 on %s', async (signal) => {
+    const child = spawn(process.execPath, [bin, '-c', place.config, 'sync'], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const exit = exitOf(child);
+    let log = '';
+    for await (const text of child.stderr) {
+      log += String(text);
+      // The first line of a database that is being served.
+      if (log.includes('Opened LMDB') && !child.killed) child.kill(signal);
+    }
+    expect({ ...(await exit), log }).toEqual({ code: 0, signal: null, log: expect.stringContaining(signal) });
+  });
+
+  it('ends with 75 on --timeout', () => {
+    const { status, stderr } = lmdbstream('-c', place.config, 'sync', '--timeout', '1s');
+    expect(status).toBe(75);
+    expect(stderr).toMatch(/\nError: stopped after 1s, because of --timeout\n$/);
+  });
+});
+
 describe('the restart of --minimum-pid', () => {
   // In the parent the module starts this same script again; the child says so and waits.
   const script = (whenReady: string): string => `

@@ -1,10 +1,11 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { decodeObject } from '../support/decode-object.ts';
+import { type DecodedObject, decodeObject } from '../support/decode-object.ts';
 import { buildLmdb, type DbiDump, dumpLmdb } from '../support/lmdb-dump.ts';
 import { runOnce } from '../support/run-once.ts';
+import { offlineWinners, uploadWithOfflineWinners, withOfflineWinners } from './offline-model.ts';
 
 const CASES = resolve(import.meta.dirname, '../../../shared/golden/cases');
 
@@ -13,205 +14,160 @@ interface GoldenCase {
   command: string;
   instance: string;
   database: string;
-  settings: {
-    schema_tracks_changes: boolean;
-    dupsort_hack: boolean;
-    header_extra_padding_block?: boolean;
-    dbi_options?: Record<string, { override_create_flags: string }>;
-  };
+  settings: Record<string, unknown>;
   ran: { fromNano: string; toNano: string };
   exitCode: number;
   before: Record<string, DbiDump>;
   after: Record<string, DbiDump>;
-  remote: { file: string; decoded: unknown }[];
-  uploaded: { file: string; decoded: unknown }[];
+  remote: { file: string; decoded: DecodedObject | null }[];
+  uploaded: { file: string; decoded: DecodedObject }[];
 }
 
-/** What we do better than the reference: the object is refused whole, the rest of the run is done. */
+/** Wanted (decision 11): the object is refused whole, and the rest of the run is done; the reference ended before its upload. */
 const UPLOADS_ALL_THE_SAME = new Set(['error-snapshot-too-new', 'error-transform-missing', 'error-v2-cannot-create']);
+
+/** When `before` was last written: before and after every remote entry, so that offline changes lose and win. */
+const MTIMES_S = [1_600_000_000, 1_790_000_000];
 
 const folders: string[] = [];
 afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
-/** When the `before` data was last changed, as far as our run can know: a whole second, long before now. */
-const MTIME_S = 1_790_000_000;
-
 describe('what the reference did', () => {
   for (const name of readdirSync(CASES).sort()) {
     const golden = JSON.parse(readFileSync(join(CASES, name, 'case.json'), 'utf8')) as GoldenCase;
-    it(`${name}: ${golden.about}`, async () => {
-      const folder = mkdtempSync(join(tmpdir(), 'lmdbstream-golden-'));
-      folders.push(folder);
-      const bucket = join(folder, 'bucket');
-      mkdirSync(bucket);
-      const remote = join(CASES, name, 'remote');
-      if (golden.remote.length > 0)
-        for (const file of readdirSync(remote)) copyFileSync(join(remote, file), join(bucket, file));
-      const before = new Set(readdirSync(bucket));
-      const path = join(folder, 'lmdb');
-      mkdirSync(path);
-      if (Object.keys(golden.before).length > 0) {
-        buildLmdb(path, golden.before);
-        utimesSync(join(path, 'data.mdb'), MTIME_S, MTIME_S);
-      }
-      const fromNano = BigInt(Date.now()) * 1_000_000n;
-      const exitCode = await runOnce({
-        path,
-        bucket,
-        database: golden.database,
-        instance: golden.instance,
-        mode: golden.command.startsWith('receive') ? 'receive' : 'sync',
-        settings: golden.settings,
-      });
-      const toNano = BigInt(Date.now() + 1000) * 1_000_000n;
-      const ours: Times = { fromNano, toNano };
-      const theirs: Times = { fromNano: BigInt(golden.ran.fromNano), toNano: BigInt(golden.ran.toNano) };
-      expect(exitCode).toBe(golden.exitCode);
-
-      const offline = offlineChanges(golden);
-      expect(normalised(dumpLmdb(path), ours, new Map())).toEqual(
-        wanted(name, normalised(golden.after, theirs, offline)),
-      );
-
-      const uploads = readdirSync(bucket).filter((file) => !before.has(file) && !file.startsWith('.'));
-      if (UPLOADS_ALL_THE_SAME.has(name)) {
-        // Decision 11: the reference ended before its upload.
-        expect(golden.uploaded).toEqual([]);
-        expect(uploads).toHaveLength(Object.keys(golden.before).length > 0 ? 1 : 0);
-        return;
-      }
-      expect(uploads).toHaveLength(golden.uploaded.length);
-      for (const [index, file] of uploads.entries()) {
-        const decoded = await decodeObject(join(bucket, file));
-        expect(statSync(join(bucket, file)).size).toBeGreaterThan(0);
-        expect(withoutMeta(decoded, ours, new Map())).toEqual(
-          withoutMeta(golden.uploaded[index]!.decoded as Decoded, theirs, offline),
-        );
-        expect(decoded.meta).toMatchObject({
-          instanceID: golden.instance,
-          databaseName: golden.database,
-          generationID: 'GX',
-        });
-      }
-    });
+    for (const mtimeS of name.startsWith('shadow-merge') ? MTIMES_S : MTIMES_S.slice(1)) {
+      it(`${name} (written ${mtimeS}): ${golden.about}`, () => check(name, golden, mtimeS));
+    }
   }
 });
+
+async function check(name: string, golden: GoldenCase, mtimeS: number): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'lmdbstream-golden-'));
+  folders.push(folder);
+  const bucket = join(folder, 'bucket');
+  const path = join(folder, 'lmdb');
+  mkdirSync(bucket);
+  mkdirSync(path);
+  const remote = join(CASES, name, 'remote');
+  if (golden.remote.length > 0)
+    for (const file of readdirSync(remote)) copyFileSync(join(remote, file), join(bucket, file));
+  const given = new Set(readdirSync(bucket));
+  const hasData = Object.keys(golden.before).length > 0;
+  if (hasData) {
+    buildLmdb(path, golden.before);
+    utimesSync(join(path, 'data.mdb'), mtimeS, mtimeS);
+  }
+
+  const fromNano = BigInt(Date.now()) * 1_000_000n;
+  const { database, instance, settings } = golden;
+  const mode = golden.command.startsWith('receive') ? 'receive' : 'sync';
+  expect(await runOnce({ path, bucket, database, instance, mode, settings })).toBe(golden.exitCode);
+  const ours = { fromNano, toNano: BigInt(Date.now() + 1000) * 1_000_000n };
+  const theirs = { fromNano: BigInt(golden.ran.fromNano), toNano: BigInt(golden.ran.toNano) };
+
+  const remotes = golden.remote.flatMap(({ decoded }) => decoded ?? []);
+  const winners = offlineWinners(golden.before, remotes, BigInt(mtimeS) * 1_000_000_000n);
+  const native = settings.schema_tracks_changes === true;
+  const after = withOfflineWinners(golden.after, winners);
+  expect(comparable(dumpLmdb(path), ours, native)).toEqual(wanted(name, comparable(after, theirs, native)));
+
+  const uploads = readdirSync(bucket).filter((file) => !given.has(file) && !file.startsWith('.'));
+  if (UPLOADS_ALL_THE_SAME.has(name)) {
+    expect(golden.uploaded).toEqual([]);
+    expect(uploads).toHaveLength(hasData ? 1 : 0);
+    return;
+  }
+  expect(uploads).toHaveLength(golden.uploaded.length);
+  for (const [index, file] of uploads.entries()) {
+    const decoded = await decodeObject(join(bucket, file));
+    const theirUpload = golden.uploaded[index]!.decoded;
+    const expected = native ? uploadOf(golden.after, theirUpload) : uploadWithOfflineWinners(theirUpload, winners);
+    expect(withoutMeta(decoded, ours)).toEqual(wantedUpload(name, withoutMeta(expected, theirs)));
+    expect(decoded.meta).toMatchObject({ instanceID: instance, databaseName: database, generationID: 'GX' });
+  }
+}
 
 interface Times {
   fromNano: bigint;
   toNano: bigint;
 }
 
-/** A local change made while the syncer was stopped; by DBI and key. */
-type Offline = Map<string, 'added' | 'changed' | 'deleted'>;
-
-const MTIME_NANO = BigInt(MTIME_S) * 1_000_000_000n;
-
-/**
- * Keys in which main and shadow differ in `before`: decision 5 stamps them with the file's mtime; the reference stamped
- * additions and deletions with 1 ns, updates with now.
- */
-function offlineChanges(golden: GoldenCase): Offline {
-  const found: Offline = new Map();
-  for (const [name, dbi] of Object.entries(golden.before)) {
-    if (!name.startsWith('_sync_shadow_')) continue;
-    const dbiName = name.slice('_sync_shadow_'.length);
-    const isDupSort = golden.before[dbiName]?.flags.includes('dupsort') ?? false;
-    const main = new Map(
-      (golden.before[dbiName]?.entries ?? []).map(([key, value]) => [shadowKey(key, value, isDupSort), value]),
-    );
-    const shadow = new Map(dbi.entries);
-    for (const [key, value] of main) {
-      const entry = shadow.get(key);
-      if (!entry) found.set(`${dbiName}/${key}`, 'added');
-      else if (isDead(entry) || entry.slice(48) !== value) found.set(`${dbiName}/${key}`, 'changed');
-    }
-    for (const [key, entry] of shadow) if (!isDead(entry) && !main.has(key)) found.set(`${dbiName}/${key}`, 'deleted');
-  }
-  return found;
+function timeText(nano: bigint, { fromNano, toNano }: Times): string {
+  return nano >= fromNano && nano <= toNano ? 'now' : nano.toString();
 }
 
-function shadowKey(key: string, value: string, isDupSort: boolean): string {
-  if (!isDupSort) return key;
-  const length = key.length / 2;
-  return `${key}00000000${value.slice(0, (506 - length) * 2)}${length.toString(16).padStart(2, '0')}`;
-}
+type Entries = Record<string, { flags: string[]; entries: string[][] }>;
 
-function isDead(entry: string): boolean {
-  return (Number.parseInt(entry.slice(34, 36), 16) & 1) === 1;
-}
-
-type Entries = Record<string, unknown>;
-
-/** Leaves out transaction ids; times of the run become `now`. */
-function normalised(dbis: Record<string, DbiDump>, times: Times, offline: Offline): Entries {
+/** Leaves out the transaction ids of headers; times of the run become `now`. */
+function comparable(dbis: Record<string, DbiDump>, times: Times, native: boolean): Entries {
   const result: Entries = {};
-  for (const [name, dbi] of Object.entries(dbis)) {
-    const headers = name.startsWith('_sync_shadow_') || looksNative(dbi);
-    const dbiName = name.replace('_sync_shadow_', '');
+  for (const [name, { flags, entries }] of Object.entries(dbis)) {
+    const hasHeaders = native || name.startsWith('_sync_shadow_');
     result[name] = {
-      flags: [...dbi.flags].sort(),
-      entries: dbi.entries.map(([key, value]) => {
-        if (!headers) return [key, value];
-        const nano = BigInt(`0x${value.slice(0, 16)}`);
-        return [key, timeText(nano, times, offline.get(`${dbiName}/${key}`)), value.slice(32)];
+      flags: [...flags].sort(),
+      entries: entries.map(([key, value]) => {
+        if (!hasHeaders || value.length < 48) return [key, value];
+        return [key, timeText(BigInt(`0x${value.slice(0, 16)}`), times), value.slice(32)];
       }),
     };
   }
   return result;
 }
 
-function looksNative(dbi: DbiDump): boolean {
-  return (
-    dbi.entries.length > 0 &&
-    dbi.entries.every(([, value]) => value.length >= 48 && value.slice(32, 34) === '00' && value.startsWith('1'))
-  );
-}
+const ALICE = Buffer.from('alice').toString('hex');
 
-function timeText(nano: bigint, times: Times, offline: string | undefined): string {
-  const isNow = nano >= times.fromNano && nano <= times.toNano;
-  // The wanted difference: where the reference stamped an offline change itself, we expect the file's mtime.
-  if (offline && (nano === 1n || isNow)) return MTIME_NANO.toString();
-  return isNow ? 'now' : nano.toString();
-}
-
-/** I8: the reference loses an empty value in main when it loads a snapshot. */
+/** I8: the reference loses an empty value when it loads a snapshot, and tells everybody; here it stays, live, at 1 ns. */
 function wanted(name: string, after: Entries): Entries {
   if (name !== 'shadow-empty-value') return after;
-  const shadow = after._sync_shadow_people as { entries: [string, string, string][] } | undefined;
-  const main = after.people as { entries: [string, string][] };
-  expect(shadow).toBeDefined();
-  const live = shadow!.entries.filter(([, , rest]) => (Number.parseInt(rest.slice(2, 4), 16) & 1) === 0);
-  const missing = live.filter(([key]) => !main.entries.some(([mainKey]) => mainKey === key));
-  expect(missing.length, 'the reference is expected to have lost an empty value here').toBeGreaterThan(0);
-  const entries = live.map(([key, , rest]) => [key, rest.slice(16)]);
-  return { ...after, people: { ...main, entries } };
-}
-
-interface Decoded {
-  formatVersion: number;
-  compatVersion: number;
-  meta: Record<string, unknown>;
-  dbis: {
-    name: string;
-    flags: number;
-    transform: string;
-    entries: { key: string; value: string; timestampNano: string; flags: number }[];
-  }[];
-}
-
-function withoutMeta(decoded: Decoded, times: Times, offline: Offline): unknown {
+  const shadow = after._sync_shadow_people!;
+  const main = after.people!;
+  const [first, ...others] = shadow.entries;
+  expect(first, 'the reference deleted the key').toEqual([ALICE, 'now', '0001000000000000']);
   return {
-    formatVersion: decoded.formatVersion,
-    compatVersion: decoded.compatVersion,
-    dbis: decoded.dbis.map((dbi) => ({
+    _sync_shadow_people: { ...shadow, entries: [[ALICE, '1', '0000000000000000'], ...others] },
+    people: { ...main, entries: [[ALICE, ''], ...main.entries] },
+  };
+}
+
+/**
+ * In native mode the reference uploaded before it had merged the peer's object, and again later; we upload once, after it:
+ * what the DBIs hold then.
+ */
+function uploadOf(after: Record<string, DbiDump>, upload: DecodedObject): DecodedObject {
+  const dbis = upload.dbis.map((dbi) => ({
+    ...dbi,
+    entries: after[dbi.name]!.entries.map(([key, stored]) => {
+      const extraBlocks = Number.parseInt(stored.slice(44, 48), 16);
+      return {
+        key,
+        value: stored.slice(48 + extraBlocks * 16),
+        timestampNano: BigInt(`0x${stored.slice(0, 16)}`).toString(),
+        flags: Number.parseInt(stored.slice(34, 36), 16) & 1,
+      };
+    }),
+  }));
+  return { ...upload, dbis };
+}
+
+type Upload = Pick<DecodedObject, 'formatVersion' | 'compatVersion' | 'dbis'>;
+
+function wantedUpload(name: string, upload: Upload): Upload {
+  if (name !== 'shadow-empty-value') return upload;
+  const [people] = upload.dbis;
+  const [first, ...others] = people!.entries;
+  expect(first).toEqual({ key: ALICE, value: '', timestampNano: 'now', flags: 1 });
+  return { ...upload, dbis: [{ ...people!, entries: [{ ...first!, timestampNano: '1', flags: 0 }, ...others] }] };
+}
+
+function withoutMeta({ formatVersion, compatVersion, dbis }: DecodedObject, times: Times): Upload {
+  return {
+    formatVersion,
+    compatVersion,
+    dbis: dbis.map((dbi) => ({
       ...dbi,
-      entries: dbi.entries.map((entry) => ({
-        ...entry,
-        timestampNano: timeText(BigInt(entry.timestampNano), times, offline.get(`${dbi.name}/${entry.key}`)),
-      })),
+      entries: dbi.entries.map((entry) => ({ ...entry, timestampNano: timeText(BigInt(entry.timestampNano), times) })),
     })),
   };
 }

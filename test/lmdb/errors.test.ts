@@ -14,6 +14,7 @@ import {
   NotLmdbError,
   ReadersFullError,
 } from '../../src/lmdb/index.ts';
+import { withoutPrivileges } from '../support/privileges.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { bytes, lmdbPath, MIB, openEnvironment, ownReaders, pairsOf, startApplication } from './environments.ts';
 
@@ -122,7 +123,7 @@ describe('things that are full', () => {
   });
 });
 
-/** src/lmdb compiled, in a folder that every user can read: a process of its own needs plain JavaScript. */
+/** src/lmdb compiled, for processes of their own, which need plain JavaScript. */
 const compiled = mkdtempSync(join(tmpdir(), 'lmdbstream-compiled-'));
 
 beforeAll(() => {
@@ -133,7 +134,6 @@ beforeAll(() => {
   execFileSync(tsc, [...target, ...leniency, 'src/lmdb/index.ts'], { cwd: root });
   writeFileSync(join(compiled, 'package.json'), '{"type":"module"}');
   symlinkSync(join(root, 'node_modules'), join(compiled, 'node_modules'));
-  chmodSync(compiled, 0o755);
 });
 
 afterAll(() => rmSync(compiled, { recursive: true }));
@@ -142,7 +142,7 @@ afterAll(() => rmSync(compiled, { recursive: true }));
 function openElsewhere(
   path: string,
   options: object,
-  wrapper: string[] = [],
+  wrapper: readonly string[] = [],
   env: Record<string, string> = {},
 ): string {
   const script = `
@@ -156,22 +156,18 @@ function openElsewhere(
 }
 
 describe('rights', () => {
-  // Root may read and write everything, so a test as root would prove nothing.
-  const asNobody = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : [];
-
   it('a data file that may only be read, a folder that may not be entered, one that may not be written', () => {
     const folder = temporaryFolder();
-    chmodSync(folder, 0o755);
     const path = join(folder, 'pdns.lmdb');
     openEnvironment(path, { noSubdir: true }).close();
     chmodSync(path, 0o444);
     chmodSync(`${path}-lock`, 0o444);
     const denied = /^FileAccessError \| ACCESS_DENIED \| .* \| run as the user that owns the LMDB/;
-    expect(openElsewhere(path, { noSubdir: true }, asNobody)).toMatch(denied);
+    expect(openElsewhere(path, { noSubdir: true }, withoutPrivileges)).toMatch(denied);
     chmodSync(folder, 0o555);
-    expect(openElsewhere(join(folder, 'new'), { create: true }, asNobody)).toMatch(denied);
+    expect(openElsewhere(join(folder, 'new'), { create: true }, withoutPrivileges)).toMatch(denied);
     chmodSync(folder, 0o000);
-    expect(openElsewhere(join(folder, 'db'), {}, asNobody)).toMatch(denied);
+    expect(openElsewhere(join(folder, 'db'), {}, withoutPrivileges)).toMatch(denied);
     chmodSync(folder, 0o755);
   });
 });

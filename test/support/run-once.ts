@@ -37,7 +37,9 @@ export async function runOnce(options: OnceOptions): Promise<number> {
     }).run(new AbortController().signal);
     return 0;
   } catch (error) {
-    if (error instanceof LmdbstreamError) return 1;
+    if (error instanceof LmdbstreamError) {
+      return 1;
+    }
     throw error;
   } finally {
     await storage.close();

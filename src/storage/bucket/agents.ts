@@ -5,10 +5,16 @@ import type { Duplex } from 'node:stream';
 import type { SecureContext } from 'node:tls';
 import type { Log } from '../../log/index.ts';
 import type { HttpOptions } from '../options.ts';
+import { connectThrough, type ProxyEnvironment, proxyFor } from './proxy.ts';
 import { loadSecureContext, logSessionKeys, TlsFileWatch } from './tls.ts';
 
 type OnSocket = (error: Error | null, socket: Duplex) => void;
-type Patience = { readonly dialTimeoutMs: number; readonly tlsHandshakeTimeoutMs: number };
+
+interface Limits {
+  readonly dialTimeoutMs: number;
+  readonly tlsHandshakeTimeoutMs: number;
+  readonly env: ProxyEnvironment;
+}
 
 /** The connections of one storage; both providers' libraries are given these. */
 export interface Agents {
@@ -17,12 +23,17 @@ export interface Agents {
   close(): void;
 }
 
-/** @throws StorageError when certificates cannot be read. */
-export async function createAgents(options: HttpOptions, log: Log): Promise<Agents> {
+/** Connections go through the proxy that the environment names. @throws StorageError when certificates cannot be read. */
+export async function createAgents(
+  options: HttpOptions,
+  log: Log,
+  env: ProxyEnvironment = process.env,
+): Promise<Agents> {
   const tls = options.tls ?? {};
-  const patience = {
+  const limits: Limits = {
     dialTimeoutMs: options.dialTimeoutMs ?? 10_000,
     tlsHandshakeTimeoutMs: options.tlsHandshakeTimeoutMs ?? 10_000,
+    env,
   };
   const agentOptions: AgentOptions = {
     keepAlive: true,
@@ -32,18 +43,17 @@ export async function createAgents(options: HttpOptions, log: Log): Promise<Agen
     timeout: options.idleConnTimeoutMs ?? 90_000,
     scheduling: 'lifo',
   };
-  const http = new PatientHttpAgent(agentOptions, patience);
+  const watch = tls.watchCerts ? await TlsFileWatch.from(tls) : undefined;
+  const http = new PatientHttpAgent(agentOptions, limits);
   const https = new PatientHttpsAgent(
     agentOptions,
-    patience,
+    limits,
     await loadSecureContext(tls),
     tls.insecureSkipVerify ?? false,
   );
   if (tls.insecureSkipVerify) log.warn('certificates of the storage are not verified (tls.insecure_skip_verify)');
   if (tls.insecureKeyLogFile) logSessionKeys(https, tls.insecureKeyLogFile, log);
-  const watch = tls.watchCerts
-    ? new TlsFileWatch(tls, async () => https.useContext(await loadSecureContext(tls)), log)
-    : undefined;
+  watch?.start(async () => https.useContext(await loadSecureContext(tls)), log);
   return {
     http,
     https,
@@ -56,54 +66,93 @@ export async function createAgents(options: HttpOptions, log: Log): Promise<Agen
 }
 
 class PatientHttpAgent extends HttpAgent {
-  readonly #patience: Patience;
+  readonly #limits: Limits;
 
-  constructor(options: AgentOptions, patience: Patience) {
+  constructor(options: AgentOptions, limits: Limits) {
     super(options);
-    this.#patience = patience;
+    this.#limits = limits;
   }
 
   override createConnection(options: ClientRequestArgs, callback?: OnSocket): Duplex | null | undefined {
+    const tunnel = openTunnel('http:', options, this.#limits);
+    if (tunnel !== undefined) {
+      tunnel.then((socket) => callback?.(null, socket), callback as (error: Error) => void);
+      return undefined;
+    }
     const socket = super.createConnection(options, callback);
-    if (socket) limit(socket as Socket, 'connect', this.#patience.dialTimeoutMs, 'TCP connection');
+    if (socket) limit(socket as Socket, 'connect', this.#limits.dialTimeoutMs, 'TCP connection');
     return socket;
   }
 }
 
 class PatientHttpsAgent extends HttpsAgent {
-  readonly #patience: Patience;
+  readonly #limits: Limits;
   readonly #rejectUnauthorized: boolean;
   #context: SecureContext;
   #contextNumber = 0;
+  /** Connections that were made with the context of now. */
+  #current = new WeakSet<object>();
 
-  constructor(options: AgentOptions, patience: Patience, context: SecureContext, skipVerify: boolean) {
+  constructor(options: AgentOptions, limits: Limits, context: SecureContext, skipVerify: boolean) {
     super(options);
-    this.#patience = patience;
+    this.#limits = limits;
     this.#context = context;
     this.#rejectUnauthorized = !skipVerify;
   }
 
-  /** New connections use it; those of the old one end with what they are doing, or unused. */
+  /** New connections use it; those of the old one end with what they are doing. */
   useContext(context: SecureContext): void {
     this.#context = context;
     this.#contextNumber++;
+    this.#current = new WeakSet();
   }
 
+  /** A name of their own for the connections of each context: kept ones, and TLS sessions to resume, are found by it. */
   override getName(options?: RequestOptions): string {
     return `${super.getName(options)}:${this.#contextNumber}`;
   }
 
+  /** Asked by Node when a request has ended and its connection might be used again. */
+  override keepSocketAlive(socket: Duplex): boolean {
+    return this.#current.has(socket) && Boolean(super.keepSocketAlive(socket));
+  }
+
   override createConnection(options: RequestOptions, callback?: OnSocket): Duplex | null | undefined {
-    const own = { ...options, secureContext: this.#context, rejectUnauthorized: this.#rejectUnauthorized };
-    const socket = super.createConnection(own, callback);
+    const { dialTimeoutMs, tlsHandshakeTimeoutMs } = this.#limits;
+    const secured = { ...options, secureContext: this.#context, rejectUnauthorized: this.#rejectUnauthorized };
+    const handshake = (socket: Duplex): void =>
+      limit(socket as Socket, 'secureConnect', tlsHandshakeTimeoutMs, 'TLS handshake');
+    const tunnel = openTunnel('https:', options, this.#limits);
+    if (tunnel !== undefined) {
+      const secure = (socket: Socket): void => {
+        const tls = super.createConnection({ ...secured, socket } as RequestOptions);
+        if (!tls) return;
+        this.#current.add(tls);
+        handshake(tls);
+        callback?.(null, tls);
+      };
+      tunnel.then(secure, callback as (error: Error) => void);
+      return undefined;
+    }
+    const socket = super.createConnection(secured, callback);
     if (socket) {
-      limit(socket as Socket, 'connect', this.#patience.dialTimeoutMs, 'TCP connection');
-      socket.once('connect', () =>
-        limit(socket as Socket, 'secureConnect', this.#patience.tlsHandshakeTimeoutMs, 'TLS handshake'),
-      );
+      this.#current.add(socket);
+      limit(socket as Socket, 'connect', dialTimeoutMs, 'TCP connection');
+      socket.once('connect', () => handshake(socket));
     }
     return socket;
   }
+}
+
+function openTunnel(
+  protocol: 'http:' | 'https:',
+  { host, port }: ClientRequestArgs,
+  { dialTimeoutMs, env }: Limits,
+): Promise<Socket> | undefined {
+  const targetHost = host ?? 'localhost';
+  const targetPort = Number(port ?? (protocol === 'https:' ? 443 : 80));
+  const proxy = proxyFor(protocol, targetHost, targetPort, env);
+  return proxy === undefined ? undefined : connectThrough(proxy, targetHost, targetPort, dialTimeoutMs);
 }
 
 /** Ends the socket unless `event` comes in time. */

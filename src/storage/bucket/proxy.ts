@@ -1,4 +1,5 @@
-import { request } from 'node:http';
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { isIP, type Socket } from 'node:net';
 
 export interface ProxyEnvironment {
@@ -14,7 +15,12 @@ export interface ProxyEnvironment {
  * The proxy for a host by the rules of Go's `net/http`, which the reference follows: `NO_PROXY` is a list of hosts,
  * domains and `host:port`, or `*`; the loopback never goes through a proxy. Undefined: connect directly.
  */
-export function proxyFor(protocol: 'http:' | 'https:', host: string, port: number, env: ProxyEnvironment): URL | undefined {
+export function proxyFor(
+  protocol: 'http:' | 'https:',
+  host: string,
+  port: number,
+  env: ProxyEnvironment,
+): URL | undefined {
   const isTls = protocol === 'https:';
   const proxy = isTls ? env.HTTPS_PROXY || env.https_proxy : env.HTTP_PROXY || env.http_proxy;
   if (!proxy || isLoopback(host)) return undefined;
@@ -43,9 +49,10 @@ export function connectThrough(proxy: URL, host: string, port: number, timeoutMs
   const credentials = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
   const authorization = `Basic ${Buffer.from(credentials).toString('base64')}`;
   return new Promise((resolve, reject) => {
-    const connect = request({
+    const start = proxy.protocol === 'https:' ? httpsRequest : httpRequest;
+    const connect = start({
       host: proxy.hostname,
-      port: proxy.port || 80,
+      port: proxy.port || (proxy.protocol === 'https:' ? 443 : 80),
       method: 'CONNECT',
       path: target,
       headers: { host: target, ...(proxy.username ? { 'proxy-authorization': authorization } : {}) },

@@ -66,45 +66,55 @@ async function systemAuthorities(): Promise<string[]> {
   return [];
 }
 
-/** Calls `onChange` when one of the files of the options is written or replaced. */
+/** Looks whether one of the files of the options was written or replaced. */
 export class TlsFileWatch {
-  readonly #timer: NodeJS.Timeout;
+  readonly #options: TlsOptions;
   readonly #files: readonly string[];
-  #seen: string | undefined;
+  #seen: string;
+  #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: TlsOptions, onChange: () => Promise<void>, log: Log) {
-    this.#files = [options.caFile, options.certFile, options.keyFile].filter(
+  private constructor(options: TlsOptions, files: readonly string[], seen: string) {
+    this.#options = options;
+    this.#files = files;
+    this.#seen = seen;
+  }
+
+  /** To be called before the files are read: what changes from here on is noticed. */
+  static async from(options: TlsOptions): Promise<TlsFileWatch> {
+    const files = [options.caFile, options.certFile, options.keyFile].filter(
       (file): file is string => file !== undefined && file !== '',
     );
+    return new TlsFileWatch(options, files, await stateOf(files));
+  }
+
+  start(reload: () => Promise<void>, log: Log): void {
     const check = async (): Promise<void> => {
-      const now = await this.#state();
-      const changed = this.#seen !== undefined && now !== this.#seen;
-      if (changed) {
-        // A pair half replaced does not load; it is tried again at the next look because `#seen` stays as it was.
-        await onChange();
-        log.info('certificates were read again', { files: this.#files });
-      }
+      const now = await stateOf(this.#files);
+      if (now === this.#seen) return;
+      // A pair that is half replaced does not load: `#seen` then stays as it was, and the next look tries again.
+      await reload();
       this.#seen = now;
+      log.info('certificates were read again', { files: this.#files });
     };
-    const guarded = (): void =>
-      void check().catch((error) => log.warn('certificates cannot be read', { error: String(error) }));
-    guarded();
-    this.#timer = setInterval(guarded, options.watchCertsPollIntervalMs ?? 5_000).unref();
+    const guarded = (): void => {
+      check().catch((error) => log.warn('certificates cannot be read again', { error: String(error) }));
+    };
+    this.#timer = setInterval(guarded, this.#options.watchCertsPollIntervalMs ?? 5_000).unref();
   }
 
   close(): void {
     clearInterval(this.#timer);
   }
+}
 
-  async #state(): Promise<string> {
-    const states = await Promise.all(
-      this.#files.map(async (file) => {
-        const stats = await stat(file).catch(() => undefined);
-        return stats === undefined ? 'missing' : `${stats.ino}:${stats.size}:${stats.mtimeMs}`;
-      }),
-    );
-    return states.join(',');
-  }
+async function stateOf(files: readonly string[]): Promise<string> {
+  const states = await Promise.all(
+    files.map(async (file) => {
+      const stats = await stat(file).catch(() => undefined);
+      return stats === undefined ? 'missing' : `${stats.ino}:${stats.size}:${stats.mtimeMs}`;
+    }),
+  );
+  return states.join(',');
 }
 
 /** Lets tools such as Wireshark read the traffic; only with `insecure_key_log_file`. */
