@@ -1,23 +1,23 @@
 import type { Config, LmdbConfig } from '../config/index.ts';
-import { describeError, LmdbstreamError } from '../errors/index.ts';
-import { Environment, LmdbError, NotLmdbError } from '../lmdb/index.ts';
+import { describeError } from '../errors/index.ts';
+import { Environment } from '../lmdb/index.ts';
 import type { Log } from '../log/index.ts';
-import { HeaderError, timeOf } from '../merge/index.ts';
-import { newestTime, type Schema, UnsupportedDbiError } from '../shadow/index.ts';
-import { parseSnapshotName, toInstanceId } from '../snapshot/index.ts';
-import { type ObjectStorage, RetryPolicy, SpoolError } from '../storage/index.ts';
-import { Cleaner } from './clean/index.ts';
+import { timeOf } from '../merge/index.ts';
+import type { Schema } from '../shadow/index.ts';
+import { parseSnapshotName, type SnapshotName, toInstanceId } from '../snapshot/index.ts';
+import { type ObjectStorage, RetryPolicy, type Spool } from '../storage/index.ts';
 import type { Clock } from './clock.ts';
 import { Exclusive } from './exclusive.ts';
-import { LmdbWatch } from './lmdb-watch.ts';
-import { mergeObject } from './merge-object.ts';
+import { LocalChanges } from './local-changes.ts';
+import { type MergeResult, mergeObject } from './merge-object.ts';
 import { Publisher } from './publish.ts';
 import { Receiver } from './receive.ts';
+import { refuseStale } from './refuse-stale.ts';
 import { RemoteIndex } from './remote-index.ts';
-import { formatAge, judgeStaleness, StaleInstanceError } from './stale/index.ts';
 import { type DatabaseStatus, newStatus } from './status.ts';
-import { loadCutoff, retentionNano, Sweeper } from './sweep/index.ts';
+import { loadCutoff } from './sweep/index.ts';
 import { Tracker } from './tracker.ts';
+import { upkeep } from './upkeep.ts';
 import { Wake } from './wake.ts';
 import { type LockWatch, WriteLock } from './write-lock.ts';
 
@@ -38,8 +38,8 @@ const LOADS_BEFORE_SNAPSHOT = 10;
 const FIRST_LISTING_RETRY_MS = 1000;
 
 /**
- * One database: notices local changes, publishes them, loads what others published. Lives in one thread; `run` ends when
- * aborted (cleanly), after one pass with `only_once`, or with an error that only the operator can mend.
+ * One database: notices local changes, publishes them, loads what others published. Lives in one thread. The parts are in
+ * files of their own; here is the order in which they start, and who tells whom.
  */
 export class DatabaseSync {
   readonly status: DatabaseStatus;
@@ -49,13 +49,16 @@ export class DatabaseSync {
   readonly #instanceId: string;
   readonly #turns = new Exclusive();
   readonly #index: RemoteIndex;
-  readonly #lmdbWake = new Wake();
-  readonly #storageWake = new Wake();
+  readonly #remoteWake = new Wake();
   readonly #stop = new AbortController();
-  #fatal: unknown;
+  #publisher: Publisher | undefined;
+  #hasLocalChanges = false;
+  /** Every start publishes once (LOOP-13), after what the first listing showed was merged. */
+  #owesFirst = false;
   #loadsSinceDue = 0;
   #included: ReadonlyMap<string, bigint> = new Map();
-  #lastLocalError: string | undefined;
+  #fatal: unknown;
+  #refusal: unknown;
 
   constructor(options: DatabaseOptions) {
     const { config, lmdb } = options;
@@ -66,19 +69,18 @@ export class DatabaseSync {
     const overrides = [...lmdb.dbiOptions].flatMap(([name, { overrideCreateFlags }]) =>
       overrideCreateFlags === undefined ? [] : [[name, overrideCreateFlags] as const],
     );
-    this.#schema = {
-      native: lmdb.schemaTracksChanges,
-      dupsortHack: lmdb.dupsortHack,
-      overrideCreateFlags: new Map(overrides),
-    };
+    const { schemaTracksChanges: native, dupsortHack } = lmdb;
+    this.#schema = { native, dupsortHack, overrideCreateFlags: new Map(overrides) };
     this.#index = new RemoteIndex(lmdb.name, this.#instanceId);
   }
 
   /**
+   * Until aborted (ends cleanly: the transaction and the upload under way are finished), or, with only_once, until one pass
+   * is done.
    * @throws UnsupportedDbiError, HeaderError, StaleInstanceError, LmdbError: what only the operator can mend
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { lmdb } = this.#options;
+    const { lmdb, clock, lockWatch } = this.#options;
     const stop = (): void => this.#stop.abort();
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
@@ -88,7 +90,9 @@ export class DatabaseSync {
       environment = Environment.open(lmdb.path, lmdb.options);
       const info = environment.info();
       this.#log.info('Opened LMDB', { path: lmdb.path, mapSize: info.mapSizeBytes, lastTxnID: info.lastTxnId });
-      tracker = this.#track(environment);
+      const shared = { environment, clock, log: this.#log, status: this.status };
+      const lock = new WriteLock({ ...shared, watch: lockWatch, mapSizeBytes: lmdb.options.mapSizeBytes });
+      tracker = new Tracker({ ...shared, schema: this.#schema, lock });
       await this.#sync(environment, tracker, info.lastTxnId > 0);
       this.status.phase = 'stopped';
     } catch (error) {
@@ -104,21 +108,68 @@ export class DatabaseSync {
     }
   }
 
-  #track(environment: Environment): Tracker {
-    const { clock, lmdb, lockWatch } = this.#options;
-    const shared = { environment, clock, log: this.#log, status: this.status };
-    const lock = new WriteLock({ ...shared, watch: lockWatch, mapSizeBytes: lmdb.options.mapSizeBytes });
-    return new Tracker({ ...shared, schema: this.#schema, lock });
-  }
-
   async #sync(environment: Environment, tracker: Tracker, hasDataAtStart: boolean): Promise<void> {
     const { config, mode, storage, clock, random } = this.#options;
-    const signal = this.#stop.signal;
+    const { signal } = this.#stop;
+    const receiver = this.#makeReceiver(tracker);
+    const local = this.#makeLocalChanges(environment, tracker);
+    if (!(await this.#listFirst(receiver, signal))) return;
+    if (mode === 'sync') this.#refuseStale(tracker, hasDataAtStart);
+    this.status.phase = 'joining';
+    // Offline changes are stamped before anything is merged.
+    if (!(await local.first(signal))) return;
+    await this.#joinOwn(receiver, signal);
+    this.status.phase = 'running';
+    const publisher = this.#makePublisher(tracker);
+    this.#publisher = publisher;
+    this.#owesFirst = mode === 'sync' && (hasDataAtStart || this.#hasLocalChanges);
     const publisherStop = new AbortController();
-    const receiver = this.#receiver(tracker, () => publisher);
-    if (!(await this.#firstListing(receiver, signal))) return;
-    if (mode === 'sync') await this.#refuseStale(tracker, hasDataAtStart);
-    const publisher = new Publisher(
+    const publishing = mode === 'sync' ? publisher.run(publisherStop.signal) : Promise.resolve();
+    publishing.catch((error: unknown) => this.#fail(error));
+    const included = () => this.#included;
+    const onLocalChanges = () => this.#noteLocalChange();
+    const shared = { config, storage, environment, tracker, clock, random, turns: this.#turns, index: this.#index };
+    const identity = { databaseName: this.status.name, instanceId: this.#instanceId, native: this.#schema.native };
+    const care = { ...shared, ...identity, log: this.#log, receiveOnly: mode === 'receive', included, onLocalChanges };
+    const storageWatch = storage.watch?.(() => this.#remoteWake.notify());
+    const tasks = [local.run(signal), this.#remoteLoop(receiver, publisher, signal)];
+    if (!config.onlyOnce) tasks.push(...upkeep(care, signal));
+    for (const task of tasks) task.catch((error: unknown) => this.#fail(error));
+    await Promise.allSettled(tasks);
+    storageWatch?.close();
+    await receiver.idle();
+    publisherStop.abort();
+    await publishing.catch(() => undefined);
+    if (this.#fatal !== undefined) throw this.#fatal;
+    if (config.onlyOnce && publisher.gaveUp !== undefined) throw publisher.gaveUp;
+    if (config.onlyOnce && this.#refusal !== undefined) throw this.#refusal;
+  }
+
+  #makeLocalChanges(environment: Environment, tracker: Tracker): LocalChanges {
+    const { config, clock, mode } = this.#options;
+    return new LocalChanges({
+      dataPath: environment.dataPath,
+      tracker,
+      turns: this.#turns,
+      config,
+      clock,
+      log: this.#log,
+      status: this.status,
+      onChanged: () => this.#noteLocalChange(),
+      onTick: () => {
+        const forceMs = config.storageForceSnapshotIntervalMs;
+        const publisher = this.#publisher;
+        if (mode !== 'sync' || !publisher || forceMs <= 0 || publisher.isDue) return;
+        if (publisher.sinceStoredMs > forceMs && tracker.base.id > 0) publisher.request();
+      },
+    });
+  }
+
+  #makePublisher(tracker: Tracker): Publisher {
+    const { config, storage, clock, random } = this.#options;
+    const { storageRetryCount, storageRetryIntervalMs, storageRetryForever } = config;
+    const retry = { attempts: storageRetryCount, intervalMs: storageRetryIntervalMs, forever: storageRetryForever };
+    return new Publisher(
       {
         databaseName: this.status.name,
         instanceId: this.#instanceId,
@@ -126,7 +177,7 @@ export class DatabaseSync {
         tracker,
         turns: this.#turns,
         storage,
-        policy: this.#policy(random),
+        policy: new RetryPolicy(retry, random),
         clock,
         log: this.#log,
         status: this.status,
@@ -134,65 +185,16 @@ export class DatabaseSync {
         onStore: (name) => this.#index.addOwn(name),
         onStored: (name, included) => {
           // Our own entry proves to the cleaner that a snapshot of ours stands for all the others.
-          const ownNano = parseSnapshotName(name).timestampNano;
-          this.#included = new Map(included).set(this.#instanceId, ownNano);
-          this.#storageWake.notify();
+          this.#included = new Map(included).set(this.#instanceId, parseSnapshotName(name).timestampNano);
+          this.#remoteWake.notify();
         },
       },
       this.#index.newestOwn()?.timestampNano ?? 0n,
     );
-    this.status.phase = 'joining';
-    if (!(await this.#firstRound(tracker, signal))) return;
-    // I5: nothing is published before our own newest object is merged.
-    await this.#joinOwn(receiver, signal);
-    const publishes = mode === 'sync';
-    this.#owesFirst = publishes && (hasDataAtStart || this.#localChanges);
-    const publishing = publishes ? publisher.run(publisherStop.signal) : Promise.resolve();
-    publishing.catch((error: unknown) => this.#fail(error));
-    const upkeep = config.onlyOnce ? [] : this.#upkeep(environment, tracker, signal);
-    const watch = new LmdbWatch(environment.dataPath, () => this.#lmdbWake.notify());
-    const storageWatch = storage.watch?.(() => this.#storageWake.notify());
-    try {
-      await Promise.all([
-        this.#localLoop(tracker, publisher, signal),
-        this.#remoteLoop(receiver, publisher, signal),
-        ...upkeep,
-      ]);
-    } finally {
-      this.#stop.abort();
-      watch.close();
-      storageWatch?.close();
-      await receiver.idle();
-      publisherStop.abort();
-      await publishing.catch(() => undefined);
-    }
-    if (this.#fatal !== undefined) throw this.#fatal;
-    if (config.onlyOnce && publisher.gaveUp !== undefined) throw publisher.gaveUp;
-    if (config.onlyOnce && this.#refusal !== undefined) throw this.#refusal;
   }
 
-  #localChanges = false;
-  /** Every start publishes once, after what the first listing showed was merged. */
-  #owesFirst = false;
-  #refusal: unknown;
-
-  #policy(random: () => number): RetryPolicy {
-    const { storageRetryCount, storageRetryIntervalMs, storageRetryForever } = this.#options.config;
-    const retry = { attempts: storageRetryCount, intervalMs: storageRetryIntervalMs, forever: storageRetryForever };
-    return new RetryPolicy(retry, random);
-  }
-
-  #receiver(tracker: Tracker, publisher: () => Publisher): Receiver {
-    const { config, lmdb, storage, clock } = this.#options;
-    const settings = {
-      schema: this.#schema,
-      extraBlocks: lmdb.headerExtraPaddingBlock ? 1 : 0,
-      lockMaxMs: config.lmdbLockMaxMs,
-      maxDecompressedBytes: config.maxDecompressedSizeBytes,
-      cutoff: () => timeOf(loadCutoff(clock.nowNano(), config.sweeper)),
-    };
-    const signal = this.#stop.signal;
-    const context = { clock, log: this.#log, status: this.status, signal };
+  #makeReceiver(tracker: Tracker): Receiver {
+    const { config, storage, clock } = this.#options;
     return new Receiver({
       databaseName: this.status.name,
       storage,
@@ -202,41 +204,42 @@ export class DatabaseSync {
       clock,
       log: this.#log,
       status: this.status,
-      onSettled: () => this.#storageWake.notify(),
+      merge: (name, body) => this.#merge(tracker, name, body),
+      onSettled: () => this.#remoteWake.notify(),
       onFatal: (error) => this.#fail(error),
       onRefused: (error) => {
         this.#refusal ??= error;
       },
-      merge: async (name, body) => {
-        if (this.#joined && this.#loadsSinceDue >= LOADS_BEFORE_SNAPSHOT) {
-          await publisher().attempted(signal);
-          this.#loadsSinceDue = 0;
-        }
-        const result = await this.#turns.run(() => mergeObject(tracker, name.full, body, settings, context));
-        this.#countLoad(publisher);
-        if (result.hasLocalChanges) this.#noteLocalChange(publisher);
-        return result;
-      },
     });
   }
 
-  #joined = false;
-
-  #countLoad(publisher: () => Publisher): void {
-    const isWaiting = this.#owesFirst || (this.#joined && publisher().isDue);
-    this.#loadsSinceDue = isWaiting ? this.#loadsSinceDue + 1 : 0;
-    if (this.#owesFirst && this.#loadsSinceDue >= LOADS_BEFORE_SNAPSHOT) {
-      this.#owesFirst = false;
-      publisher().request();
+  async #merge(tracker: Tracker, name: SnapshotName, body: Spool): Promise<MergeResult> {
+    const { config, lmdb, clock } = this.#options;
+    const { signal } = this.#stop;
+    if (this.#publisher && this.#loadsSinceDue >= LOADS_BEFORE_SNAPSHOT) {
+      await this.#publisher.attempted(signal);
+      this.#loadsSinceDue = 0;
     }
+    const settings = {
+      schema: this.#schema,
+      extraBlocks: lmdb.headerExtraPaddingBlock ? 1 : 0,
+      lockMaxMs: config.lmdbLockMaxMs,
+      maxDecompressedBytes: config.maxDecompressedSizeBytes,
+      cutoff: () => timeOf(loadCutoff(clock.nowNano(), config.sweeper)),
+    };
+    const context = { clock, log: this.#log, status: this.status, signal };
+    const result = await this.#turns.run(() => mergeObject(tracker, name.full, body, settings, context));
+    this.#loadsSinceDue = this.#owesFirst || this.#publisher?.isDue ? this.#loadsSinceDue + 1 : 0;
+    if (result.hasLocalChanges) this.#noteLocalChange();
+    return result;
   }
 
-  #noteLocalChange(publisher: () => Publisher): void {
-    this.#localChanges = true;
-    if (this.#joined && this.#options.mode === 'sync') publisher().request();
+  #noteLocalChange(): void {
+    this.#hasLocalChanges = true;
+    if (this.#options.mode === 'sync') this.#publisher?.request();
   }
 
-  async #firstListing(receiver: Receiver, signal: AbortSignal): Promise<boolean> {
+  async #listFirst(receiver: Receiver, signal: AbortSignal): Promise<boolean> {
     this.status.phase = 'listing';
     while (!(await receiver.list(signal))) {
       await this.#options.clock.sleep(FIRST_LISTING_RETRY_MS, signal);
@@ -245,87 +248,18 @@ export class DatabaseSync {
     return true;
   }
 
-  /** Deletions that would come back after a long downtime. */
-  async #refuseStale(tracker: Tracker, hasLocalData: boolean): Promise<void> {
+  #refuseStale(tracker: Tracker, hasLocalData: boolean): void {
     const { config, clock } = this.#options;
-    const own = this.#index.newestOwn();
-    const others = this.#index.instances().filter((instance) => instance !== this.#instanceId).length;
-    const held = tracker.views.hold();
-    let localNewestNano: bigint | undefined;
-    try {
-      // Entries tell of the last change, not of the last contact: where nobody sweeps, an old quiet database is no danger.
-      if (config.sweeper.enabled && hasLocalData && others > 0 && !own)
-        localNewestNano = newestTime(held.view, this.#schema.native);
-    } finally {
-      held.release();
-    }
-    const judged = judgeStaleness({
-      now: clock.nowNano(),
-      retentionNano: retentionNano(config.sweeper),
-      sweeperEnabled: config.sweeper.enabled,
-      ownNewestNano: own?.timestampNano,
-      localNewestNano,
-      hasLocalData,
-      otherInstances: others,
-      acceptStale: config.acceptStale,
-    });
-    if (judged.verdict === 'stale') throw new StaleInstanceError(this.status.name, this.#instanceId, judged.evidence);
-    if (judged.reason !== 'accepted') return;
-    const away = judged.evidence && formatAge(judged.evidence.ageNano);
-    this.#log.warn('Joining with stale data, as accepted: deleted entries may come back', { away });
+    const identity = { databaseName: this.status.name, instanceId: this.#instanceId, native: this.#schema.native };
+    const nowNano = clock.nowNano();
+    refuseStale({ ...identity, config, index: this.#index, tracker, hasLocalData, nowNano, log: this.#log });
   }
 
-  /** Offline changes are stamped before anything is merged. A full disk or map at start is waited out. */
-  async #firstRound(tracker: Tracker, signal: AbortSignal): Promise<boolean> {
-    while (!signal.aborted) {
-      const done = await this.#localRound(tracker);
-      if (done !== 'failed') return true;
-      await this.#options.clock.sleep(this.#options.config.lmdbPollIntervalMs, signal);
-    }
-    return false;
-  }
-
-  async #localRound(tracker: Tracker): Promise<'changed' | 'unchanged' | 'failed'> {
-    try {
-      const changed = await this.#turns.run(() => tracker.localRound());
-      if (this.#lastLocalError !== undefined) this.#log.info('Noticing local changes works again');
-      this.#lastLocalError = undefined;
-      if (changed) this.#localChanges = true;
-      return changed ? 'changed' : 'unchanged';
-    } catch (error) {
-      if (!isPassing(error)) throw error;
-      const text = describeError(error);
-      this.status.lastError = text;
-      if (text !== this.#lastLocalError)
-        this.#log.error('Local changes cannot be recorded; trying again', { error: text });
-      this.#lastLocalError = text;
-      return 'failed';
-    }
-  }
-
+  /** I5: nothing is published before our own newest object is merged, or each of them found bad. */
   async #joinOwn(receiver: Receiver, signal: AbortSignal): Promise<void> {
     while (!signal.aborted && this.#index.waitingFor().has(this.#instanceId)) {
       receiver.start(signal);
-      await this.#storageWake.wait(this.#options.config.storageRetryIntervalMs, signal);
-    }
-    this.#joined = true;
-    this.status.phase = 'running';
-  }
-
-  async #localLoop(tracker: Tracker, publisher: Publisher, signal: AbortSignal): Promise<void> {
-    const { config, clock, mode } = this.#options;
-    let scannedMs = clock.monotonicMs();
-    while (!signal.aborted) {
-      if (tracker.hasNews && (await this.#localRound(tracker)) === 'changed' && mode === 'sync') publisher.request();
-      if (config.fullScanIntervalMs > 0 && clock.monotonicMs() - scannedMs >= config.fullScanIntervalMs) {
-        if ((await this.#turns.run(() => tracker.fullScan())) > 0 && mode === 'sync') publisher.request();
-        scannedMs = clock.monotonicMs();
-      }
-      const forceMs = config.storageForceSnapshotIntervalMs;
-      if (mode === 'sync' && forceMs > 0 && publisher.sinceStoredMs > forceMs && !publisher.isDue) {
-        if (tracker.base.id > 0) publisher.request();
-      }
-      await this.#lmdbWake.wait(config.lmdbPollIntervalMs, signal);
+      await this.#remoteWake.wait(this.#options.config.storagePollIntervalMs, signal);
     }
   }
 
@@ -333,25 +267,25 @@ export class DatabaseSync {
     const { config } = this.#options;
     while (!signal.aborted) {
       receiver.start(signal);
-      if (this.#owesFirst && (this.#index.waitingFor().size === 0 || receiver.hasTrouble)) {
+      const isJoined = this.#index.waitingFor().size === 0;
+      if (this.#owesFirst && (isJoined || receiver.hasTrouble || this.#loadsSinceDue >= LOADS_BEFORE_SNAPSHOT)) {
         this.#owesFirst = false;
         publisher.request();
       }
-      if (config.onlyOnce && (await this.#isDone(publisher, signal))) {
+      if (config.onlyOnce && isJoined && (await this.#isDone(publisher, signal))) {
         this.#log.info('Stopping, because requested to only do a single pass');
         this.#stop.abort();
         return;
       }
-      await this.#storageWake.wait(config.storagePollIntervalMs, signal);
+      await this.#remoteWake.wait(config.storagePollIntervalMs, signal);
       if (signal.aborted) return;
       await receiver.list(signal);
       this.#noticeNamesake();
     }
   }
 
-  /** With only_once: everything listed is merged or refused, and what is due was stored (or given up). */
+  /** With only_once: what is due was stored, or given up, and nothing came meanwhile. */
   async #isDone(publisher: Publisher, signal: AbortSignal): Promise<boolean> {
-    if (this.#index.waitingFor().size > 0) return false;
     while (publisher.isDue && publisher.gaveUp === undefined && !signal.aborted) await publisher.attempted(signal);
     return this.#index.waitingFor().size === 0;
   }
@@ -366,55 +300,8 @@ export class DatabaseSync {
     });
   }
 
-  #upkeep(environment: Environment, tracker: Tracker, signal: AbortSignal): Promise<void>[] {
-    const { config, mode, storage, clock, random } = this.#options;
-    const now = (): number => Number(clock.nowNano() / 1_000_000n);
-    const tasks: Promise<void>[] = [];
-    if (config.storage.cleanup.enabled && mode === 'sync') {
-      const cleaner = new Cleaner({
-        storage,
-        databaseName: this.status.name,
-        instanceId: this.#instanceId,
-        config: config.storage.cleanup,
-        committed: () => this.#included,
-        refused: () => this.#index.refused,
-        log: this.#log,
-        now,
-        random,
-        sleep: (ms, until) => clock.sleep(ms, until),
-      });
-      tasks.push(cleaner.run(signal));
-    }
-    if (config.sweeper.enabled) {
-      const sweeper = new Sweeper({
-        environment,
-        mode: this.#schema.native ? 'native' : 'shadow',
-        config: config.sweeper,
-        log: this.#log,
-        now,
-        monotonicMs: () => clock.monotonicMs(),
-        sleep: (ms, until) => clock.sleep(ms, until),
-        write: (body) =>
-          this.#turns.run(() => {
-            if (tracker.localRound()) this.#lmdbWake.notify();
-            return tracker.write((transaction) => body(transaction)).result;
-          }),
-      });
-      tasks.push(sweeper.run(signal));
-    }
-    return tasks;
-  }
-
   #fail(error: unknown): void {
     this.#fatal ??= error;
     this.#stop.abort();
   }
-}
-
-/** What may pass by itself: a full map or disk, too many readers. Everything else is for the operator. */
-function isPassing(error: unknown): boolean {
-  if (error instanceof SpoolError) return true;
-  if (error instanceof UnsupportedDbiError || error instanceof HeaderError || error instanceof NotLmdbError)
-    return false;
-  return error instanceof LmdbError || (error instanceof LmdbstreamError && error.code === 'MAP_FULL');
 }

@@ -119,9 +119,7 @@ export class Syncer {
 
   /** The lines of the log at warning or above, and whatever is no line of a log. */
   complaints(): string[] {
-    return this.output
-      .split('\n')
-      .filter((line) => line !== '' && !/^\{"level":"(?:info|debug|trace)"/.test(line));
+    return this.output.split('\n').filter((line) => line !== '' && !/^\{"level":"(?:info|debug|trace)"/.test(line));
   }
 
   /** Waits for its end. @returns the exit code, or the signal that ended it */

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
 import { createStorage, MemoryStorage } from '../../src/storage/index.ts';
 import { describeObjectStorage } from './conformance.ts';
@@ -8,6 +9,16 @@ describeObjectStorage('memory', {
   histories: 60,
   refusedNames: ['.hidden', 'x.tmp', 'a/b'],
   moreNames: ['\u{ff5e}', '\u{1f600}'],
+});
+
+describe('a storage in memory or in a folder', () => {
+  it('does not load the libraries of S3 and Azure', async () => {
+    const { cache } = createRequire(import.meta.url);
+    const isLoaded = (library: string): boolean => Object.keys(cache).some((file) => file.includes(library));
+    expect([isLoaded('@aws-sdk'), isLoaded('@azure')]).toEqual([false, false]);
+    await import('../../src/storage/s3/open-s3.ts');
+    expect(isLoaded('@aws-sdk')).toBe(true); // so the look at the cache can see them
+  });
 });
 
 describe('memory', () => {

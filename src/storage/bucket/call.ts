@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { exactly } from '../body.ts';
 import { StorageError, type StorageOperation } from '../errors.ts';
 import type { CallOptions, ObjectDownload } from '../types.ts';
@@ -51,6 +52,8 @@ export class CallRunner {
     const deadline = new Deadline(this.#timeoutMs, signal);
     try {
       const { sizeBytes, chunks } = await action(deadline);
+      // Without a listener a break before somebody reads would end the process; the reader gets the error all the same.
+      if (chunks instanceof Readable) chunks.on('error', () => {});
       if (sizeBytes === undefined) throw lengthMissing(objectName);
       return { sizeBytes, stream: this.#stream(objectName, signal, deadline, sizeBytes, chunks) };
     } catch (error) {

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import { Transform } from 'node:stream';
 
 /** What happens to a request. `match` chooses by method and path; `times` ends it (default: for ever). */
 export interface Fault {
@@ -14,6 +15,8 @@ export interface Fault {
     | 'truncate-unannounced'
     /** The upload is cut after its first bytes. */
     | 'cut-upload'
+    /** One bit of the upload is changed on the way. */
+    | 'corrupt-upload'
     /** Nothing is ever answered. */
     | 'hang'
     /** The answer stops after half of its body; the connection stays. */
@@ -115,7 +118,7 @@ export class FaultProxy {
     });
     upstream.on('error', () => incoming.socket.destroy());
     upstream.on('response', (answer) => {
-      if (fault === undefined) {
+      if (fault === undefined || fault.kind === 'corrupt-upload') {
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
         answer.pipe(outgoing);
         return;
@@ -125,8 +128,21 @@ export class FaultProxy {
       answer.on('end', () => spoil(fault, Buffer.concat(chunks), answer, incoming, outgoing));
     });
     outgoing.on('close', () => upstream.destroy());
-    incoming.pipe(upstream);
+    if (fault?.kind === 'corrupt-upload') incoming.pipe(oneBitOff()).pipe(upstream);
+    else incoming.pipe(upstream);
   }
+}
+
+function oneBitOff(): Transform {
+  let done = false;
+  return new Transform({
+    transform(chunk: Buffer, _, callback) {
+      const copy = Buffer.from(chunk);
+      if (!done) copy[0]! ^= 1;
+      done = true;
+      callback(null, copy);
+    },
+  });
 }
 
 function spoil(

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createStorage } from '../../../src/storage/index.ts';
@@ -38,7 +38,8 @@ export async function startSeaweedfs(): Promise<Seaweedfs & Stoppable> {
   const folder = await mkdtemp(join(tmpdir(), 'lmdbstream-weed-'));
   const configFile = join(folder, 's3.json');
   await writeFile(configFile, JSON.stringify(IDENTITIES));
-  const [s3, s3Grpc, master, masterGrpc, volume, volumeGrpc, filer, filerGrpc, admin, adminGrpc] = await freePorts(10);
+  const ports = await freePorts(10);
+  const [s3, s3Grpc, master, masterGrpc, volume, volumeGrpc, filer, filerGrpc, admin, adminGrpc] = ports;
   const endpointUrl = `http://127.0.0.1:${s3}`;
   const seaweedfs = { endpointUrl, admin: ADMIN, reader: READER };
   const running = await startProcess(
@@ -65,7 +66,6 @@ export async function startSeaweedfs(): Promise<Seaweedfs & Stoppable> {
       '-admin.ui=false',
       '-webdav=false',
     ],
-    // Sockets named after the ports go to the temporary folder, and with it.
     { cwd: folder, readyWithinMs: 60_000, isReady: () => takesAnObject(seaweedfs) },
   ).catch(async (error) => {
     await rm(folder, { recursive: true, force: true });
@@ -75,9 +75,18 @@ export async function startSeaweedfs(): Promise<Seaweedfs & Stoppable> {
     ...seaweedfs,
     stop: async () => {
       await running.stop();
+      await removeSockets(ports);
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Weed leaves its Unix sockets in `/tmp`, whatever `TMPDIR` says; they carry the numbers of its ports. */
+async function removeSockets(ports: readonly number[]): Promise<void> {
+  for (const name of await readdir('/tmp').catch(() => [])) {
+    const port = /^seaweedfs-[a-z0-9-]+-(\d+)\.sock$/.exec(name)?.[1];
+    if (port !== undefined && ports.includes(Number(port))) await rm(join('/tmp', name), { force: true });
+  }
 }
 
 /** The port listens long before there is a volume to write to. */

@@ -1,0 +1,103 @@
+import type { Config } from '../config/index.ts';
+import { describeError } from '../errors/index.ts';
+import { LmdbError, NotLmdbError } from '../lmdb/index.ts';
+import type { Log } from '../log/index.ts';
+import { SpoolError } from '../storage/index.ts';
+import type { Clock } from './clock.ts';
+import type { Exclusive } from './exclusive.ts';
+import { LmdbWatch } from './lmdb-watch.ts';
+import type { DatabaseStatus } from './status.ts';
+import type { Tracker } from './tracker.ts';
+import { Wake } from './wake.ts';
+
+export interface LocalChangesOptions {
+  readonly dataPath: string;
+  readonly tracker: Tracker;
+  readonly turns: Exclusive;
+  readonly config: Pick<Config, 'lmdbPollIntervalMs' | 'fullScanIntervalMs'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly status: DatabaseStatus;
+  /** Something is to be published. */
+  readonly onChanged: () => void;
+  /** Called at every look at the meta page. */
+  readonly onTick: () => void;
+}
+
+/** Notices what the application commits, by file watch and by poll, and has it recorded. */
+export class LocalChanges {
+  readonly #options: LocalChangesOptions;
+  readonly #wake = new Wake();
+  #lastError: string | undefined;
+
+  constructor(options: LocalChangesOptions) {
+    this.#options = options;
+  }
+
+  /** Looks now rather than at the next poll. */
+  notice(): void {
+    this.#wake.notify();
+  }
+
+  /**
+   * The changes made while nobody watched. A full map or disk is waited out.
+   * @returns false when aborted before it was done
+   */
+  async first(signal: AbortSignal): Promise<boolean> {
+    while (!signal.aborted) {
+      if (await this.#round()) return true;
+      await this.#options.clock.sleep(this.#options.config.lmdbPollIntervalMs, signal);
+    }
+    return false;
+  }
+
+  /** Until aborted. @throws UnsupportedDbiError, HeaderError, NotLmdbError: what only the operator can mend */
+  async run(signal: AbortSignal): Promise<void> {
+    const { dataPath, tracker, turns, config, clock, onChanged, onTick } = this.#options;
+    const watch = new LmdbWatch(dataPath, () => this.#wake.notify());
+    let scannedMs = clock.monotonicMs();
+    try {
+      while (!signal.aborted) {
+        if (tracker.hasNews) await this.#round();
+        if (config.fullScanIntervalMs > 0 && clock.monotonicMs() - scannedMs >= config.fullScanIntervalMs) {
+          if (await this.#attempt(async () => (await turns.run(() => tracker.fullScan())) > 0)) onChanged();
+          scannedMs = clock.monotonicMs();
+        }
+        onTick();
+        await this.#wake.wait(config.lmdbPollIntervalMs, signal);
+      }
+    } finally {
+      watch.close();
+    }
+  }
+
+  /** @returns whether the round was done; a passing failure is told once and tried again */
+  async #round(): Promise<boolean> {
+    const { tracker, turns, onChanged } = this.#options;
+    const changed = await this.#attempt(() => turns.run(() => tracker.localRound()));
+    if (changed) onChanged();
+    return changed !== undefined;
+  }
+
+  async #attempt(work: () => Promise<boolean>): Promise<boolean | undefined> {
+    const { log, status } = this.#options;
+    try {
+      const result = await work();
+      if (this.#lastError !== undefined) log.info('Recording local changes works again');
+      this.#lastError = undefined;
+      return result;
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      const text = describeError(error);
+      status.lastError = text;
+      if (text !== this.#lastError) log.error('Local changes cannot be recorded; trying again', { error: text });
+      this.#lastError = text;
+      return undefined;
+    }
+  }
+}
+
+/** What may pass by itself: a full map or disk, too many readers. Everything else is for the operator. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof SpoolError || (error instanceof LmdbError && !(error instanceof NotLmdbError));
+}
