@@ -24,6 +24,9 @@ export interface LocalChangesOptions {
   readonly onTick: () => void;
 }
 
+/** The held reader is renewed at least so often: while it is held, the application's file reuses none of its pages. */
+const MAX_HOLD_MS = 60_000;
+
 /** Notices what the application commits, by file watch and by poll, and has it recorded. */
 export class LocalChanges {
   readonly #options: LocalChangesOptions;
@@ -64,7 +67,7 @@ export class LocalChanges {
           scannedMs = clock.monotonicMs();
         }
         onTick();
-        await this.#wake.wait(config.lmdbPollIntervalMs, signal);
+        await this.#wake.wait(Math.min(config.lmdbPollIntervalMs, MAX_HOLD_MS), signal);
       }
     } finally {
       watch.close();

@@ -7,6 +7,7 @@ import { type ObjectStorage, type RetryPolicy, Spool, StorageError } from '../st
 import type { Clock } from './clock.ts';
 import type { Exclusive } from './exclusive.ts';
 import type { Held } from './held.ts';
+import { isPassing } from './local-changes.ts';
 import type { DatabaseStatus } from './status.ts';
 import type { Tracker } from './tracker.ts';
 import { Wake } from './wake.ts';
@@ -127,18 +128,18 @@ export class Publisher {
     let carries = 0;
     try {
       for (let failures = 1; !signal.aborted; failures++) {
-        if (!encoded || carries < this.#requested) {
-          // A newer state replaces the one that waits.
-          encoded?.body.dispose();
-          encoded = undefined;
-          carries = this.#requested;
-          encoded = await this.#encode();
-        }
         try {
+          if (!encoded || carries < this.#requested) {
+            // A newer state replaces the one that waits.
+            encoded?.body.dispose();
+            encoded = undefined;
+            carries = this.#requested;
+            encoded = await this.#encode();
+          }
           await this.#store(encoded, carries, undefined);
           return;
         } catch (error) {
-          if (!(error instanceof StorageError)) throw error;
+          if (!(error instanceof StorageError || isPassing(error))) throw error;
           status.storeFailures++;
           status.lastError = describeError(error);
           const delayMs = policy.nextDelayMs(failures);
@@ -154,7 +155,7 @@ export class Publisher {
             await this.#wake.wait(policy.nextDelayMs(1) ?? 60_000, signal);
             continue;
           }
-          log.warn('Store failed', { name: encoded.name, error: describeError(error), retryMs: delayMs });
+          log.warn('Store failed', { name: encoded?.name, error: describeError(error), retryMs: delayMs });
           await this.#options.clock.sleep(delayMs, signal);
         }
       }

@@ -1,8 +1,10 @@
 import { describeError } from '../errors/index.ts';
+import { BadValueSizeError } from '../lmdb/index.ts';
 import type { Log } from '../log/index.ts';
 import { CorruptSnapshotError, RefusedSnapshotError, type SnapshotName, shortHash } from '../snapshot/index.ts';
 import { type ObjectInfo, type ObjectStorage, Spool, StorageError } from '../storage/index.ts';
 import type { Clock } from './clock.ts';
+import { isPassing } from './local-changes.ts';
 import type { MergeResult } from './merge-object.ts';
 import type { RemoteIndex } from './remote-index.ts';
 import type { DatabaseStatus } from './status.ts';
@@ -132,6 +134,21 @@ export class Receiver {
         status.lastError = describeError(error);
         this.#notBeforeMs.set(name.instanceId, clock.monotonicMs() + retryIntervalMs);
         log.warn('Loading a remote object failed', { name: name.full, error: describeError(error) });
+      } else if (error instanceof BadValueSizeError) {
+        // The checks before the transaction should have found it; LMDB has, and everything was rolled back (I7).
+        index.markRefused(name);
+        status.refusedObjects++;
+        log.error('Refused a remote object: LMDB does not take its keys', {
+          name: name.full,
+          error: describeError(error),
+        });
+      } else if (isPassing(error)) {
+        status.lastError = describeError(error);
+        this.#notBeforeMs.set(name.instanceId, clock.monotonicMs() + retryIntervalMs);
+        log.error('A remote object cannot be merged now; trying again', {
+          name: name.full,
+          error: describeError(error),
+        });
       } else {
         throw error;
       }

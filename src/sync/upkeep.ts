@@ -30,7 +30,7 @@ export interface UpkeepOptions {
   readonly onLocalChanges: () => void;
 }
 
-/** Cleaner and sweeper as configured, until aborted. */
+/** Cleaner, sweeper and the statistics in the log, as configured, until aborted. */
 export function upkeep(options: UpkeepOptions, signal: AbortSignal): Promise<void>[] {
   const { config, databaseName, instanceId, storage, clock, random, log } = options;
   const shared = {
@@ -62,5 +62,17 @@ export function upkeep(options: UpkeepOptions, signal: AbortSignal): Promise<voi
     });
     tasks.push(sweeper.run(signal));
   }
+  if (config.lmdbLogStatsIntervalMs > 0) tasks.push(logStats(options, signal));
   return tasks;
+}
+
+async function logStats({ config, environment, clock, log }: UpkeepOptions, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(config.lmdbLogStatsIntervalMs, signal);
+    if (signal.aborted) return;
+    const { mapSizeBytes, lastPageNumber, lastTxnId, numReaders } = environment.info();
+    const usedBytes = (lastPageNumber + 1) * environment.pageSizeBytes;
+    const percent = `${((100 * usedBytes) / mapSizeBytes).toFixed(1)} %`;
+    log.info('LMDB stats', { mapSizeBytes, usedBytes, used: percent, lastTxnID: lastTxnId, readers: numReaders });
+  }
 }

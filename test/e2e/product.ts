@@ -117,9 +117,15 @@ export class Syncer {
     }
   }
 
-  /** The lines of the log at warning or above, and whatever is no line of a log. */
+  /** What it logged at warning or above, and lines that are none of its log. */
   complaints(): string[] {
-    return this.output.split('\n').filter((line) => line !== '' && !/^\{"level":"(?:info|debug|trace)"/.test(line));
+    const lines = this.output.split('\n').filter((line) => line !== '');
+    return lines.filter((line) => !/^\{"level":"(?:trace|debug|info)"/.test(line));
+  }
+
+  /** Waits until it has complained of this. */
+  complains(pattern: RegExp, deadlineMs?: number): Promise<void> {
+    return this.says(new RegExp(`"level":"(?:warning|error)".*${pattern.source}`, pattern.flags), deadlineMs);
   }
 
   /** Waits for its end. @returns the exit code, or the signal that ended it */

@@ -1,0 +1,119 @@
+import { openSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { Application } from '../support/application.ts';
+import { withoutPrivileges } from '../support/privileges.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { type LmdbSetup, runProduct, type Setup, writeConfig } from './product.ts';
+
+interface Mistake {
+  mistake: string;
+  /** What the line says. */
+  says: RegExp;
+  /** What the hint says; without it none is asked for. */
+  hint?: RegExp;
+  lmdb?: Partial<LmdbSetup>;
+  more?: Setup['more'];
+  args?: readonly string[];
+  env?: Record<string, string>;
+  wrapper?: readonly string[];
+  /** Spoils what was set up; gets the folder and the path of the LMDB, where an LMDB is. */
+  spoil?: (folder: string, path: string) => void;
+}
+
+const MISTAKES: Mistake[] = [
+  {
+    mistake: 'no configuration file',
+    says: /nowhere\.yaml/,
+    args: ['--config', '/nowhere.yaml', 'sync'],
+  },
+  {
+    mistake: 'a misspelt key',
+    says: /lmbd_poll_interval/,
+    hint: /lmdb_poll_interval/,
+    more: { lmbd_poll_interval: '1s' },
+  },
+  { mistake: 'a storage that does not exist', says: /storage\.type.*tape/, more: { storage: { type: 'tape' } } },
+  { mistake: 'an unknown command', says: /snyc/, hint: /sync/, args: ['snyc'] },
+  { mistake: 'an unknown flag', says: /--wrong/, args: ['sync', '--wrong'] },
+  { mistake: 'no_subdir forgotten', says: /db/, hint: /no_subdir/, lmdb: { options: {} } },
+  { mistake: 'an LMDB that is not there', says: /No such file/, hint: /create/, lmdb: { path: '/nowhere/pdns.lmdb' } },
+  {
+    mistake: 'a file that is no LMDB',
+    says: /db/,
+    hint: /not an LMDB data file/,
+    spoil: (_, path) => writeFileSync(path, 'SQLite format 3\0'.repeat(1000)),
+  },
+  {
+    mistake: 'a data file of another LMDB format, as npm’s lmdb writes',
+    says: /db/,
+    hint: /npm package `lmdb`/,
+    spoil: (_, path) => {
+      const file = openSync(path, 'r+');
+      // The version of the data format in both meta pages.
+      for (const page of [0, 4096]) writeSync(file, Buffer.from([2, 0, 0, 0]), 0, 4, page + 20);
+    },
+  },
+  {
+    mistake: 'no liblmdb',
+    says: /liblmdb was not found/,
+    hint: /apt-get install liblmdb0/,
+    env: { LMDBSTREAM_LIBLMDB: '/nonexistent/liblmdb.so' },
+  },
+  {
+    mistake: 'a bucket that cannot be made',
+    says: /bucket/,
+    more: { storage: { type: 'fs', options: { root_path: '/proc/bucket' } } },
+  },
+  { mistake: 'a DUPSORT DBI without dupsort_hack', says: /dup/, hint: /dupsort_hack/, lmdb: { dupsort_hack: false } },
+  {
+    mistake: 'native mode on an application that does not track changes',
+    says: /header|plain|dup/,
+    lmdb: { schema_tracks_changes: true, dupsort_hack: false },
+  },
+];
+
+async function make(folder: string, { spoil }: Mistake): Promise<string> {
+  const path = join(folder, 'db');
+  const application = await Application.start(path, { noSubdir: true, mapSizeBytes: 2 ** 20, sync: false });
+  onTestFinished(() => application.kill());
+  await application.batch(
+    { op: 'put', dbi: 'dup', key: 'k', value: '1', flags: 4 },
+    { op: 'put', dbi: 'plain', key: 'k', value: 'v' },
+  );
+  await application.stop();
+  spoil?.(folder, path);
+  return path;
+}
+
+describe('what an operator gets wrong is answered by one line and a hint, with exit code 1', () => {
+  it.each(MISTAKES)('$mistake', async (mistake) => {
+    const { says, hint, lmdb = {}, more = {}, args = ['sync', '--only-once'], env = {}, wrapper = [] } = mistake;
+    const folder = temporaryFolder();
+    const path = await make(folder, mistake);
+    const setup = { path, options: { no_subdir: true }, dupsort_hack: true, ...lmdb };
+    const config = writeConfig(folder, 'config', { lmdbs: { main: setup }, bucket: join(folder, 'bucket'), more });
+    const flags = ['--config', config, '--instance', 'a', '--log-level', 'fatal'];
+    const { code, stderr, stdout } = await runProduct([...flags, ...args], { env, wrapper });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    const [line, second, ...others] = stderr.trimEnd().split('\n');
+    expect(line).toMatch(/^Error: /);
+    expect(line).toMatch(says);
+    if (hint) expect(second).toMatch(new RegExp(`^Hint: .*${hint.source}`));
+    if (second !== undefined) expect(second).toMatch(/^Hint: /);
+    expect(others).toEqual([]);
+  });
+
+  it('an LMDB that this user may not write', async () => {
+    const folder = temporaryFolder();
+    const path = await make(folder, MISTAKES[0]!);
+    const { chmodSync } = await import('node:fs');
+    chmodSync(path, 0o444);
+    const lmdbs = { main: { path, options: { no_subdir: true }, dupsort_hack: true } };
+    const config = writeConfig(folder, 'config', { lmdbs, bucket: join(folder, 'bucket') });
+    const flags = ['--config', config, '--instance', 'a', '--log-level', 'fatal', 'sync', '--only-once'];
+    const { code, stderr } = await runProduct(flags, { wrapper: withoutPrivileges });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^Error: .*Permission denied\nHint: run as the user that owns the LMDB.*\n$/);
+  });
+});
