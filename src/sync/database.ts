@@ -201,6 +201,7 @@ export class DatabaseSync {
       index: this.#index,
       concurrency: config.memoryDownloadedSnapshots,
       retryIntervalMs: config.storageRetryIntervalMs,
+      onlyOnce: config.onlyOnce,
       clock,
       log: this.#log,
       status: this.status,

@@ -14,7 +14,7 @@ export interface LocalChangesOptions {
   readonly dataPath: string;
   readonly tracker: Tracker;
   readonly turns: Exclusive;
-  readonly config: Pick<Config, 'lmdbPollIntervalMs' | 'fullScanIntervalMs'>;
+  readonly config: Pick<Config, 'lmdbPollIntervalMs' | 'fullScanIntervalMs' | 'onlyOnce'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly status: DatabaseStatus;
@@ -43,7 +43,7 @@ export class LocalChanges {
   }
 
   /**
-   * The changes made while nobody watched. A full map or disk is waited out.
+   * The changes made while nobody watched. A full map or disk is waited out, but not with only_once.
    * @returns false when aborted before it was done
    */
   async first(signal: AbortSignal): Promise<boolean> {
@@ -83,14 +83,15 @@ export class LocalChanges {
   }
 
   async #attempt(work: () => Promise<boolean>): Promise<boolean | undefined> {
-    const { log, status } = this.#options;
+    const { log, status, config } = this.#options;
     try {
       const result = await work();
       if (this.#lastError !== undefined) log.info('Recording local changes works again');
       this.#lastError = undefined;
       return result;
     } catch (error) {
-      if (!isPassing(error)) throw error;
+      // A single pass waits for nobody.
+      if (!isPassing(error) || config.onlyOnce) throw error;
       const text = describeError(error);
       status.lastError = text;
       if (text !== this.#lastError) log.error('Local changes cannot be recorded; trying again', { error: text });

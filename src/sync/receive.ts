@@ -16,6 +16,8 @@ export interface ReceiverOptions {
   /** `memory_downloaded_snapshots`: downloads under way at once. */
   readonly concurrency: number;
   readonly retryIntervalMs: number;
+  /** A single pass waits for no full map or disk. */
+  readonly onlyOnce: boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly status: DatabaseStatus;
@@ -142,7 +144,7 @@ export class Receiver {
           name: name.full,
           error: describeError(error),
         });
-      } else if (isPassing(error)) {
+      } else if (isPassing(error) && !this.#options.onlyOnce) {
         status.lastError = describeError(error);
         this.#notBeforeMs.set(name.instanceId, clock.monotonicMs() + retryIntervalMs);
         log.error('A remote object cannot be merged now; trying again', {

@@ -1,4 +1,4 @@
-import { openSync, writeFileSync, writeSync } from 'node:fs';
+import { chmodSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Application } from '../support/application.ts';
@@ -63,7 +63,11 @@ const MISTAKES: Mistake[] = [
   {
     mistake: 'a bucket that cannot be made',
     says: /bucket/,
-    more: { storage: { type: 'fs', options: { root_path: '/proc/bucket' } } },
+    more: {
+      storage: { type: 'fs', options: { root_path: '/proc/bucket' } },
+      storage_retry_forever: false,
+      storage_retry_count: 2,
+    },
   },
   { mistake: 'a DUPSORT DBI without dupsort_hack', says: /dup/, hint: /dupsort_hack/, lmdb: { dupsort_hack: false } },
   {
@@ -107,7 +111,6 @@ describe('what an operator gets wrong is answered by one line and a hint, with e
   it('an LMDB that this user may not write', async () => {
     const folder = temporaryFolder();
     const path = await make(folder, MISTAKES[0]!);
-    const { chmodSync } = await import('node:fs');
     chmodSync(path, 0o444);
     const lmdbs = { main: { path, options: { no_subdir: true }, dupsort_hack: true } };
     const config = writeConfig(folder, 'config', { lmdbs, bucket: join(folder, 'bucket') });

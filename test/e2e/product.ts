@@ -50,18 +50,26 @@ interface SpawnOptions {
   env?: Record<string, string>;
   /** Words before the command, as `withoutPrivileges`. */
   wrapper?: readonly string[];
+  /** Killed when it has not ended by then: it must not outlive its test. */
+  limitMs?: number;
 }
 
 /** Started as `node` of the PATH, so that `test:nodes` decides which one. */
-function spawnProduct(args: readonly string[], { env = {}, wrapper = [] }: SpawnOptions): ChildProcess {
+function spawnProduct(args: readonly string[], { env = {}, wrapper = [], limitMs = 0 }: SpawnOptions): ChildProcess {
   if (!existsSync(join(root, 'dist', 'cli', 'main.js'))) throw new Error('the product is not built: npm run build');
   const [command, ...words] = [...wrapper, 'node', program, ...args];
-  return spawn(command!, words, { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  return spawn(command!, words, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: limitMs,
+    killSignal: 'SIGKILL',
+  });
 }
 
 /** Runs the product until it ends by itself. */
 export async function runProduct(args: readonly string[], options: SpawnOptions = {}): Promise<Outcome> {
-  const child = spawnProduct(args, options);
+  const child = spawnProduct(args, { limitMs: 50_000, ...options });
   const outcome: Outcome = { code: null, stdout: '', stderr: '' };
   child.stdout?.on('data', (chunk) => {
     outcome.stdout += chunk;

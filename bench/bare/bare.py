@@ -1,0 +1,107 @@
+"""bare.c for machines without a C compiler: the same commands through Debian's python3-lmdb, whose C loops do the work."""
+
+import json
+import random
+import sys
+import time
+
+import lmdb
+
+HEADER = bytes(7) + b"\x01" + bytes(7) + b"\x01" + bytes(8)
+DUPLICATES = 100
+
+
+def key(number):
+    return b"h%09d.z%05d.example.net./A" % (number, number // 100)
+
+
+def value(seed):
+    bits = random.Random(seed).getrandbits(64)
+    return b"192.0.%03d.%03d ttl=3600 id=%016x ok" % (bits & 255, bits >> 8 & 255, bits)
+
+
+def open_env(path):
+    return lmdb.open(path, map_size=16 << 30, max_dbs=16, max_spare_txns=0)
+
+
+def rows(count, headered):
+    return [(key(i), (HEADER if headered else b"") + value(i)) for i in range(count)]
+
+
+def fill(path, name, count, layout):
+    env = open_env(path)
+    if layout == "dup":
+        dbi = env.open_db(name.encode(), dupsort=True)
+        pairs = [(key(i // DUPLICATES), value(i)) for i in range(int(count))]
+    else:
+        dbi = env.open_db(name.encode())
+        pairs = rows(int(count), layout == "native")
+    with env.begin(write=True, db=dbi) as txn, txn.cursor() as cursor:
+        cursor.putmulti(pairs, append=layout != "dup")
+    return {}
+
+
+def scan(path, name):
+    env = open_env(path)
+    dbi = env.open_db(name.encode())
+    start = time.monotonic()
+    with env.begin(db=dbi, buffers=True) as txn, txn.cursor() as cursor:
+        number = sum(1 for _ in cursor.iternext(keys=True, values=True))
+    return {"ms": (time.monotonic() - start) * 1e3, "rows": number}
+
+
+def rss_anon_kb():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
+
+
+def append(path, count, what):
+    main = rows(int(count), False) if what != "shadow" else None
+    shadow = rows(int(count), True) if what != "main" else None
+    env = open_env(path)
+    before = rss_anon_kb()
+    start = time.monotonic()
+    txn = env.begin(write=True)
+    for name, pairs in ((b"data", main), (b"_sync_shadow_data", shadow)):
+        if pairs is None:
+            continue
+        dbi = env.open_db(name, txn=txn)
+        with txn.cursor(db=dbi) as cursor:
+            cursor.putmulti(pairs, append=True)
+    dirty = rss_anon_kb() - before
+    txn.commit()
+    return {"ms": (time.monotonic() - start) * 1e3, "rssAnonKb": dirty}
+
+
+def app(path, name, count, layout):
+    env = open_env(path)
+    dbi = env.open_db(name.encode(), dupsort=layout == "dup")
+    chosen = random.Random(1)
+    print("{}", flush=True)
+    for line in sys.stdin:
+        words = line.split()
+        if not words or words[0] != "put":
+            return
+        pause_us = int(words[2]) if len(words) > 2 else 0
+        wait_us, put_us = [], []
+        for number in range(int(words[1])):
+            if number and pause_us:
+                time.sleep(pause_us / 1e6)
+            at = chosen.randrange(int(count))
+            record_key = key(at // DUPLICATES if layout == "dup" else at)
+            record = value(chosen.getrandbits(60))
+            start = time.monotonic()
+            txn = env.begin(write=True)
+            wait_us.append((time.monotonic() - start) * 1e6)
+            if layout == "native":
+                record = time.time_ns().to_bytes(8, "big") + txn.id().to_bytes(8, "big") + bytes(8) + record
+            txn.put(record_key, record, db=dbi)
+            txn.commit()
+            put_us.append((time.monotonic() - start) * 1e6)
+        print(json.dumps({"waitUs": wait_us, "putUs": put_us}), flush=True)
+
+
+if sys.argv[1] == "app":
+    app(*sys.argv[2:])
+else:
+    print(json.dumps(globals()[sys.argv[1]](*sys.argv[2:])))
