@@ -23,31 +23,37 @@ export class Scratch {
   readonly keyVal: Address;
   readonly dataVal: Address;
   readonly #words: Uint32Array;
-  readonly #base: Address;
+  /** The two addresses that are written for almost every record, as their 32-bit halves. */
+  readonly #keyRoom: readonly [number, number];
+  readonly #valueRoom: readonly [number, number];
+  /** Keeps a joined large value alive until the call into LMDB has read it. */
+  #large: Buffer | undefined;
 
   constructor() {
     const memory = new ArrayBuffer(Scratch.valueAt + Scratch.valueRoom);
     this.buffer = Buffer.from(memory);
     this.#words = new Uint32Array(memory, 0, 16);
-    this.#base = addressOf(this.buffer);
-    this.keyVal = this.#base;
-    this.dataVal = this.#base + 16;
+    const base = addressOf(this.buffer);
+    this.keyVal = base;
+    this.dataVal = base + 16;
+    this.#keyRoom = halvesOf(base + Scratch.keyAt);
+    this.#valueRoom = halvesOf(base + Scratch.valueAt);
   }
 
   setKey(source: Uint8Array, start: number, end: number): void {
     const length = end - start;
     // Of a key too long for this room LMDB reads no more than its longest key has, to refuse it or to find its place.
     copyInto(this.buffer, Scratch.keyAt, source, start, Math.min(end, start + Scratch.valueAt - Scratch.keyAt));
-    this.#point(0, length, this.#base + Scratch.keyAt);
+    this.#point(0, length, this.#keyRoom);
   }
 
   setValue(source: Uint8Array, start: number, end: number): void {
     const length = end - start;
     if (length <= Scratch.valueRoom) {
       copyInto(this.buffer, Scratch.valueAt, source, start, end);
-      this.#point(4, length, this.#base + Scratch.valueAt);
+      this.#point(4, length, this.#valueRoom);
     } else {
-      this.#point(4, length, addressOf(source) + start);
+      this.#point(4, length, halvesOf(addressOf(source) + start));
     }
   }
 
@@ -57,18 +63,15 @@ export class Scratch {
     if (length <= Scratch.valueRoom) {
       copyInto(this.buffer, Scratch.valueAt, prefix, 0, prefix.length);
       copyInto(this.buffer, Scratch.valueAt + prefix.length, source, start, end);
-      this.#point(4, length, this.#base + Scratch.valueAt);
+      this.#point(4, length, this.#valueRoom);
       return;
     }
     const joined = Buffer.allocUnsafeSlow(length);
     joined.set(prefix, 0);
     joined.set(source.subarray(start, end), prefix.length);
     this.#large = joined;
-    this.#point(4, length, addressOf(joined));
+    this.#point(4, length, halvesOf(addressOf(joined)));
   }
-
-  /** Keeps a joined large value alive until the call into LMDB has read it. */
-  #large: Buffer | undefined;
 
   clearLarge(): void {
     this.#large = undefined;
@@ -95,17 +98,25 @@ export class Scratch {
     return this.#words[at]! + this.#words[at + 1]! * TWO_32;
   }
 
-  #point(at: number, length: number, address: Address): void {
+  #point(at: number, length: number, address: readonly [number, number]): void {
     const words = this.#words;
-    words[at] = length % TWO_32;
-    words[at + 1] = Math.floor(length / TWO_32);
-    words[at + 2] = address % TWO_32;
-    words[at + 3] = Math.floor(address / TWO_32);
+    words[at] = length;
+    words[at + 1] = length < TWO_32 ? 0 : Math.floor(length / TWO_32);
+    words[at + 2] = address[0];
+    words[at + 3] = address[1];
   }
 }
 
+function halvesOf(address: Address): [number, number] {
+  return [address % TWO_32, Math.floor(address / TWO_32)];
+}
+
+/** Below this a loop is faster than the call into native code. */
+const NATIVE_COPY_BYTES = 64;
+
 function copyInto(target: Buffer, at: number, source: Uint8Array, start: number, end: number): void {
-  if (source instanceof Buffer) source.copy(target, at, start, end);
+  if (end - start <= NATIVE_COPY_BYTES) for (let i = start, j = at; i < end; i++, j++) target[j] = source[i]!;
+  else if (source instanceof Buffer) source.copy(target, at, start, end);
   else target.set(source.subarray(start, end), at);
 }
 
