@@ -14,7 +14,7 @@ import {
 } from '../merge/index.ts';
 import { applicationKeyLength } from './dupsort.ts';
 import { shadowFlags, shadowName } from './names.ts';
-import type { PlannedDbi, PlannedWrite, WritePlan } from './plan.ts';
+import type { PlannedDbi, PlannedWrite, WritePlan, WriteSink } from './plan.ts';
 import type { TouchedKeys } from './touched.ts';
 
 export interface ApplyOptions {
@@ -77,6 +77,38 @@ export class PlanWriter {
   }
 }
 
+/** Writes straight into the shadows, for DBIs that are copied whole. */
+export class DirectWriter implements WriteSink {
+  readonly #transaction: WriteTransaction;
+  readonly #header: HeaderWriter;
+  readonly #writers: DbiWriter[] = [];
+
+  constructor(transaction: WriteTransaction) {
+    this.#transaction = transaction;
+    this.#header = new HeaderWriter(transaction.id);
+  }
+
+  addDbi(dbi: PlannedDbi): number {
+    return this.#writers.push(new DbiWriter(this.#transaction, dbi, false)) - 1;
+  }
+
+  add(
+    dbi: number,
+    timestampHi: number,
+    timestampLo: number,
+    deleted: boolean,
+    key: Buffer,
+    keyStart: number,
+    keyEnd: number,
+    value: Buffer,
+    valueStart: number,
+    valueEnd: number,
+  ): void {
+    const header = this.#header.set(timestampHi, timestampLo, deleted ? ENTRY_DELETED : 0);
+    this.#writers[dbi]!.put(key, keyStart, keyEnd, header, value, valueStart, valueEnd);
+  }
+}
+
 class DbiWriter {
   readonly name: string;
   readonly #transaction: WriteTransaction;
@@ -108,11 +140,27 @@ class DbiWriter {
 
   putEntry(record: PlannedWrite, header: Buffer): void {
     const { buffer, keyStart, keyEnd, valueStart, valueEnd } = record;
+    this.put(buffer, keyStart, keyEnd, header, buffer, valueStart, valueEnd);
+  }
+
+  put(
+    key: Buffer,
+    keyStart: number,
+    keyEnd: number,
+    header: Buffer,
+    value: Buffer,
+    valueStart: number,
+    valueEnd: number,
+  ): void {
     const entries = this.#entries;
-    if (this.#appendsEntries) {
-      if (entries.put(buffer, keyStart, keyEnd, header, buffer, valueStart, valueEnd, PutFlag.append)) return;
+    // The shadow of a DUPSORT DBI may have another order; LMDB refuses an append out of order, and it is done the plain way.
+    if (
+      this.#appendsEntries &&
+      entries.put(key, keyStart, keyEnd, header, value, valueStart, valueEnd, PutFlag.append)
+    ) {
+      return;
     }
-    entries.put(buffer, keyStart, keyEnd, header, buffer, valueStart, valueEnd);
+    entries.put(key, keyStart, keyEnd, header, value, valueStart, valueEnd);
   }
 
   /** Shadow → main for one record; only what differs is written, also with DUPSORT. */

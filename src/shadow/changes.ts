@@ -4,7 +4,7 @@ import { applicationStart, HeaderError, headerProblem } from '../merge/index.ts'
 import { dupsortWithoutHack } from './errors.ts';
 import { LocalComparer, type LocalTimes } from './local.ts';
 import { isPrivate, shadowedName, shadowName } from './names.ts';
-import { WritePlan } from './plan.ts';
+import { WritePlan, type WriteSink } from './plan.ts';
 import type { Schema } from './target.ts';
 import { TouchedKeys } from './touched.ts';
 import type { DatabaseView } from './view.ts';
@@ -38,7 +38,7 @@ export function assertSupported(view: DatabaseView, schema: Schema): void {
 export function compareEverything(now: Snapshotted, scope: LocalScope): WritePlan {
   const plan = new WritePlan();
   return disposeOnError(plan, () => {
-    for (const name of trackedNames(now.view)) comparer(name, now.view, scope, plan).compareAll();
+    for (const name of trackedNames(now.view)) compareWhole(name, now.view, scope, plan);
   });
 }
 
@@ -50,18 +50,37 @@ export function compareChanged(base: Snapshotted, now: Snapshotted, scope: Local
     const whole = new Set<string>();
     for (const change of diffDbis(base.pages, now.pages!)) {
       if (isPrivate(change.name)) continue;
-      const into = comparer(change.name, now.view, scope, plan);
       if (!change.oldTree || !change.newTree || change.flagsChanged) {
         // Created, dropped or of another kind: what the shadow still holds of an earlier life counts too.
-        into.compareAll();
+        compareWhole(change.name, now.view, scope, plan);
         whole.add(change.name);
       } else {
+        const into = comparer(change.name, now.view, scope, plan);
         into.ensureShadow();
         diffTrees(change.oldTree, change.newTree, sinkOf(into));
       }
     }
     scope.pending?.each(now.view, (name) => (whole.has(name) ? undefined : comparer(name, now.view, scope, plan)));
   });
+}
+
+function compareWhole(name: string, view: DatabaseView, scope: LocalScope, plan: WritePlan): void {
+  const into = comparer(name, view, scope, plan);
+  if (!into.isFill) {
+    into.compareAll();
+    return;
+  }
+  scope.touched?.addWhole(name);
+  plan.addFill(name, view.dbis.get(name)!.entries);
+}
+
+/**
+ * Copies DBIs into their empty shadows, under the lock.
+ * @param view what the write transaction builds on
+ * @throws UnsupportedDbiError
+ */
+export function fillShadows(names: readonly string[], view: DatabaseView, scope: LocalScope, sink: WriteSink): void {
+  for (const name of names) comparer(name, view, scope, sink).compareAll();
 }
 
 function disposeOnError(plan: WritePlan, work: () => void): WritePlan {
@@ -74,13 +93,13 @@ function disposeOnError(plan: WritePlan, work: () => void): WritePlan {
   }
 }
 
-function comparer(name: string, view: DatabaseView, scope: LocalScope, plan: WritePlan): LocalComparer {
+function comparer(name: string, view: DatabaseView, scope: LocalScope, sink: WriteSink): LocalComparer {
   const main = view.dbis.get(name);
   const flags = main?.flags ?? scope.knownFlags.get(name) ?? 0;
   return new LocalComparer(
     { name, flags, main, shadow: view.dbis.get(shadowName(name)) },
     scope.times,
-    plan,
+    sink,
     scope.touched,
   );
 }

@@ -1,8 +1,9 @@
-export { type ApplyOptions, PlanWriter } from './apply.ts';
+export { type ApplyOptions, DirectWriter, PlanWriter } from './apply.ts';
 export {
   assertSupported,
   compareChanged,
   compareEverything,
+  fillShadows,
   type LocalScope,
   nativeChanges,
   PendingKeys,

@@ -13,7 +13,7 @@ import {
 import { applicationKeyLength, DUPSORT_MAX_KEY_SIZE, ShadowKey, valueOffset } from './dupsort.ts';
 import { dupsortKeyLength, dupsortNotUnique } from './errors.ts';
 import { shadowName } from './names.ts';
-import type { WritePlan } from './plan.ts';
+import type { WriteSink } from './plan.ts';
 import type { TouchedKeys } from './touched.ts';
 import type { DbiView, EntryReader } from './view.ts';
 
@@ -45,18 +45,18 @@ const FIRST_MIGRATION: Time = { hi: 0, lo: 1 };
 export class LocalComparer {
   readonly #dbi: LocalDbi;
   readonly #times: LocalTimes;
-  readonly #plan: WritePlan;
+  readonly #sink: WriteSink;
   readonly #touched: TouchedKeys | undefined;
   readonly #shadowReader: EntryReader | undefined;
   readonly #shadowKey = new ShadowKey();
   #mainReader: EntryReader | undefined;
   #planned: number | undefined;
 
-  constructor(dbi: LocalDbi, times: LocalTimes, plan: WritePlan, touched?: TouchedKeys) {
+  constructor(dbi: LocalDbi, times: LocalTimes, sink: WriteSink, touched?: TouchedKeys) {
     this.#touched = touched;
     this.#dbi = dbi;
     this.#times = times;
-    this.#plan = plan;
+    this.#sink = sink;
     this.#shadowReader = dbi.shadow && dbi.shadow.entries > 0 ? dbi.shadow.reader() : undefined;
   }
 
@@ -67,6 +67,12 @@ export class LocalComparer {
   /** A new DBI gets its shadow even while it is empty, so that the snapshot names it. */
   ensureShadow(): void {
     if (this.#dbi.main && !this.#dbi.shadow) this.#index();
+  }
+
+  /** The shadow holds nothing, so all of main is to be copied into it. */
+  get isFill(): boolean {
+    const { main, shadow } = this.#dbi;
+    return main !== undefined && main.entries > 0 && (shadow === undefined || shadow.entries === 0);
   }
 
   /** A key of a plain DBI that may have changed; `value` is undefined when main no longer has it. */
@@ -243,7 +249,7 @@ export class LocalComparer {
 
   #delete(key: Buffer, keyStart: number, keyEnd: number, entry: Buffer, entryStart: number): void {
     const time = this.#stamp(timestampHiOf(entry, entryStart), timestampLoOf(entry, entryStart));
-    this.#plan.add(this.#index(), time.hi, time.lo, true, key, keyStart, keyEnd, NO_BYTES, 0, 0);
+    this.#sink.add(this.#index(), time.hi, time.lo, true, key, keyStart, keyEnd, NO_BYTES, 0, 0);
   }
 
   #write(
@@ -257,7 +263,7 @@ export class LocalComparer {
     valueEnd: number,
   ): void {
     const time = this.#stamp(replacedHi, replacedLo);
-    this.#plan.add(this.#index(), time.hi, time.lo, false, key, keyStart, keyEnd, value, valueStart, valueEnd);
+    this.#sink.add(this.#index(), time.hi, time.lo, false, key, keyStart, keyEnd, value, valueStart, valueEnd);
   }
 
   #stamp(replacedHi: number, replacedLo: number): Time {
@@ -265,7 +271,7 @@ export class LocalComparer {
   }
 
   #index(): number {
-    this.#planned ??= this.#plan.addDbi({
+    this.#planned ??= this.#sink.addDbi({
       name: this.#dbi.name,
       flags: this.#dbi.flags,
       createsMain: false,

@@ -53,8 +53,32 @@ export interface Slice {
 
 const NO_BYTES = Buffer.alloc(0);
 
-export class WritePlan {
+/** Takes what must be written to headered DBIs: into a plan, or straight into a write transaction. */
+export interface WriteSink {
+  /** @returns the index that `add` wants */
+  addDbi(dbi: PlannedDbi): number;
+  /** The bytes are read before it returns. A deleted entry has no value. */
+  add(
+    dbi: number,
+    timestampHi: number,
+    timestampLo: number,
+    deleted: boolean,
+    key: Buffer,
+    keyStart: number,
+    keyEnd: number,
+    value: Buffer,
+    valueStart: number,
+    valueEnd: number,
+  ): void;
+}
+
+export class WritePlan implements WriteSink {
   readonly dbis: PlannedDbi[] = [];
+  /**
+   * DBIs whose shadow holds nothing yet: they are copied whole under the lock, straight from the application's pages. A plan of
+   * them would only be a second copy of everything.
+   */
+  readonly fills: string[] = [];
   /** Records added. */
   count = 0;
   /** Every DBI comes once and its keys ascend, so no key comes twice. */
@@ -69,7 +93,12 @@ export class WritePlan {
 
   /** Nothing to write, not even an empty DBI to make. */
   get isEmpty(): boolean {
-    return this.dbis.length === 0;
+    return this.dbis.length === 0 && this.fills.length === 0;
+  }
+
+  addFill(dbiName: string, entries: number): void {
+    this.fills.push(dbiName);
+    this.count += entries;
   }
 
   addDbi(dbi: PlannedDbi): number {

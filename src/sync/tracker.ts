@@ -6,6 +6,8 @@ import {
   assertSupported,
   compareChanged,
   compareEverything,
+  DirectWriter,
+  fillShadows,
   isPrivate,
   type LocalScope,
   nativeChanges,
@@ -175,6 +177,8 @@ export class Tracker {
   #writeLocal(plan: WritePlan, now: Held): void {
     if (!now.pages) now.release();
     this.#locked(now, (transaction, under) => {
+      // Whole copies first: they are made of what is there now, so whatever changed since `now` is in them already.
+      this.#fill(transaction, plan, under);
       const rebase = this.#rebase(transaction, now, under);
       if (rebase.recheckAll) return;
       this.#apply(transaction, plan, rebase.touched);
@@ -197,11 +201,17 @@ export class Tracker {
       ? compareChanged(base, under, { ...scope, touched })
       : compareEverything(under, { ...scope, pending: undefined });
     try {
+      this.#fill(transaction, plan, under);
       this.#apply(transaction, plan, undefined);
       return { touched, recheckAll: !isComparable, hasLocalChanges: plan.count > 0 };
     } finally {
       plan.dispose();
     }
+  }
+
+  #fill(transaction: WriteTransaction, plan: WritePlan, under: Snapshotted): void {
+    if (plan.fills.length === 0) return;
+    fillShadows(plan.fills, under.view, this.#scope(), new DirectWriter(transaction));
   }
 
   #apply(transaction: WriteTransaction, plan: WritePlan, touched: TouchedKeys | undefined): void {
