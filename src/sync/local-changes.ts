@@ -27,6 +27,13 @@ export interface LocalChangesOptions {
 /** The held reader is renewed at least so often: while it is held, the application's file reuses none of its pages. */
 const MAX_HOLD_MS = 60_000;
 
+/**
+ * So many commits that only the poll noticed tell that the watch is blind here (MDB_WRITEMAP, some network file systems);
+ * from then on the meta page, a read of two words of memory, is looked at this often.
+ */
+const MISSES_TELL = 2;
+const FAST_POLL_MS = 20;
+
 /** Notices what the application commits, by file watch and by poll, and has it recorded. */
 export class LocalChanges {
   readonly #options: LocalChangesOptions;
@@ -59,15 +66,21 @@ export class LocalChanges {
     const { dataPath, tracker, turns, config, clock, onChanged, onTick } = this.#options;
     const watch = new LmdbWatch(dataPath, () => this.#wake.notify());
     let scannedMs = clock.monotonicMs();
+    let pollMs = Math.min(config.lmdbPollIntervalMs, MAX_HOLD_MS);
+    let wasNotified = true;
+    let misses = 0;
     try {
       while (!signal.aborted) {
-        if (tracker.hasNews) await this.#round();
+        if (tracker.hasNews) {
+          if (!wasNotified && ++misses === MISSES_TELL) pollMs = Math.min(pollMs, FAST_POLL_MS);
+          await this.#round();
+        }
         if (config.fullScanIntervalMs > 0 && clock.monotonicMs() - scannedMs >= config.fullScanIntervalMs) {
           if (await this.#attempt(async () => (await turns.run(() => tracker.fullScan())) > 0)) onChanged();
           scannedMs = clock.monotonicMs();
         }
         onTick();
-        await this.#wake.wait(Math.min(config.lmdbPollIntervalMs, MAX_HOLD_MS), signal);
+        wasNotified = await this.#wake.wait(pollMs, signal);
       }
     } finally {
       watch.close();

@@ -11,8 +11,8 @@ export class Wake {
     this.#waiter?.();
   }
 
-  /** Resolves at the next (or a kept) notification, after `ms`, or when aborted. */
-  async wait(ms: number, signal: AbortSignal): Promise<void> {
+  /** Resolves at the next (or a kept) notification, after `ms`, or when aborted. @returns whether it was notified */
+  async wait(ms: number, signal: AbortSignal): Promise<boolean> {
     if (!this.#notified && !signal.aborted) {
       await new Promise<void>((resolve) => {
         const done = (): void => {
@@ -26,6 +26,8 @@ export class Wake {
         this.#waiter = done;
       });
     }
+    const wasNotified = this.#notified;
     this.#notified = false;
+    return wasNotified;
   }
 }
