@@ -31,11 +31,11 @@ const requests = {
   async see({ dbi, key, values, withinMs }) {
     const deadline = nowMs() + withinMs;
     for (let seenTxnId = -1; ; await pause(1)) {
-      const { lastTxnId } = environment.info();
-      if (lastTxnId !== seenTxnId) {
-        seenTxnId = lastTxnId;
-        const seen = look(dbi, key);
+      // The meta page shows a commit before readers get it, so what counts as seen is what a reader got.
+      if (environment.info().lastTxnId !== seenTxnId) {
+        const { txnId, ...seen } = look(dbi, key);
         if (values.includes(seen.value)) return { atMs: nowMs(), ...seen };
+        seenTxnId = txnId;
       }
       if (nowMs() > deadline) throw new Error(`${key} was not seen within ${withinMs / 1000} s`);
     }
@@ -59,10 +59,12 @@ const requests = {
 
 function look(dbi, key) {
   return environment.read((transaction) => {
+    const txnId = transaction.id;
     const handle = transaction.openDbi(dbi);
-    if (handle === undefined) return { value: null, count: 0 };
+    if (handle === undefined) return { txnId, value: null, count: 0 };
     const value = transaction.get(handle, Buffer.from(key));
-    return { value: value === undefined ? null : Buffer.from(value).toString(), count: transaction.stat(handle).entries };
+    const count = transaction.stat(handle).entries;
+    return { txnId, value: value === undefined ? null : Buffer.from(value).toString(), count };
   });
 }
 

@@ -4,7 +4,7 @@ import { root } from '../processes.mjs';
 import { pause } from './clock.mjs';
 import { compare } from './compare.mjs';
 import { Application, startSync, until } from './processes.mjs';
-import { bad, dim, good, heading, latencies, milliseconds, note, step } from './terminal.mjs';
+import { bad, dim, good, heading, latencies, milliseconds, note, showComplaints, step } from './terminal.mjs';
 
 const DBI = 'fruits';
 /** So that a person can follow; nothing waits for it. */
@@ -62,7 +62,10 @@ export async function runDemo(folder) {
   for (const machine of machines) {
     await machine.start();
     const { application, sync } = machine;
-    step(`${machine.name}  ${machine.path}`, dim(`application: pid ${application.child.pid}, lmdbstream: pid ${sync.child.pid}`));
+    step(
+      `${machine.name}  ${machine.path}`,
+      dim(`application: pid ${application.child.pid}, lmdbstream: pid ${sync.child.pid}`),
+    );
   }
   step(`   ${bucket}`, dim('the bucket; here a folder, elsewhere S3 or Azure'));
 
@@ -100,6 +103,7 @@ export async function runDemo(folder) {
   note('from the commit of one application to the read of the other, over LMDB → bucket → LMDB');
   console.log(`  ${latencies(shown)}`);
   const equal = await expectEqual(a, b);
+  showComplaints(machines);
   if (equal) howToGoOn();
   return equal;
 }
@@ -128,7 +132,7 @@ async function conflict(a, b) {
     'one winner of a conflict',
     { watch: [a.sync, b.sync] },
   );
-  step('A put    cherry = black,  B put    cherry = white', `both read ${values[0]}: the later commit wins`);
+  step('A put    cherry = black,  B put    cherry = white', `both read ${values[0]}: the later commit won`);
   await pause(READING_PAUSE_MS);
 }
 

@@ -17,7 +17,9 @@ export async function prepare({ withPowerDns }) {
   if (!(await ensureSystemPackages(withPowerDns ? [...PACKAGES, ...POWERDNS_PACKAGES] : PACKAGES))) return false;
   if (!(await ensureNodeModules())) return false;
   if (isBuilt()) return true;
-  return (await run(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'])) === 0;
+  return (
+    (await run(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'])) === 0
+  );
 }
 
 /** Whether `dist/` is there and no source is younger. */

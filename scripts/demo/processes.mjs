@@ -9,7 +9,8 @@ import { nowMs, pause } from './clock.mjs';
 const running = new Set();
 
 const TERM_PATIENCE_MS = 10_000;
-const OUTPUT_CHARS = 4_000;
+const OUTPUT_CHARS = 64_000;
+const LAST_LINES = 12;
 
 // Whatever way this process ends, nothing it started outlives it.
 process.once('exit', () => {
@@ -19,7 +20,7 @@ process.once('exit', () => {
 /** A process that this demo started. */
 export class Owned {
   child;
-  /** The last of what it wrote, for an error message. */
+  /** The last of what it wrote. */
   output = '';
   #name;
   #ended;
@@ -48,7 +49,16 @@ export class Owned {
 
   /** @throws with what it said last, when it has ended by itself */
   assertRunning() {
-    if (!this.isRunning) throw new Error(`${this.#name} ended:\n${this.output}`);
+    if (!this.isRunning) throw new Error(`${this.#name} ended:\n${this.lastLines}`);
+  }
+
+  get lastLines() {
+    return this.output.trimEnd().split('\n').slice(-LAST_LINES).join('\n');
+  }
+
+  /** What lmdbstream logged as a warning or an error; in the demo there is no reason for any. */
+  get complaints() {
+    return this.output.split('\n').filter((line) => /level=(?:warning|error|fatal)/.test(line));
   }
 
   /** SIGTERM, and SIGKILL when that does not help. */
@@ -77,7 +87,14 @@ export function start(name, command, args, cwd = root) {
 /** `lmdbstream sync`, as an operator starts it. */
 export function startSync(config, instance) {
   const program = join(root, 'bin', 'lmdbstream.js');
-  return start(`lmdbstream on ${instance}`, process.execPath, [program, '--config', config, '--instance', instance, 'sync']);
+  return start(`lmdbstream on ${instance}`, process.execPath, [
+    program,
+    '--config',
+    config,
+    '--instance',
+    instance,
+    'sync',
+  ]);
 }
 
 /** A process that plays the application: see application.mjs, which answers each request in turn. */
@@ -94,7 +111,7 @@ export class Application extends Owned {
       else reject(new Error(`${name}: ${error}`));
     });
     this.child.on('exit', () => {
-      for (const { reject } of this.#answers.values()) reject(new Error(`${name} ended:\n${this.output}`));
+      for (const { reject } of this.#answers.values()) reject(new Error(`${name} ended:\n${this.lastLines}`));
     });
   }
 

@@ -7,7 +7,7 @@ export const good = style('32');
 export const bad = style('31');
 
 /** What happened, then what came of it on the other side: room for both in 100 columns. */
-const WHAT_COLUMNS = 50;
+const WHAT_COLUMNS = 54;
 
 export function heading(text) {
   console.log(`\n${bold(text)}`);
@@ -32,4 +32,11 @@ export function latencies(latenciesMs) {
   const sorted = [...latenciesMs].sort((a, b) => a - b);
   const median = sorted[Math.floor(sorted.length / 2)];
   return `${sorted.length} changes: median ${milliseconds(median)}, slowest ${milliseconds(sorted.at(-1))}`;
+}
+
+/** A demo must not hide what an operator would have to look into. */
+export function showComplaints(machines) {
+  for (const { name, sync } of machines) {
+    for (const line of sync.complaints) console.log(`  ${bad(`lmdbstream on ${name} complained:`)} ${line}`);
+  }
 }

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { exitAtOnce } from '../lmdb/index.ts';
 import type { LogStream } from '../log/index.ts';
 import type { RunOptions } from '../sync/index.ts';
 import { burnPid, restartProcess } from './processes.ts';
@@ -44,7 +45,7 @@ export function processIo(): Io {
     pid: process.pid,
     now: Date.now,
     signals: process,
-    exit: (code) => process.exit(code),
+    exit: exitAtOnce,
     burnPid,
     restart: restartProcess,
     // Loaded when it is needed: the other commands start no threads and speak to no bucket.

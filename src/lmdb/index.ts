@@ -1,4 +1,5 @@
 export { Code, DBI_FLAGS_MASK, DbiFlag, MAX_KEY_SIZE, PRIVATE_DBI_PREFIX, PutFlag } from './constants.ts';
+export { ByteCopier } from './copy.ts';
 export { Cursor } from './cursor.ts';
 export { Environment, type EnvironmentInfo, type EnvironmentOptions, type ReaderInfo } from './environment.ts';
 export {
@@ -16,7 +17,7 @@ export {
   NotLmdbError,
   ReadersFullError,
 } from './errors.ts';
-export { type Liblmdb, liblmdb } from './library.ts';
+export { exitAtOnce, type Liblmdb, liblmdb } from './library.ts';
 export { type FileMapping, mapFile } from './memory.ts';
 export { type Dbi, type DbiStat, ReadTransaction, WriteTransaction } from './transaction.ts';
 export { copyView, type TransactionView } from './views.ts';

@@ -1,4 +1,5 @@
 import koffi from 'koffi';
+import { ByteCopier } from './copy.ts';
 import { LmdbError } from './errors.ts';
 import { type Address, systemLibc } from './library.ts';
 
@@ -7,6 +8,29 @@ const TWO_32 = 0x1_0000_0000;
 /** The address of a buffer's first byte. Stable for as long as the buffer lives: V8 never moves a backing store. */
 export function addressOf(buffer: Uint8Array): Address {
   return Number(koffi.address(buffer));
+}
+
+/**
+ * Bytes on their way to liblmdb. From a buffer that was also the one before they need no copy: the price of asking for its
+ * address is then paid once. The buffer is kept for that long, so that its memory stays.
+ */
+class PassedBytes extends ByteCopier {
+  addressLow = 0;
+  addressHigh = 0;
+  #buffer: Uint8Array | undefined;
+  #hasAddress = false;
+
+  /** Whether the address of its first byte is known; if not, the caller copies. */
+  isKnown(buffer: Uint8Array): boolean {
+    if (buffer !== this.#buffer) {
+      this.#buffer = buffer;
+      this.#hasAddress = false;
+    } else if (!this.#hasAddress) {
+      [this.addressLow, this.addressHigh] = halvesOf(addressOf(buffer));
+      this.#hasAddress = true;
+    }
+    return this.#hasAddress;
+  }
 }
 
 /**
@@ -26,6 +50,9 @@ export class Scratch {
   /** The two addresses that are written for almost every record, as their 32-bit halves. */
   readonly #keyRoom: readonly [number, number];
   readonly #valueRoom: readonly [number, number];
+  readonly #keys = new PassedBytes();
+  readonly #values = new PassedBytes();
+  readonly #prefixes = new ByteCopier();
   /** Keeps a joined large value alive until the call into LMDB has read it. */
   #large: Buffer | undefined;
 
@@ -41,16 +68,23 @@ export class Scratch {
   }
 
   setKey(source: Uint8Array, start: number, end: number): void {
-    const length = end - start;
+    const keys = this.#keys;
+    if (keys.isKnown(source)) {
+      this.#pointInto(0, end - start, keys, start);
+      return;
+    }
     // Of a key too long for this room LMDB reads no more than its longest key has, to refuse it or to find its place.
-    copyInto(this.buffer, Scratch.keyAt, source, start, Math.min(end, start + Scratch.valueAt - Scratch.keyAt));
-    this.#point(0, length, this.#keyRoom);
+    keys.copy(source, start, Math.min(end, start + Scratch.valueAt - Scratch.keyAt), this.buffer, Scratch.keyAt);
+    this.#point(0, end - start, this.#keyRoom);
   }
 
   setValue(source: Uint8Array, start: number, end: number): void {
     const length = end - start;
-    if (length <= Scratch.valueRoom) {
-      copyInto(this.buffer, Scratch.valueAt, source, start, end);
+    const values = this.#values;
+    if (values.isKnown(source)) {
+      this.#pointInto(4, length, values, start);
+    } else if (length <= Scratch.valueRoom) {
+      values.copy(source, start, end, this.buffer, Scratch.valueAt);
       this.#point(4, length, this.#valueRoom);
     } else {
       this.#point(4, length, halvesOf(addressOf(source) + start));
@@ -61,8 +95,8 @@ export class Scratch {
   setValueParts(prefix: Uint8Array, source: Uint8Array, start: number, end: number): void {
     const length = prefix.length + (end - start);
     if (length <= Scratch.valueRoom) {
-      copyInto(this.buffer, Scratch.valueAt, prefix, 0, prefix.length);
-      copyInto(this.buffer, Scratch.valueAt + prefix.length, source, start, end);
+      const at = this.#prefixes.copy(prefix, 0, prefix.length, this.buffer, Scratch.valueAt);
+      this.#values.copy(source, start, end, this.buffer, at);
       this.#point(4, length, this.#valueRoom);
       return;
     }
@@ -105,19 +139,19 @@ export class Scratch {
     words[at + 2] = address[0];
     words[at + 3] = address[1];
   }
+
+  #pointInto(at: number, length: number, bytes: PassedBytes, start: number): void {
+    const low = bytes.addressLow + start;
+    const words = this.#words;
+    words[at] = length;
+    words[at + 1] = length < TWO_32 ? 0 : Math.floor(length / TWO_32);
+    words[at + 2] = low < TWO_32 ? low : low - TWO_32;
+    words[at + 3] = low < TWO_32 ? bytes.addressHigh : bytes.addressHigh + 1;
+  }
 }
 
 function halvesOf(address: Address): [number, number] {
   return [address % TWO_32, Math.floor(address / TWO_32)];
-}
-
-/** Below this a loop is faster than the call into native code. */
-const NATIVE_COPY_BYTES = 64;
-
-function copyInto(target: Buffer, at: number, source: Uint8Array, start: number, end: number): void {
-  if (end - start <= NATIVE_COPY_BYTES) for (let i = start, j = at; i < end; i++, j++) target[j] = source[i]!;
-  else if (source instanceof Buffer) source.copy(target, at, start, end);
-  else target.set(source.subarray(start, end), at);
 }
 
 let threadScratch: Scratch | undefined;

@@ -9,10 +9,12 @@ import {
   headerProblem,
   incomingWins,
   isDeleted,
+  stampOf,
+  TIME_ZERO,
   timestampHiOf,
   timestampLoOf,
 } from '../merge/index.ts';
-import { applicationKeyLength } from './dupsort.ts';
+import { applicationKeyLength, ShadowKey } from './dupsort.ts';
 import { shadowFlags, shadowName } from './names.ts';
 import type { PlannedDbi, PlannedWrite, WritePlan, WriteSink } from './plan.ts';
 import type { TouchedKeys } from './touched.ts';
@@ -30,6 +32,17 @@ export interface ApplyOptions {
   readonly ifTouched: 'drop' | 'decide-again';
   /** Treat every record so: the plan was made against a view that is not the one it is written onto. */
   readonly recheckAll?: boolean;
+  /** Where a plan is written in several transactions: what each of them leaves for the last one. */
+  readonly postponed?: PostponedEmpty[];
+}
+
+/** A live empty duplicate that is to go into main, after everything else. */
+interface PostponedEmpty {
+  readonly dbi: number;
+  readonly timestampHi: number;
+  readonly timestampLo: number;
+  /** The shadow key. */
+  readonly key: Buffer;
 }
 
 /** Writes the records of a plan in a write transaction: only puts and deletes, nothing is compared that was not touched. */
@@ -41,6 +54,7 @@ export class PlanWriter {
   readonly #writers: (DbiWriter | undefined)[] = [];
   readonly #checksKeys: boolean;
   readonly #checksAll: boolean;
+  readonly #postponed: PostponedEmpty[];
 
   constructor(transaction: WriteTransaction, plan: WritePlan, options: ApplyOptions) {
     this.#transaction = transaction;
@@ -49,6 +63,7 @@ export class PlanWriter {
     this.#header = new HeaderWriter(transaction.id, options.extraBlocks ?? 0);
     this.#checksKeys = options.touched !== undefined && !options.touched.isEmpty;
     this.#checksAll = options.ifTouched === 'decide-again' && (options.recheckAll === true || !plan.isOrdered);
+    this.#postponed = options.postponed ?? [];
   }
 
   /** Makes the DBIs that the plan names, also those without a record. */
@@ -59,6 +74,11 @@ export class PlanWriter {
   write(record: PlannedWrite): void {
     const writer = this.#writer(record.dbi);
     const { buffer, keyStart, keyEnd } = record;
+    if (record.writesMain && writer.isEmptyDuplicate(record)) {
+      const { dbi, timestampHi, timestampLo } = record;
+      this.#postponed.push({ dbi, timestampHi, timestampLo, key: Buffer.from(buffer.subarray(keyStart, keyEnd)) });
+      return;
+    }
     const isTouched =
       this.#checksAll || (this.#checksKeys && this.#options.touched!.has(writer.name, buffer, keyStart, keyEnd));
     if (isTouched && (this.#options.ifTouched === 'drop' || !writer.decideAgain(record))) return;
@@ -67,10 +87,20 @@ export class PlanWriter {
     if (record.writesMain && !this.#options.native) writer.writeMain(record);
   }
 
+  /**
+   * To be called after the last record. LMDB holds an empty duplicate only as the single one of its key, so whether one can
+   * live is known when its neighbours are written; one that cannot gives way, as it does under the application's own put.
+   */
+  finish(): void {
+    for (const { dbi, timestampHi, timestampLo, key } of this.#postponed.splice(0)) {
+      this.#writer(dbi).writeEmptyDuplicate(key, timestampHi, timestampLo);
+    }
+  }
+
   #writer(index: number): DbiWriter {
     let writer = this.#writers[index];
     if (!writer) {
-      writer = new DbiWriter(this.#transaction, this.#plan.dbis[index]!, this.#options.native);
+      writer = new DbiWriter(this.#transaction, this.#plan.dbis[index]!, this.#options.native, this.#header);
       this.#writers[index] = writer;
     }
     return writer;
@@ -89,7 +119,7 @@ export class DirectWriter implements WriteSink {
   }
 
   addDbi(dbi: PlannedDbi): number {
-    return this.#writers.push(new DbiWriter(this.#transaction, dbi, false)) - 1;
+    return this.#writers.push(new DbiWriter(this.#transaction, dbi, false, this.#header)) - 1;
   }
 
   add(
@@ -117,6 +147,7 @@ class DbiWriter {
   readonly #trackedName: string;
   readonly #entries: Cursor;
   readonly #isDupSort: boolean;
+  readonly #header: HeaderWriter;
   #appendsEntries: boolean;
   #main: Dbi | undefined;
   #mainCursor: Cursor | undefined;
@@ -124,10 +155,11 @@ class DbiWriter {
   readonly #lastKey = Buffer.allocUnsafeSlow(512);
   #lastKeyLength = -1;
   /** Bytes that `decideAgain` found, kept for the record it changed. */
-  #found: Buffer | undefined;
+  #found: Uint8Array | undefined;
 
-  constructor(transaction: WriteTransaction, planned: PlannedDbi, native: boolean) {
+  constructor(transaction: WriteTransaction, planned: PlannedDbi, native: boolean, header: HeaderWriter) {
     this.name = planned.name;
+    this.#header = header;
     this.#transaction = transaction;
     this.#planned = planned;
     this.#isDupSort = (planned.flags & DbiFlag.dupSort) !== 0;
@@ -184,12 +216,45 @@ class DbiWriter {
     if (record.deleted) return;
     const last = this.#lastKey;
     const isSameKey = sameBytes(last, 0, this.#lastKeyLength, buffer, keyStart, keyStart + length);
-    const append = isSameKey ? PutFlag.appendDup : PutFlag.append;
-    this.#putMain(buffer, keyStart, keyStart + length, valueStart, valueEnd, append, PutFlag.noDupData);
     if (!isSameKey) {
+      this.#dropEmptyDuplicate(main, key);
       buffer.copy(last, 0, keyStart, keyStart + length);
       this.#lastKeyLength = length;
     }
+    const append = isSameKey ? PutFlag.appendDup : PutFlag.append;
+    this.#putMain(buffer, keyStart, keyStart + length, valueStart, valueEnd, append, PutFlag.noDupData);
+  }
+
+  isEmptyDuplicate(record: PlannedWrite): boolean {
+    return this.#isDupSort && !record.deleted && record.valueStart === record.valueEnd;
+  }
+
+  writeEmptyDuplicate(shadowKey: Buffer, timestampHi: number, timestampLo: number): void {
+    const end = shadowKey.length;
+    const empty = { timestampHi, timestampLo, deleted: false, buffer: shadowKey, start: end, end };
+    const present = this.#present(shadowKey);
+    if (present && !incomingWins(present, empty)) return;
+    const main = this.#openMain();
+    const key = shadowKey.subarray(0, applicationKeyLength(shadowKey, 0, end));
+    const other = this.#transaction.get(main, key);
+    const givesWay = other !== undefined && other.length > 0;
+    const time = givesWay ? stampOf(TIME_ZERO, timestampHi, timestampLo) : { hi: timestampHi, lo: timestampLo };
+    this.put(shadowKey, 0, end, this.#header.set(time.hi, time.lo, givesWay ? ENTRY_DELETED : 0), shadowKey, end, end);
+    if (!givesWay) this.#transaction.put(main, key, shadowKey.subarray(end));
+  }
+
+  /** LMDB drops an empty duplicate without a word when the key gets another one; here it is marked deleted. */
+  #dropEmptyDuplicate(main: Dbi, key: Buffer): void {
+    if (this.#transaction.get(main, key)?.length !== 0) return;
+    const shadowKey = new ShadowKey();
+    shadowKey.encode(key, 0, key.length, key, 0, 0);
+    const bytes = shadowKey.bytes.subarray(0, shadowKey.length);
+    const present = this.#present(bytes);
+    if (!present || present.deleted) return;
+    const time = stampOf(TIME_ZERO, present.timestampHi, present.timestampLo);
+    const end = bytes.length;
+    this.put(bytes, 0, end, this.#header.set(time.hi, time.lo, ENTRY_DELETED), bytes, end, end);
+    this.#transaction.delete(main, key);
   }
 
   #putMain(
@@ -214,16 +279,28 @@ class DbiWriter {
    */
   decideAgain(record: PlannedWrite): boolean {
     this.#found = undefined;
-    const key = record.buffer.subarray(record.keyStart, record.keyEnd);
-    const stored = this.#transaction.get(this.#tracked, key);
-    if (!stored || stored.length === 0) {
+    const present = this.#present(record.buffer.subarray(record.keyStart, record.keyEnd));
+    if (!present) {
       record.oldStart = -1;
       record.writesMain = !record.deleted;
       return true;
     }
+    const { timestampHi, timestampLo, deleted, buffer } = record;
+    const incoming = { timestampHi, timestampLo, deleted, buffer, start: record.valueStart, end: record.valueEnd };
+    if (!incomingWins(present, incoming)) return false;
+    record.oldStart = present.deleted ? -1 : 0;
+    record.writesMain = deleted ? !present.deleted : true;
+    this.#found = present.deleted ? undefined : present.buffer.subarray(present.start, present.end);
+    return true;
+  }
+
+  /** What is stored now under a key of the shadow (or native DBI). */
+  #present(key: Buffer): Contender | undefined {
+    const stored = this.#transaction.get(this.#tracked, key);
+    if (!stored || stored.length === 0) return undefined;
     const at = applicationStart(stored, 0, stored.length);
     if (at < 0) throw new HeaderError(this.#trackedName, key, headerProblem(stored, 0, stored.length));
-    const present: Contender = {
+    return {
       timestampHi: timestampHiOf(stored, 0),
       timestampLo: timestampLoOf(stored, 0),
       deleted: isDeleted(stored, 0),
@@ -231,13 +308,6 @@ class DbiWriter {
       start: at,
       end: stored.length,
     };
-    const { timestampHi, timestampLo, deleted, buffer } = record;
-    const incoming = { timestampHi, timestampLo, deleted, buffer, start: record.valueStart, end: record.valueEnd };
-    if (!incomingWins(present, incoming)) return false;
-    record.oldStart = present.deleted ? -1 : 0;
-    record.writesMain = deleted ? !present.deleted : true;
-    this.#found = present.deleted ? undefined : stored.subarray(at);
-    return true;
   }
 
   #openMain(): Dbi {

@@ -1,3 +1,4 @@
+import { ByteCopier } from '../lmdb/index.ts';
 import { Spool } from '../storage/index.ts';
 
 /**
@@ -85,6 +86,9 @@ export class WritePlan implements WriteSink {
   isOrdered = true;
   readonly #spool: Spool;
   readonly #staging = Buffer.allocUnsafeSlow(STAGING_SIZE);
+  readonly #words = new DataView(this.#staging.buffer);
+  readonly #keys = new ByteCopier();
+  readonly #values = new ByteCopier();
   #staged = 0;
 
   constructor(memoryBytes: number = DEFAULT_MEMORY_BYTES) {
@@ -126,13 +130,14 @@ export class WritePlan implements WriteSink {
     const staging = this.#staging;
     staging[head] = (deleted ? BIT_DELETED : 0) | (writesMain ? BIT_WRITES_MAIN : 0) | (old ? BIT_HAS_OLD : 0);
     staging[head + 1] = 0;
-    staging.writeUInt16LE(dbi, head + 2);
-    staging.writeUInt32LE(timestampHi, head + 4);
-    staging.writeUInt32LE(timestampLo, head + 8);
-    staging.writeUInt32LE(keyLength, head + 12);
-    staging.writeUInt32LE(valueLength, head + 16);
-    staging.writeUInt32LE(oldLength, head + 20);
-    key.copy(staging, head + HEAD_SIZE, keyStart, keyEnd);
+    const words = this.#words;
+    words.setUint16(head + 2, dbi, true);
+    words.setUint32(head + 4, timestampHi, true);
+    words.setUint32(head + 8, timestampLo, true);
+    words.setUint32(head + 12, keyLength, true);
+    words.setUint32(head + 16, valueLength, true);
+    words.setUint32(head + 20, oldLength, true);
+    this.#keys.copy(key, keyStart, keyEnd, staging, head + HEAD_SIZE);
     if (valueLength > 0) this.#append(value, valueStart, valueEnd);
     if (oldLength > 0) this.#append(old!.buffer, old!.start, old!.end);
     this.count++;
@@ -176,7 +181,7 @@ export class WritePlan implements WriteSink {
       return;
     }
     const at = this.#reserve(end - start);
-    source.copy(this.#staging, at, start, end);
+    this.#values.copy(source, start, end, this.#staging, at);
   }
 
   #flush(): void {
@@ -189,6 +194,7 @@ export class WritePlan implements WriteSink {
 export class PlanReader {
   readonly #spool: Spool;
   #window = Buffer.allocUnsafeSlow(STAGING_SIZE);
+  #words = new DataView(this.#window.buffer);
   #start = 0;
   #end = 0;
   #position = 0;
@@ -225,22 +231,21 @@ export class PlanReader {
 
   next(): PlannedWrite | undefined {
     if (!this.#fill(HEAD_SIZE)) return undefined;
-    let window = this.#window;
+    const words = this.#words;
     const head = this.#start;
-    const bits = window[head]!;
-    const keyLength = window.readUInt32LE(head + 12);
-    const valueLength = window.readUInt32LE(head + 16);
-    const oldLength = window.readUInt32LE(head + 20);
+    const bits = words.getUint8(head);
+    const keyLength = words.getUint32(head + 12, true);
+    const valueLength = words.getUint32(head + 16, true);
+    const oldLength = words.getUint32(head + 20, true);
     const record = this.#record;
     record.deleted = (bits & BIT_DELETED) !== 0;
     record.writesMain = (bits & BIT_WRITES_MAIN) !== 0;
-    record.dbi = window.readUInt16LE(head + 2);
-    record.timestampHi = window.readUInt32LE(head + 4);
-    record.timestampLo = window.readUInt32LE(head + 8);
+    record.dbi = words.getUint16(head + 2, true);
+    record.timestampHi = words.getUint32(head + 4, true);
+    record.timestampLo = words.getUint32(head + 8, true);
     const total = HEAD_SIZE + keyLength + valueLength + oldLength;
     if (!this.#fill(total)) throw new RangeError('a plan ends inside a record');
-    window = this.#window;
-    record.buffer = window;
+    record.buffer = this.#window;
     record.keyStart = this.#start + HEAD_SIZE;
     record.keyEnd = record.keyStart + keyLength;
     record.valueStart = record.keyEnd;
@@ -260,6 +265,7 @@ export class PlanReader {
       const larger = Buffer.allocUnsafeSlow(Math.max(length, this.#window.length * 2));
       this.#window.copy(larger, 0, this.#start, this.#end);
       this.#window = larger;
+      this.#words = new DataView(larger.buffer);
     } else {
       this.#window.copyWithin(0, this.#start, this.#end);
     }

@@ -1,3 +1,4 @@
+import { ByteCopier } from '../lmdb/index.ts';
 import { DBI_TAG, ENTRY_TAG } from './constants.ts';
 import type { EntryCursor } from './message.ts';
 import { varintSize, writeVarint } from './varint.ts';
@@ -11,17 +12,6 @@ interface Block {
 }
 
 const FIXED64_FIELD_BYTES = 9;
-/** Up to this many bytes a loop beats the native copy, whose call costs more than the bytes. */
-const LOOP_COPY_BYTES = 96;
-
-/** Copies `source[start, end)` to `target` at `offset` and returns the offset behind it. */
-export function copyBytes(source: Buffer, start: number, end: number, target: Buffer, offset: number): number {
-  if (end - start > LOOP_COPY_BYTES) return offset + source.copy(target, offset, start, end);
-  let to = offset;
-  for (let from = start; from < end; from++) target[to++] = source[from]!;
-  return to;
-}
-
 /** Bytes of a KV message; 0 for an entirely empty one, which is not written (SNP-09: readers refuse it). */
 function bodySize(keyBytes: number, valueBytes: number, hasTimestamp: boolean, flags: number): number {
   let size = 0;
@@ -37,6 +27,8 @@ export class EntryEncoder {
   /** Bytes and entries written by {@link fill} and {@link frameLarge}. */
   bytes = 0;
   entries = 0;
+  readonly #keys = new ByteCopier();
+  readonly #values = new ByteCopier();
   /** The cursor stands on an entry that found no room yet. */
   #pending = false;
 
@@ -77,7 +69,9 @@ export class EntryEncoder {
       this.#pending = false;
       if (body === 0) continue;
       at = this.#writeHead(cursor, target, at, body);
-      if (valueBytes > 0) at = copyBytes(cursor.valueBuffer, cursor.valueStart, cursor.valueEnd, target, at);
+      if (valueBytes > 0) {
+        at = this.#values.copy(cursor.valueBuffer, cursor.valueStart, cursor.valueEnd, target, at);
+      }
       at = this.#writeTail(cursor, target, at);
       this.bytes += size;
       this.entries++;
@@ -111,7 +105,7 @@ export class EntryEncoder {
     if (keyBytes > 0) {
       target[at] = ENTRY_TAG.key;
       at = writeVarint(target, at + 1, keyBytes);
-      at = copyBytes(cursor.keyBuffer, cursor.keyStart, cursor.keyEnd, target, at);
+      at = this.#keys.copy(cursor.keyBuffer, cursor.keyStart, cursor.keyEnd, target, at);
     }
     if (valueBytes > 0) {
       target[at] = ENTRY_TAG.value;

@@ -1,5 +1,5 @@
 import { COMPAT_VERSION, DBI_TAG, FORMAT_VERSION, META_TAG, SNAPSHOT_TAG } from './constants.ts';
-import { type BlockEnd, copyBytes, EntryEncoder } from './encode-entry.ts';
+import { type BlockEnd, EntryEncoder } from './encode-entry.ts';
 import { type CompressMember, compressMember, MemberSink } from './members.ts';
 import type { DbiSource, EntryCursor, SnapshotMeta } from './message.ts';
 import { varintSize, writeVarint } from './varint.ts';
@@ -115,7 +115,7 @@ async function* writeLargeEntry(
   for (let at = cursor.valueStart; at < cursor.valueEnd; ) {
     if (sink.length === sink.raw.length) yield* flush(sink);
     const end = Math.min(cursor.valueEnd, at + sink.raw.length - sink.length);
-    sink.length = copyBytes(cursor.valueBuffer, at, end, sink.raw, sink.length);
+    sink.length += cursor.valueBuffer.copy(sink.raw, sink.length, at, end);
     at = end;
   }
   yield* writeBytes(sink, after);
@@ -125,7 +125,7 @@ async function* writeBytes(sink: MemberSink, bytes: Buffer): AsyncGenerator<Buff
   for (let at = 0; at < bytes.length; ) {
     if (sink.length === sink.raw.length) yield* flush(sink);
     const end = Math.min(bytes.length, at + sink.raw.length - sink.length);
-    sink.length = copyBytes(bytes, at, end, sink.raw, sink.length);
+    sink.length += bytes.copy(sink.raw, sink.length, at, end);
     at = end;
   }
 }

@@ -228,10 +228,10 @@ export class DatabaseSync {
       maxDecompressedBytes: config.maxDecompressedSizeBytes,
       cutoff: () => timeOf(loadCutoff(clock.nowNano(), config.sweeper)),
     };
-    const context = { clock, log: this.#log, status: this.status, signal };
+    const onLocalChanges = (): void => this.#noteLocalChange();
+    const context = { clock, log: this.#log, status: this.status, signal, onLocalChanges };
     const result = await this.#turns.run(() => mergeObject(tracker, name.full, body, settings, context));
     this.#loadsSinceDue = this.#owesFirst || this.#publisher?.isDue ? this.#loadsSinceDue + 1 : 0;
-    if (result.hasLocalChanges) this.#noteLocalChange();
     return result;
   }
 

@@ -76,7 +76,7 @@ export class LocalChanges {
           await this.#round();
         }
         if (config.fullScanIntervalMs > 0 && clock.monotonicMs() - scannedMs >= config.fullScanIntervalMs) {
-          if (await this.#attempt(async () => (await turns.run(() => tracker.fullScan())) > 0)) onChanged();
+          if (await this.#attempt(() => turns.run(() => tracker.fullScan()))) onChanged();
           scannedMs = clock.monotonicMs();
         }
         onTick();

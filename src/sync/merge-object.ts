@@ -1,6 +1,6 @@
 import type { Log } from '../log/index.ts';
 import { compareTimes, type Time, timeOf } from '../merge/index.ts';
-import { PlanWriter, RemoteComparer, type Schema } from '../shadow/index.ts';
+import { type ApplyOptions, PlanWriter, RemoteComparer, type Schema } from '../shadow/index.ts';
 import { readSnapshot, type SnapshotHeader } from '../snapshot/index.ts';
 import type { ObjectBody } from '../storage/index.ts';
 import type { Clock } from './clock.ts';
@@ -16,6 +16,15 @@ export interface MergeSettings {
   readonly maxDecompressedBytes: number;
   /** Deletions of unknown keys before this are not added. */
   readonly cutoff: () => Time;
+}
+
+export interface MergeContext {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly status: DatabaseStatus;
+  readonly signal: AbortSignal;
+  /** Told at once of local changes that came to light: they are to be published also when the object proves bad. */
+  readonly onLocalChanges?: () => void;
 }
 
 export interface MergeResult {
@@ -43,10 +52,11 @@ export async function mergeObject(
   objectName: string,
   body: ObjectBody,
   settings: MergeSettings,
-  context: { clock: Clock; log: Log; status: DatabaseStatus; signal: AbortSignal },
+  context: MergeContext,
 ): Promise<MergeResult> {
-  const { clock, log, status, signal } = context;
+  const { clock, log, status, signal, onLocalChanges } = context;
   const changedBefore = tracker.localRound();
+  if (changedBefore) onLocalChanges?.();
   const held = tracker.readable();
   const comparer = new RemoteComparer({
     objectName,
@@ -69,7 +79,7 @@ export async function mergeObject(
     }
     noteFuture(comparer, objectName, clock, log, status);
     const written = comparer.plan.count;
-    const hasChanged = comparer.plan.isEmpty ? false : writeWinners(tracker, comparer, settings, clock);
+    const hasChanged = comparer.plan.isEmpty ? false : writeWinners(tracker, comparer, settings, context);
     status.mergedObjects++;
     status.mergedEntries += written;
     return {
@@ -84,7 +94,12 @@ export async function mergeObject(
 }
 
 /** @returns whether local changes came to light under the lock */
-function writeWinners(tracker: Tracker, comparer: RemoteComparer, settings: MergeSettings, clock: Clock): boolean {
+function writeWinners(
+  tracker: Tracker,
+  comparer: RemoteComparer,
+  settings: MergeSettings,
+  { clock, onLocalChanges }: MergeContext,
+): boolean {
   const { plan } = comparer;
   let hasLocalChanges = false;
   if (settings.lockMaxMs <= 0) {
@@ -93,12 +108,15 @@ function writeWinners(tracker: Tracker, comparer: RemoteComparer, settings: Merg
       const writer = new PlanWriter(transaction, plan, { ...options, ifTouched: 'decide-again' });
       writer.openDbis();
       plan.replay((record) => writer.write(record));
+      writer.finish();
     });
+    if (done.hasLocalChanges) onLocalChanges?.();
     return done.hasLocalChanges;
   }
   // In slices: after the first one the base is no longer what the plan was made against, and the application may have
   // changed any key between two of them, so every record is decided again by what is stored.
   const records = plan.reader();
+  const postponed: NonNullable<ApplyOptions['postponed']> = [];
   for (let more = true, first = true; more; first = false) {
     const start = records.position;
     const slice = tracker.write((transaction, { touched, recheckAll }) => {
@@ -110,16 +128,21 @@ function writeWinners(tracker: Tracker, comparer: RemoteComparer, settings: Merg
         ...options,
         recheckAll: recheckAll || !first,
         ifTouched: 'decide-again',
+        postponed,
       });
       if (first) writer.openDbis();
       for (let count = 1; ; count++) {
         const record = records.next();
-        if (!record) return false;
+        if (!record) {
+          writer.finish();
+          return false;
+        }
         writer.write(record);
         if (count % LOCK_CHECK_EVERY === 0 && clock.monotonicMs() - startedMs >= settings.lockMaxMs) return true;
       }
     });
     more = slice.result;
+    if (slice.hasLocalChanges) onLocalChanges?.();
     hasLocalChanges ||= slice.hasLocalChanges;
   }
   return hasLocalChanges;

@@ -39,7 +39,7 @@ interface Encoded {
   readonly encodeMs: number;
 }
 
-/** How long the last attempt may take after a stop was asked for. */
+/** How long an upload under way, and the last attempt, may take after a stop was asked for. */
 const FINAL_STORE_MS = 30_000;
 
 /**
@@ -98,19 +98,34 @@ export class Publisher {
 
   /** Until aborted; what is due then gets one last attempt. */
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      if (this.isDue) await this.#publish(signal);
-      else await this.#wake.wait(Number.POSITIVE_INFINITY, signal);
+    const { clock } = this.#options;
+    const patience = new AbortController();
+    const ended = new AbortController();
+    const onStop = (): void => {
+      void clock.sleep(FINAL_STORE_MS, ended.signal).then(() => {
+        patience.abort(new Error(`the bucket did not answer within ${FINAL_STORE_MS / 1000} s`));
+      });
+    };
+    signal.addEventListener('abort', onStop, { once: true });
+    try {
+      while (!signal.aborted) {
+        if (this.isDue) await this.#publish(signal, patience.signal);
+        else await this.#wake.wait(Number.POSITIVE_INFINITY, signal);
+      }
+      if (this.isDue) await this.#lastAttempt(patience.signal);
+    } finally {
+      ended.abort();
     }
-    if (this.isDue) await this.#lastAttempt();
   }
 
-  async #lastAttempt(): Promise<void> {
+  async #lastAttempt(patience: AbortSignal): Promise<void> {
     const { log } = this.#options;
+    let body: Spool | undefined;
     try {
+      patience.throwIfAborted();
       const encoded = await this.#encode();
-      await this.#store(encoded, this.#requested, AbortSignal.timeout(FINAL_STORE_MS));
-      encoded.body.dispose();
+      body = encoded.body;
+      await this.#store(encoded, this.#requested, patience);
     } catch (error) {
       log.warn(
         'Stopping with changes that are not published yet; they are safe in the LMDB and go out at the next start',
@@ -118,11 +133,13 @@ export class Publisher {
           error: describeError(error),
         },
       );
+    } finally {
+      body?.dispose();
     }
   }
 
   /** Encodes and stores, again and again, until it is done or given up. */
-  async #publish(signal: AbortSignal): Promise<void> {
+  async #publish(signal: AbortSignal, patience: AbortSignal): Promise<void> {
     const { log, status, policy } = this.#options;
     let encoded: Encoded | undefined;
     let carries = 0;
@@ -136,9 +153,10 @@ export class Publisher {
             carries = this.#requested;
             encoded = await this.#encode();
           }
-          await this.#store(encoded, carries, undefined);
+          await this.#store(encoded, carries, patience);
           return;
         } catch (error) {
+          if (patience.aborted) return;
           if (!(error instanceof StorageError || isPassing(error))) throw error;
           status.storeFailures++;
           status.lastError = describeError(error);
@@ -164,7 +182,7 @@ export class Publisher {
     }
   }
 
-  async #store(encoded: Encoded, carries: number, signal: AbortSignal | undefined): Promise<void> {
+  async #store(encoded: Encoded, carries: number, signal: AbortSignal): Promise<void> {
     const { storage, clock, log, status } = this.#options;
     this.#options.onStore(encoded.name);
     const startedMs = clock.monotonicMs();

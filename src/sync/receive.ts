@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describeError } from '../errors/index.ts';
 import { BadValueSizeError } from '../lmdb/index.ts';
 import type { Log } from '../log/index.ts';
@@ -97,15 +98,16 @@ export class Receiver {
   }
 
   async #load(name: SnapshotName, signal: AbortSignal): Promise<void> {
-    const { storage, index, log, status, clock, retryIntervalMs, merge } = this.#options;
+    const { index, log, status, clock, merge } = this.#options;
     const body = new Spool({ memoryBytes: DOWNLOAD_MEMORY_BYTES });
     try {
       const startedMs = clock.monotonicMs();
-      const download = await storage.load(name.full, { signal });
-      for await (const chunk of download.stream) body.append(chunk);
-      body.finish();
+      await this.#download(name, body, signal);
       const downloadedMs = clock.monotonicMs();
-      const result = await merge(name, body);
+      const result = await merge(name, body).catch(async (error: unknown) => {
+        if (isObjectsFault(error)) await this.#readAgain(name, body, signal);
+        throw error;
+      });
       index.markMerged(name);
       this.#notBeforeMs.delete(name.instanceId);
       log.info('Loaded remote update', {
@@ -120,9 +122,10 @@ export class Receiver {
       });
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof CorruptSnapshotError || error instanceof RefusedSnapshotError) {
+      if (isObjectsFault(error)) {
         // A bad object stops nobody (decision 11): refused whole, told once, an older one of that instance is used.
         index.markRefused(name);
+        this.#notBeforeMs.delete(name.instanceId);
         if (error instanceof RefusedSnapshotError) this.#options.onRefused(error);
         status.refusedObjects++;
         status.lastError = describeError(error);
@@ -130,11 +133,12 @@ export class Receiver {
       } else if (error instanceof StorageError && error.notFound) {
         // Cleaned since the listing; the next one tells.
         index.markGone(name);
+        this.#notBeforeMs.delete(name.instanceId);
         log.debug('A remote object was removed before it was loaded', { name: name.full });
       } else if (error instanceof StorageError) {
         status.loadFailures++;
         status.lastError = describeError(error);
-        this.#notBeforeMs.set(name.instanceId, clock.monotonicMs() + retryIntervalMs);
+        this.#retryLater(name, signal);
         log.warn('Loading a remote object failed', { name: name.full, error: describeError(error) });
       } else if (error instanceof BadValueSizeError) {
         // The checks before the transaction should have found it; LMDB has, and everything was rolled back (I7).
@@ -146,7 +150,7 @@ export class Receiver {
         });
       } else if (isPassing(error) && !this.#options.onlyOnce) {
         status.lastError = describeError(error);
-        this.#notBeforeMs.set(name.instanceId, clock.monotonicMs() + retryIntervalMs);
+        this.#retryLater(name, signal);
         log.error('A remote object cannot be merged now; trying again', {
           name: name.full,
           error: describeError(error),
@@ -158,4 +162,48 @@ export class Receiver {
       body.dispose();
     }
   }
+
+  async #download(name: SnapshotName, body: Spool, signal: AbortSignal): Promise<void> {
+    const { stream } = await this.#options.storage.load(name.full, { signal });
+    for await (const chunk of stream) body.append(chunk);
+    body.finish();
+  }
+
+  /**
+   * Bytes that were damaged on the way are not the object's fault: before it is refused for good it is read once more.
+   * @throws StorageError, retryable, when the two readings differ
+   */
+  async #readAgain(name: SnapshotName, body: Spool, signal: AbortSignal): Promise<void> {
+    const again = new Spool({ memoryBytes: DOWNLOAD_MEMORY_BYTES });
+    try {
+      await this.#download(name, again, signal);
+      if ((await digestOf(body)) === (await digestOf(again))) return;
+      throw new StorageError(`load of ${JSON.stringify(name.full)}: the bytes were damaged on the way`, {
+        operation: 'load',
+        objectName: name.full,
+        retryable: true,
+        errorLabel: 'Damaged',
+        hint: 'two readings differ: look for a faulty proxy, network card or memory',
+      });
+    } finally {
+      again.dispose();
+    }
+  }
+
+  /** Wakes the loop when the time has come, which may be long before it would list again. */
+  #retryLater({ instanceId }: SnapshotName, signal: AbortSignal): void {
+    const { clock, retryIntervalMs, onSettled } = this.#options;
+    this.#notBeforeMs.set(instanceId, clock.monotonicMs() + retryIntervalMs);
+    void clock.sleep(retryIntervalMs, signal).then(onSettled);
+  }
+}
+
+function isObjectsFault(error: unknown): error is CorruptSnapshotError | RefusedSnapshotError {
+  return error instanceof CorruptSnapshotError || error instanceof RefusedSnapshotError;
+}
+
+async function digestOf(body: Spool): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of body.open()) hash.update(chunk);
+  return hash.digest('hex');
 }

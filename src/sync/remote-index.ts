@@ -1,6 +1,9 @@
 import { parseSnapshotName, type SnapshotName, SnapshotNameError } from '../snapshot/index.ts';
 import type { ObjectInfo } from '../storage/index.ts';
 
+/** While the bucket fails every newer state gets a name of its own: so many that no listing shows are kept in mind. */
+const MOST_WRITTEN = 10_000;
+
 /**
  * Which objects of the bucket are to be loaded, from listings alone: no I/O and no clock, so that the simulator can drive
  * it. One newest full snapshot of each instance is enough, for it holds everything that instance knew.
@@ -16,8 +19,10 @@ export class RemoteIndex {
   readonly #done = new Set<string>();
   readonly #refused = new Set<string>();
   readonly #unparsable = new Set<string>();
-  /** Names of our own that we wrote, or found at start. */
-  readonly #own = new Set<string>();
+  /** Names of our own found at start, which are loaded as any other (I5). */
+  readonly #foundOwn = new Set<string>();
+  /** Names that we stored, or tried to, oldest first. A listing need not show them: an upload may be under way, or have failed. */
+  readonly #written = new Set<string>();
   #listings = 0;
   #foreignOwn: string | undefined;
 
@@ -64,10 +69,17 @@ export class RemoteIndex {
   #noteOwn(names: ReadonlySet<string>): void {
     const own = this.#present.get(this.#ownInstanceId) ?? [];
     for (const { full } of own) {
-      if (this.#listings === 0) this.#own.add(full);
-      else if (!this.#own.has(full)) this.#foreignOwn = full;
+      if (this.#listings === 0) this.#foundOwn.add(full);
+      else if (!this.#foundOwn.has(full) && !this.#written.has(full)) this.#foreignOwn = full;
     }
-    forgetMissing(this.#own, names);
+    if (this.#written.size > MOST_WRITTEN) this.#forgetWritten(names);
+  }
+
+  /** All that the listing lacks, but for the newest, which may be on its way. */
+  #forgetWritten(names: ReadonlySet<string>): void {
+    const newest = [...this.#written].at(-1)!;
+    forgetMissing(this.#written, names);
+    this.#written.add(newest);
   }
 
   /** The name of an object under our instance name that another process wrote, once seen. */
@@ -77,8 +89,7 @@ export class RemoteIndex {
 
   /** To be called before an upload begins: the listing may show it before the store returns. */
   addOwn(name: string): void {
-    this.#own.add(name);
-    this.#done.add(name);
+    this.#written.add(name);
   }
 
   /** Instances in the last listing, with at least one object that is not refused. */
@@ -113,7 +124,7 @@ export class RemoteIndex {
   #nextOf(names: readonly SnapshotName[], mergedNano: bigint | undefined): SnapshotName | undefined {
     for (const name of [...names].reverse()) {
       if (this.#refused.has(name.full)) continue;
-      if (this.#done.has(name.full)) {
+      if (this.#isDone(name)) {
         // The newest that counts is merged; anything older that was there with it is in it.
         if (name.timestampNano === mergedNano) return this.#late(names);
         continue;
@@ -124,7 +135,11 @@ export class RemoteIndex {
   }
 
   #late(names: readonly SnapshotName[]): SnapshotName | undefined {
-    return [...names].reverse().find(({ full }) => !this.#done.has(full) && !this.#refused.has(full));
+    return [...names].reverse().find((name) => !this.#isDone(name) && !this.#refused.has(name.full));
+  }
+
+  #isDone({ full }: SnapshotName): boolean {
+    return this.#done.has(full) || this.#written.has(full);
   }
 
   /** Instances of which an object is neither merged nor refused. */

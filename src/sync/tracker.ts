@@ -94,6 +94,7 @@ export class Tracker {
   localRound(): boolean {
     if (!this.hasNews) return false;
     const { status } = this.#options;
+    const held = this.#base;
     const base = this.#trustedBase();
     const now = this.views.hold();
     let isBase = false;
@@ -110,10 +111,12 @@ export class Tracker {
       const plan = base ? compareChanged(base, now, scope) : compareEverything(now, scope);
       try {
         if (plan.isEmpty) {
+          // A round that failed may have failed after its commit.
+          const wasFailing = !this.#pending.isEmpty;
           this.#setBase(now);
           isBase = true;
           this.#settled();
-          return false;
+          return wasFailing;
         }
         status.localRounds++;
         status.localEntries += plan.count;
@@ -124,7 +127,7 @@ export class Tracker {
         plan.dispose();
       }
     } catch (error) {
-      this.#keepForLater(base, now);
+      this.#keepForLater(held, base, now);
       isBase = isBase || this.#base === now;
       throw error;
     } finally {
@@ -134,24 +137,25 @@ export class Tracker {
 
   /**
    * A full comparison as a check on ourselves: without lock when nothing is wrong (I6).
-   * @returns how many entries the incremental way had missed; they are repaired
+   * What the incremental way had missed is counted in the status, and repaired.
+   * @returns whether something is to be published
    */
-  fullScan(): number {
+  fullScan(): boolean {
     const { status, schema, log } = this.#options;
-    this.localRound();
+    const hasChanged = this.localRound();
     status.fullScans++;
     // With cursors every round is a full comparison.
-    if (schema.native || !this.base.pages) return 0;
+    if (schema.native || !this.base.pages) return hasChanged;
     const plan = compareEverything(this.base, this.#scope());
     try {
-      if (plan.isEmpty) return 0;
+      if (plan.isEmpty) return hasChanged;
       status.fullScanDifferences += plan.count;
       log.error('A full scan found changes that had not been noticed; they are repaired now. Please report this', {
         entries: plan.count,
         dbis: plan.dbis.map(({ name }) => name).join(' '),
       });
       this.#writeLocal(plan, this.base);
-      return plan.count;
+      return true;
     } finally {
       plan.dispose();
     }
@@ -269,9 +273,11 @@ export class Tracker {
   }
 
   /** A failed round must not hold the old reader for ever: the application's file would grow without bound. */
-  #keepForLater(base: Held | undefined, now: Held): void {
-    if (!base || this.#base !== base || !now.isOpen || this.#options.schema.native) return;
-    this.#pending.collect(base, now);
+  #keepForLater(held: Held | undefined, base: Held | undefined, now: Held): void {
+    if (!held || this.#base !== held || !now.isOpen || this.#options.schema.native) return;
+    if (base) this.#pending.collect(base, now);
+    // Nothing tells what changed since: everything is compared later.
+    else this.#pending.isOverflown = true;
     this.#setBase(now);
   }
 

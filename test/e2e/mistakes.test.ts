@@ -64,7 +64,7 @@ const MISTAKES: Mistake[] = [
     mistake: 'a bucket that cannot be made',
     says: /bucket/,
     more: {
-      storage: { type: 'fs', options: { root_path: '/proc/bucket' } },
+      storage: { type: 'fs', options: { root_path: '/dev/null/bucket' } },
       storage_retry_forever: false,
       storage_retry_count: 2,
     },

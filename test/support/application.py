@@ -162,6 +162,12 @@ def do_resize(request):
     env.set_mapsize(request["mapSizeBytes"])
 
 
+def do_readers(_):
+    """Process ids in the reader table."""
+    rows = [line.split() for line in env.readers().splitlines()]
+    return [int(row[0]) for row in rows if row and row[0].isdigit()]
+
+
 def do_info(_):
     return env.info()
 

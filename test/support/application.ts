@@ -127,6 +127,11 @@ export class Application {
     return this.#call({ do: 'resize', mapSizeBytes });
   }
 
+  /** Process ids in the reader table, one a slot. */
+  readers(): Promise<number[]> {
+    return this.#call({ do: 'readers' });
+  }
+
   /** `mdb_env_info`, in py-lmdb's names. */
   info(): Promise<{ map_size: number; last_pgno: number; last_txnid: number; max_readers: number }> {
     return this.#call({ do: 'info' });

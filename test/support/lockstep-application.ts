@@ -57,6 +57,19 @@ export class LockstepApplication {
     return this.batch({ op: 'del', dbi, key });
   }
 
+  /** Every pair of a DBI in LMDB's order, as hex. */
+  scan(dbi: string): [key: string, value: string][] {
+    return this.#call({ do: 'scan', dbi }) as [string, string][];
+  }
+
+  /** The pairs of a DBI as text; none where there is no such DBI. */
+  texts(dbi: string): Record<string, string> {
+    const { [dbi]: flags } = this.#call({ do: 'dbis' }) as Record<string, number>;
+    if (flags === undefined) return {};
+    const text = (hex: string): string => Buffer.from(hex, 'hex').toString('utf8');
+    return Object.fromEntries(this.scan(dbi).map(([key, value]) => [text(key), text(value)]));
+  }
+
   begin(): number {
     return this.#call({ do: 'begin' }) as number;
   }

@@ -1,0 +1,165 @@
+import type { MergeResult } from './inside/merge.ts';
+import type { Changes, Waits } from './parts.ts';
+import { countText, durationText, sizeText } from './statistics.ts';
+import type { WholeResult } from './whole.ts';
+
+/** Everything that one run of the bench measured. */
+export interface Measured {
+  /** The largest whole database: 1 M records, or what `--quick` takes. */
+  readonly large: number;
+  readonly whole: readonly WholeResult[];
+  /** Shadow mode, growing. */
+  readonly growth: readonly Changes[];
+  readonly native: readonly [small: Changes, large: Changes];
+  readonly duplicates: readonly [small: Changes, large: Changes];
+  readonly waits: Waits;
+  readonly merge: MergeResult;
+  readonly differing: number;
+}
+
+/** One promise, and what came of it. */
+export interface Figure {
+  readonly name: string;
+  readonly target: string;
+  readonly measured: string;
+  readonly isMet: boolean;
+  /** How it is measured. */
+  readonly how: string;
+}
+
+export function figuresOf(measured: Measured): Figure[] {
+  return [...wholeFigures(measured), ...changeFigures(measured), ...remoteFigures(measured)];
+}
+
+function wholeFigures({ whole, large }: Measured): Figure[] {
+  const result = whole.find(({ count }) => count === large)!;
+  const { bare } = result;
+  const size = countText(large);
+  return [
+    ratio({
+      name: `first sync of ${size} records`,
+      limit: 2.5,
+      of: 'scan + append',
+      value: result.firstRatio,
+      detail: `${durationText(result.firstMs)} against ${durationText(bare.scanMs)} + ${durationText(bare.appendMainMs)}`,
+      how:
+        'The real `lmdbstream sync` on a filled LMDB and an empty bucket, from "Opened LMDB" to "Stored snapshot" in its log: ' +
+        'reading all records, writing the shadow, packing and storing the snapshot. Against a cursor scan of the same rows plus ' +
+        'one transaction that appends them to an empty file, committed; ratio within each run, median of the runs.',
+    }),
+    ratio({
+      name: `join of an empty instance, ${size} records`,
+      limit: 3,
+      of: `append of the ${countText(2 * large)} rows written`,
+      value: result.joinRatio,
+      detail: `${durationText(result.joinMs)} against ${durationText(bare.appendBothMs)}`,
+      how:
+        'The real `lmdbstream receive` on an empty LMDB and a bucket with that snapshot, from "Opened LMDB" to "Loaded remote ' +
+        'update": download, unpacking, merging, main and shadow written and committed. Against one transaction that appends the ' +
+        'rows of both, committed.',
+    }),
+    memory(`peak RssAnon of the first sync, ${size} records`, result.firstRssKb, ''),
+    memory(
+      `peak RssAnon of the join, ${size} records`,
+      result.joinRssKb,
+      `, of which LMDB's own dirty pages are ${sizeText(bare.appendBothRssKb)}`,
+    ),
+  ];
+}
+
+function changeFigures({ growth, native, duplicates, waits, large }: Measured): Figure[] {
+  const at = (count: number) => growth.find((changes) => changes.count === count)!;
+  const one = at(large);
+  const cpuHow =
+    'The application, another process, commits one changed record; then the tracker notices it, finds it by comparing page ' +
+    'numbers and writes it to the shadow. CPU time of the whole process around that, system time of the commit included, ' +
+    `publishing left out; median of ${one.rounds} changes after 100 that do not count.`;
+  const cpu = (name: string, small: Changes, big: Changes) =>
+    ratio({
+      name: `CPU of one change, ${name}`,
+      limit: 1.5,
+      of: `the same with ${countText(small.count)}`,
+      value: big.cpuMs / small.cpuMs,
+      detail: `${durationText(big.cpuMs)} against ${durationText(small.cpuMs)}`,
+      how: cpuHow,
+    });
+  return [
+    cpu(`shadow mode, ${countText(large)} records`, at(1000), one),
+    cpu(`native mode, ${countText(native[1].count)} records`, ...native),
+    cpu(`dupsort_hack, ${countText(duplicates[1].count)} duplicates`, ...duplicates),
+    ratio({
+      name: `longest wait for the write lock, ${countText(large)} records`,
+      limit: 10,
+      of: 'a committed put',
+      value: waits.longestMs / waits.quietPutMs,
+      detail: `${durationText(waits.longestMs)} of ${waits.puts} waits (median ${durationText(waits.medianMs)}), put ${durationText(waits.quietPutMs)}`,
+      how:
+        'The application commits one record every 10 ms while the real `lmdbstream sync` records and publishes its changes: the ' +
+        'longest of its waits in `mdb_txn_begin`, against its own median put, begin to commit, before the product ran.',
+    }),
+    ratio({
+      name: `change noticed to committed, ${countText(large)} records`,
+      limit: 10,
+      of: 'a committed put',
+      value: one.noticedToCommittedMs / one.putMs,
+      detail: `${durationText(one.noticedToCommittedMs)} against ${durationText(one.putMs)}, lock ${durationText(one.lockMs)}`,
+      how: 'The same changes: time from the look at the meta page to the end of the commit, medians of it and of the puts between.',
+    }),
+  ];
+}
+
+function remoteFigures({ merge, differing, large }: Measured): Figure[] {
+  const name = `snapshot of ${countText(large)} records, ${differing} differ`;
+  const how =
+    'In-process: a snapshot of all records with a few newer ones is merged into a database that has the others. Decoding is the ' +
+    'same reader with a visitor that does nothing. Medians; the first run does not count.';
+  return [
+    ratio({
+      name: `lock of a ${name}`,
+      limit: 15,
+      of: 'a committed put',
+      value: merge.mergeLockMs / merge.putMs,
+      detail: `${durationText(merge.mergeLockMs)} against ${durationText(merge.putMs)}`,
+      how,
+    }),
+    ratio({
+      name: `merge of a ${name}`,
+      limit: 1.5,
+      of: 'decoding it',
+      value: merge.mergeMs / merge.decodeMs,
+      detail: `${durationText(merge.mergeMs)} against ${durationText(merge.decodeMs)}`,
+      how,
+    }),
+  ];
+}
+
+interface Ratio {
+  name: string;
+  limit: number;
+  of: string;
+  value: number;
+  detail: string;
+  how: string;
+}
+
+function ratio({ name, limit, of, value, detail, how }: Ratio): Figure {
+  return {
+    name,
+    target: `≤ ${limit} × ${of}`,
+    measured: `${value.toFixed(value < 10 ? 2 : 1)} × (${detail})`,
+    isMet: value <= limit,
+    how,
+  };
+}
+
+const MEMORY_LIMIT_KB = 250 * 1024;
+
+function memory(name: string, peakKb: number, detail: string): Figure {
+  return {
+    name,
+    target: `≤ ${sizeText(MEMORY_LIMIT_KB)}`,
+    measured: `${sizeText(peakKb)}${detail}`,
+    isMet: peakKb <= MEMORY_LIMIT_KB,
+    how: 'The highest RssAnon of `/proc/PID/status`, read every 4 ms from outside; highest of each run, median of the runs.',
+  };
+}

@@ -1,0 +1,51 @@
+import { Environment } from '../../src/lmdb/index.ts';
+import type { Log } from '../../src/log/index.ts';
+import type { Schema } from '../../src/shadow/index.ts';
+import { systemClock } from '../../src/sync/clock.ts';
+import { type DatabaseStatus, newStatus } from '../../src/sync/status.ts';
+import { Tracker } from '../../src/sync/tracker.ts';
+import { WriteLock } from '../../src/sync/write-lock.ts';
+import type { Layout } from '../bare.ts';
+
+const MAP_SIZE_BYTES = 2 ** 34;
+
+/** One open database with the parts of the product that are measured. */
+export interface Database {
+  readonly tracker: Tracker;
+  readonly schema: Schema;
+  readonly status: DatabaseStatus;
+  readonly log: Log;
+  close(): void;
+}
+
+export function openDatabase(path: string, layout: Layout, create = false): Database {
+  const environment = Environment.open(path, { create, mapSizeBytes: MAP_SIZE_BYTES });
+  const schema = { native: layout === 'native', dupsortHack: layout === 'dup', overrideCreateFlags: new Map() };
+  const status = newStatus('bench');
+  const shared = { environment, clock: systemClock, log: strictLog, status };
+  const lock = new WriteLock({ ...shared, mapSizeBytes: MAP_SIZE_BYTES });
+  const tracker = new Tracker({ ...shared, schema, lock });
+  const close = (): void => {
+    tracker.close();
+    environment.close();
+  };
+  return { tracker, schema, status, log: strictLog, close };
+}
+
+function refuse(message: string): never {
+  throw new Error(`the product warned, so something else than the case in question was measured: ${message}`);
+}
+
+const strictLog: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: refuse,
+  error: refuse,
+  child: () => strictLog,
+};
+
+/** CPU of this process since a reading of `process.cpuUsage()`, all threads. */
+export function cpuMsSince(start: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / 1000;
+}

@@ -1,0 +1,94 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Bare, Layout } from './bare.ts';
+import type { ChangesInput, ChangesResult } from './inside/changes.ts';
+import type { MergeInput, MergeResult } from './inside/merge.ts';
+import { Product } from './product.ts';
+import { median } from './statistics.ts';
+import type { Workplace } from './workplace.ts';
+
+const run = promisify(execFile);
+
+async function inside<Input, Result>(what: string, input: Input): Promise<Result> {
+  const entry = join(import.meta.dirname, 'inside', 'main.js');
+  const { stdout } = await run(process.execPath, [entry, what, JSON.stringify(input)]);
+  return JSON.parse(stdout) as Result;
+}
+
+export interface Changes extends ChangesResult {
+  readonly count: number;
+  readonly layout: Layout;
+}
+
+/** Single changes of a database of this size, noticed and recorded by the tracker. */
+export async function measureChanges(
+  bare: Bare,
+  place: Workplace,
+  count: number,
+  layout: Layout,
+  rounds: number,
+): Promise<Changes> {
+  const path = place.fresh();
+  try {
+    bare.fill(path, count, layout);
+    const input: ChangesInput = { path, layout, count, rounds, folder: place.folder };
+    return { ...(await inside<ChangesInput, ChangesResult>('changes', input)), count, layout };
+  } finally {
+    place.clear(path);
+  }
+}
+
+/** A remote snapshot of this size in which `differing` entries are newer. */
+export async function measureMerge(
+  bare: Bare,
+  place: Workplace,
+  count: number,
+  differing: number,
+  runs: number,
+): Promise<MergeResult> {
+  const [path, joinPath] = [place.fresh(), place.fresh()];
+  try {
+    bare.fill(path, count, 'plain');
+    const input: MergeInput = { path, joinPath, count, differing, runs, folder: place.folder };
+    return await inside<MergeInput, MergeResult>('merge', input);
+  } finally {
+    place.clear(path, joinPath);
+  }
+}
+
+export interface Waits {
+  /** Longest wait for the write lock among the puts while the product runs, and the median put without it. */
+  readonly longestMs: number;
+  readonly medianMs: number;
+  readonly quietPutMs: number;
+  readonly puts: number;
+}
+
+const BETWEEN_PUTS_US = 10_000;
+
+/** How long the application waits for the write lock while the real product records each of its single changes. */
+export async function measureWaits(bare: Bare, place: Workplace, count: number, puts: number): Promise<Waits> {
+  const [path, bucket] = [place.fresh(), place.fresh()];
+  try {
+    bare.fill(path, count, 'plain');
+    const application = await bare.application(path, count, 'plain');
+    const quiet = await application.put(puts, BETWEEN_PUTS_US);
+    const product = new Product({ folder: place.folder, instance: 'a', lmdbPath: path, bucket });
+    try {
+      await product.says('Stored snapshot');
+      const { waitUs } = await application.put(puts, BETWEEN_PUTS_US);
+      return {
+        longestMs: Math.max(...waitUs) / 1000,
+        medianMs: median(waitUs) / 1000,
+        quietPutMs: median(quiet.putUs) / 1000,
+        puts,
+      };
+    } finally {
+      await product.stop();
+      await application.stop();
+    }
+  } finally {
+    place.clear(path, bucket);
+  }
+}

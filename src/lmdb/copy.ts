@@ -1,0 +1,47 @@
+const WORD_LOOP_BYTES = 256;
+const NO_WORDS: DataView = new DataView(new ArrayBuffer(0));
+
+/**
+ * Copies a few bytes, which is what this program does most: keys and values of some tens of bytes, millions of times. Node's
+ * `copy` and `set` cost more a call than such bytes do, and a loop over bytes is four times slower than one over words. So:
+ * words, through a DataView that is kept for as long as the buffers stay the same. One copier for each place that copies: a
+ * walk stays in one buffer for long, but its keys and its values need not be in the same one.
+ */
+export class ByteCopier {
+  #source: Uint8Array | undefined;
+  #target: Uint8Array | undefined;
+  #sourceWords = NO_WORDS;
+  #targetWords = NO_WORDS;
+
+  /**
+   * Copies `source[start, end)` to `target` at `offset`.
+   * @returns the offset behind the copy
+   * @throws RangeError when either side is too short
+   */
+  copy(source: Uint8Array, start: number, end: number, target: Uint8Array, offset: number): number {
+    if (end - start > WORD_LOOP_BYTES) {
+      target.set(source.subarray(start, end), offset);
+      return offset + end - start;
+    }
+    if (source !== this.#source) {
+      this.#source = source;
+      this.#sourceWords = new DataView(source.buffer, source.byteOffset, source.byteLength);
+    }
+    if (target !== this.#target) {
+      this.#target = target;
+      this.#targetWords = new DataView(target.buffer, target.byteOffset, target.byteLength);
+    }
+    const from = this.#sourceWords;
+    const to = this.#targetWords;
+    const wordsEnd = end - 3;
+    let at = offset;
+    let next = start;
+    while (next < wordsEnd) {
+      to.setUint32(at, from.getUint32(next, true), true);
+      next += 4;
+      at += 4;
+    }
+    while (next < end) to.setUint8(at++, from.getUint8(next++));
+    return at;
+  }
+}

@@ -1,0 +1,120 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { type Contender, compareTimes, incomingWins, stampOf, timeOf } from '../../src/merge/index.ts';
+
+/**
+ * I1: merging is commutative, associative and idempotent. The state of a key is one entry; merging keeps or replaces it, so
+ * the three laws say that `incomingWins` is a strict total order on what an entry says.
+ */
+const CUTOFF = 1_700_000_000_000_000_000n;
+
+const nano = fc.oneof(
+  fc.constantFrom(0n, 1n, CUTOFF - 1n, CUTOFF, CUTOFF + 1n),
+  fc.constantFrom(2n ** 32n - 1n, 2n ** 32n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 63n + 1n, 2n ** 64n - 1n),
+  fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+);
+const value = fc.oneof(
+  fc.constantFrom('', '00', '0000', '61', '6100', '6161', 'ff', 'ff00', '7f', '80'),
+  fc.uint8Array({ maxLength: 12 }).map((bytes) => Buffer.from(bytes).toString('hex')),
+);
+
+interface Entry {
+  nano: bigint;
+  deleted: boolean;
+  value: string;
+}
+
+/** A deleted entry may come with bytes from a foreign writer; they say nothing. */
+const entry = fc.record<Entry>({ nano, deleted: fc.boolean(), value });
+/** Few times and values, so that ties of time, value and both are common. */
+const close = fc.record<Entry>({
+  nano: fc.constantFrom(7n, 8n),
+  deleted: fc.boolean(),
+  value: fc.constantFrom('', '61', '6100'),
+});
+const any = fc.oneof(entry, close);
+
+function contender({ nano: at, deleted, value: hex }: Entry): Contender {
+  const { hi, lo } = timeOf(at);
+  const buffer = Buffer.from(`aa${hex}bb`, 'hex');
+  return { timestampHi: hi, timestampLo: lo, deleted, buffer, start: 1, end: buffer.length - 1 };
+}
+
+const merge = (present: Entry, incoming: Entry): Entry =>
+  incomingWins(contender(present), contender(incoming)) ? incoming : present;
+
+const said = ({ nano: at, deleted, value: hex }: Entry): string => `${at} ${deleted ? 'deleted' : `=${hex}`}`;
+
+/** Another statement of format.md's "Who wins". */
+function expected(a: Entry, b: Entry): Entry {
+  const text = (one: Entry): string => (one.deleted ? '' : one.value);
+  if (a.nano !== b.nano) return a.nano > b.nano ? a : b;
+  if (text(a) !== text(b)) return text(a) < text(b) ? a : b;
+  return b.deleted && !a.deleted ? b : a;
+}
+
+const RUNS = { numRuns: 15_000 };
+
+it('I1: commutative', () => {
+  fc.assert(
+    fc.property(any, any, (a, b) => said(merge(a, b)) === said(merge(b, a))),
+    RUNS,
+  );
+});
+
+it('I1: associative', () => {
+  fc.assert(
+    fc.property(any, any, any, (a, b, c) => said(merge(merge(a, b), c)) === said(merge(a, merge(b, c)))),
+    RUNS,
+  );
+});
+
+it('I1: idempotent, and an equal entry is no reason to write', () => {
+  fc.assert(
+    fc.property(any, any, (a, b) => {
+      const merged = merge(a, b);
+      return merge(merged, b) === merged && merge(merged, a) === merged && !incomingWins(contender(a), contender(a));
+    }),
+    RUNS,
+  );
+});
+
+it('I1: any order with any repeats gives one winner', () => {
+  fc.assert(
+    fc.property(fc.array(any, { minLength: 1, maxLength: 8 }), fc.infiniteStream(fc.nat(7)), (entries, order) => {
+      const straight = entries.reduce(merge);
+      const shuffled = [...order.take(20)].map((index) => entries[index % entries.length]!);
+      const other = [...shuffled, ...entries.toReversed()].reduce(merge);
+      return said(straight) === said(other);
+    }),
+    { numRuns: 4_000 },
+  );
+});
+
+it('it is the winner that format.md names', () => {
+  fc.assert(
+    fc.property(any, any, (a, b) => said(merge(a, b)) === said(expected(a, b))),
+    RUNS,
+  );
+});
+
+it('decision 5: a stamped change wins over what it replaces, at every time but the last', () => {
+  fc.assert(
+    fc.property(nano, any, value, (commit, replaced, changed) => {
+      fc.pre(replaced.nano < 2n ** 64n - 1n);
+      const old = timeOf(replaced.nano);
+      const time = stampOf(timeOf(commit), old.hi, old.lo);
+      const atLeastCommit = compareTimes(time.hi, time.lo, timeOf(commit).hi, timeOf(commit).lo) >= 0;
+      const mine = { ...contender({ nano: 0n, deleted: false, value: changed }), timestampHi: time.hi, timestampLo: time.lo };
+      return atLeastCommit && incomingWins(contender(replaced), mine) && !incomingWins(mine, contender(replaced));
+    }),
+    RUNS,
+  );
+});
+
+it('the generator makes the ties it is there for', () => {
+  const pairs = fc.sample(fc.tuple(any, any), { numRuns: 5000, seed: 1 });
+  const ties = pairs.filter(([a, b]) => a.nano === b.nano);
+  expect(ties.length).toBeGreaterThan(300);
+  expect(ties.filter(([a, b]) => a.value === b.value && a.deleted !== b.deleted).length).toBeGreaterThan(20);
+});
