@@ -206,7 +206,7 @@ static void app(const char *path, const char *name, uint64_t count, const char *
   check(mdb_dbi_open(txn, name, 0, &dbi), name);
   check(mdb_txn_commit(txn), "commit");
   char line[256], key[KEY], value[HEADER + VALUE];
-  uint64_t random = 1;
+  uint64_t random = nano(CLOCK_REALTIME); /* no value of an earlier run, or nothing would change */
   printf("{}\n");
   fflush(stdout);
   while (fgets(line, sizeof line, stdin)) {
@@ -217,7 +217,7 @@ static void app(const char *path, const char *name, uint64_t count, const char *
       if (n && pauseUs) usleep((useconds_t)pauseUs);
       uint64_t i = mix(random++) % count;
       makeKey(key, dup ? i / DUPLICATES : i);
-      makeValue(value + HEADER, ((uint64_t)1 << 40) + random);
+      makeValue(value + HEADER, random);
       uint64_t start = nano(CLOCK_MONOTONIC);
       check(mdb_txn_begin(env, NULL, 0, &txn), "begin");
       waitUs[n] = (double)(nano(CLOCK_MONOTONIC) - start) / 1e3;

@@ -76,7 +76,8 @@ def append(path, count, what):
 def app(path, name, count, layout):
     env = open_env(path)
     dbi = env.open_db(name.encode(), dupsort=layout == "dup")
-    chosen = random.Random(1)
+    # No value of an earlier run, or nothing would change.
+    chosen = random.Random(time.time_ns())
     print("{}", flush=True)
     for line in sys.stdin:
         words = line.split()

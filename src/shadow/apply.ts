@@ -92,7 +92,7 @@ export class PlanWriter {
    * live is known when its neighbours are written; one that cannot gives way, as it does under the application's own put.
    */
   finish(): void {
-    for (const { dbi, timestampHi, timestampLo, key } of this.#postponed.splice(0)) {
+    for (const { dbi, timestampHi, timestampLo, key } of this.#postponed) {
       this.#writer(dbi).writeEmptyDuplicate(key, timestampHi, timestampLo);
     }
   }
@@ -211,7 +211,7 @@ class DbiWriter {
     const { buffer, keyStart, keyEnd, valueStart, valueEnd, oldStart, oldEnd } = record;
     const length = applicationKeyLength(buffer, keyStart, keyEnd);
     const key = buffer.subarray(keyStart, keyStart + length);
-    if (oldStart >= 0) this.#transaction.delete(main, key, this.#found ?? buffer.subarray(oldStart, oldEnd));
+    if (oldStart >= 0) this.#deletePair(main, key, this.#found ?? buffer.subarray(oldStart, oldEnd));
     this.#found = undefined;
     if (record.deleted) return;
     const last = this.#lastKey;
@@ -223,6 +223,12 @@ class DbiWriter {
     }
     const append = isSameKey ? PutFlag.appendDup : PutFlag.append;
     this.#putMain(buffer, keyStart, keyStart + length, valueStart, valueEnd, append, PutFlag.noDupData);
+  }
+
+  /** LMDB refuses to look for an empty duplicate where there are several. */
+  #deletePair(main: Dbi, key: Buffer, value: Uint8Array): void {
+    if (value.length > 0) this.#transaction.delete(main, key, value);
+    else if (this.#transaction.get(main, key)?.length === 0) this.#transaction.delete(main, key);
   }
 
   isEmptyDuplicate(record: PlannedWrite): boolean {

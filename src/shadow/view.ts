@@ -129,6 +129,9 @@ class CursorReader implements EntryReader {
   }
 
   getPair(key: Buffer, keyStart: number, keyEnd: number, value: Buffer, valueStart: number, valueEnd: number): boolean {
-    return this.#cursor.findPair(key.subarray(keyStart, keyEnd), value.subarray(valueStart, valueEnd));
+    const cursor = this.#cursor;
+    // LMDB refuses to look for an empty duplicate where there are several; it can only be the single one.
+    if (valueStart === valueEnd) return cursor.find(key.subarray(keyStart, keyEnd)) && cursor.valueEnd === 0;
+    return cursor.findPair(key.subarray(keyStart, keyEnd), value.subarray(valueStart, valueEnd));
   }
 }

@@ -19,6 +19,8 @@ export interface ReceiverOptions {
   readonly retryIntervalMs: number;
   /** A single pass waits for no full map or disk. */
   readonly onlyOnce: boolean;
+  /** Objects from before it, in ns since 1970, may hold what was deleted and is forgotten (`RemoteIndex.outdated`); default 0. */
+  readonly forgottenBefore?: () => bigint;
   readonly clock: Clock;
   readonly log: Log;
   readonly status: DatabaseStatus;
@@ -40,6 +42,7 @@ export class Receiver {
   readonly #underWay = new Map<string, Promise<void>>();
   readonly #notBeforeMs = new Map<string, number>();
   #lastListingFailed = false;
+  #toldOutdated: ReadonlySet<string> = new Set();
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
@@ -47,11 +50,13 @@ export class Receiver {
 
   /** @returns whether the listing succeeded; a failure is logged once and counted */
   async list(signal: AbortSignal): Promise<boolean> {
-    const { storage, databaseName, index, log, status } = this.#options;
+    const { storage, databaseName, index, log, status, forgottenBefore = () => 0n } = this.#options;
     try {
       const listing: ObjectInfo[] = [];
       for await (const info of storage.list(`${databaseName}__`, { signal })) listing.push(info);
-      for (const name of index.update(listing)) log.debug('Ignoring an object whose name is not ours', { name });
+      const strange = index.update(listing, forgottenBefore());
+      for (const name of strange) log.debug('Ignoring an object whose name is not ours', { name });
+      this.#tellOutdated();
       if (this.#lastListingFailed) log.info('Listing the storage works again');
       this.#lastListingFailed = false;
       return true;
@@ -65,6 +70,19 @@ export class Receiver {
       log[level]('Listing the storage failed', { error: describeError(error) });
       return false;
     }
+  }
+
+  #tellOutdated(): void {
+    const outdated = this.#options.index.outdated();
+    for (const name of outdated) {
+      if (this.#toldOutdated.has(name)) continue;
+      this.#options.log.warn(
+        'Not loading an object that is older than deletions are remembered: what was deleted since would come back. ' +
+          'Remove it, or check the clock of its instance; --accept-stale loads it',
+        { name },
+      );
+    }
+    this.#toldOutdated = new Set(outdated);
   }
 
   /** Starts loading what is due and not under way. */

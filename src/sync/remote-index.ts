@@ -23,7 +23,12 @@ export class RemoteIndex {
   readonly #foundOwn = new Set<string>();
   /** Names that we stored, or tried to, oldest first. A listing need not show them: an upload may be under way, or have failed. */
   readonly #written = new Set<string>();
+  /** In which listing an object was first seen. */
+  readonly #firstListed = new Map<string, number>();
   #listings = 0;
+  /** Older than deletions are remembered, in ns since 1970; 0: they are remembered for ever. */
+  #forgottenBefore = 0n;
+  #hasCurrent = false;
   #foreignOwn: string | undefined;
 
   constructor(databaseName: string, ownInstanceId: string) {
@@ -31,13 +36,17 @@ export class RemoteIndex {
     this.#ownInstanceId = ownInstanceId;
   }
 
-  /** Takes a complete listing of the database's objects. @returns names seen for the first time that do not parse */
-  update(listing: readonly ObjectInfo[]): string[] {
+  /**
+   * Takes a complete listing of the database's objects; `forgottenBefore`: see `outdated`.
+   * @returns names seen for the first time that do not parse
+   */
+  update(listing: readonly ObjectInfo[], forgottenBefore = 0n): string[] {
     const present = new Map<string, SnapshotName[]>();
     const strange: string[] = [];
     const names = new Set<string>();
     for (const { name } of listing) {
       names.add(name);
+      if (!this.#firstListed.has(name)) this.#firstListed.set(name, this.#listings);
       const parsed = this.#parse(name, strange);
       if (parsed?.kind !== 'snapshot') continue;
       const ofInstance = present.get(parsed.instanceId);
@@ -46,8 +55,10 @@ export class RemoteIndex {
     }
     for (const ofInstance of present.values()) ofInstance.sort(byTime);
     this.#present = present;
-    for (const set of [this.#done, this.#refused, this.#unparsable]) forgetMissing(set, names);
+    for (const known of [this.#done, this.#refused, this.#unparsable, this.#firstListed]) forgetMissing(known, names);
     this.#noteOwn(names);
+    this.#forgottenBefore = forgottenBefore;
+    this.#findCurrent();
     this.#listings++;
     return strange;
   }
@@ -123,7 +134,7 @@ export class RemoteIndex {
 
   #nextOf(names: readonly SnapshotName[], mergedNano: bigint | undefined): SnapshotName | undefined {
     for (const name of [...names].reverse()) {
-      if (this.#refused.has(name.full)) continue;
+      if (this.#refused.has(name.full) || this.#isOutdated(name)) continue;
       if (this.#isDone(name)) {
         // The newest that counts is merged; anything older that was there with it is in it.
         if (name.timestampNano === mergedNano) return this.#late(names);
@@ -135,11 +146,33 @@ export class RemoteIndex {
   }
 
   #late(names: readonly SnapshotName[]): SnapshotName | undefined {
-    return [...names].reverse().find((name) => !this.#isDone(name) && !this.#refused.has(name.full));
+    return [...names]
+      .reverse()
+      .find((name) => !this.#isDone(name) && !this.#refused.has(name.full) && !this.#isOutdated(name));
   }
 
   #isDone({ full }: SnapshotName): boolean {
     return this.#done.has(full) || this.#written.has(full);
+  }
+
+  /**
+   * Objects of others that are not loaded because nobody remembers the deletions since them: whoever published after
+   * that has merged them in their time, and they would bring back what was deleted. Where nobody has, they are all there is.
+   */
+  outdated(): string[] {
+    return [...this.#present.values()].flatMap((names) =>
+      names.filter((name) => this.#isOutdated(name) && !this.#isDone(name)).map(({ full }) => full),
+    );
+  }
+
+  #isOutdated({ instanceId, timestampNano }: SnapshotName): boolean {
+    return this.#hasCurrent && timestampNano < this.#forgottenBefore && instanceId !== this.#ownInstanceId;
+  }
+
+  #findCurrent(): void {
+    this.#hasCurrent = [...this.#present.values()].some((names) =>
+      names.some(({ full, timestampNano }) => timestampNano >= this.#forgottenBefore && !this.#refused.has(full)),
+    );
   }
 
   /** Instances of which an object is neither merged nor refused. */
@@ -151,15 +184,18 @@ export class RemoteIndex {
     const before = this.#merged.get(name.instanceId);
     if (before === undefined || before < name.timestampNano) this.#merged.set(name.instanceId, name.timestampNano);
     this.#done.add(name.full);
-    // Older ones that were listed with it are included in it: the same instance wrote them before.
-    for (const older of this.#present.get(name.instanceId) ?? []) {
-      if (older.timestampNano < name.timestampNano) this.#done.add(older.full);
+    // Older ones that were listed with it are included in it: the same instance wrote them before. One that appeared only
+    // while it was being loaded was not.
+    const listed = this.#firstListed.get(name.full) ?? 0;
+    for (const { full, timestampNano } of this.#present.get(name.instanceId) ?? []) {
+      if (timestampNano < name.timestampNano && this.#firstListed.get(full)! <= listed) this.#done.add(full);
     }
   }
 
   /** Refused for good; an older object of the instance is used instead (design, decision 11). */
   markRefused(name: SnapshotName): void {
     this.#refused.add(name.full);
+    this.#findCurrent();
   }
 
   /** Removed from the bucket since the listing. */
@@ -187,6 +223,6 @@ function byTime(a: SnapshotName, b: SnapshotName): number {
   return a.full < b.full ? -1 : 1;
 }
 
-function forgetMissing(set: Set<string>, names: ReadonlySet<string>): void {
-  for (const name of set) if (!names.has(name)) set.delete(name);
+function forgetMissing(known: Set<string> | Map<string, unknown>, names: ReadonlySet<string>): void {
+  for (const name of known.keys()) if (!names.has(name)) known.delete(name);
 }

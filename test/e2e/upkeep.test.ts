@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { collectDownload } from '../../src/storage/index.ts';
 import type { Application } from '../support/application.ts';
+import { decodeObject } from '../support/decode-object.ts';
 import { eventually } from '../support/eventually.ts';
 import { useSeaweedfs } from '../support/servers/index.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -27,10 +28,15 @@ async function entriesOf(application: Application, dbi: string, read?: number): 
       const bytes = Buffer.from(hex, 'hex');
       const start = 24 + bytes.readUInt16BE(22) * 8;
       const entry = { isDeleted: (bytes[17]! & 1) === 1, value: bytes.toString('hex', start) };
-      return [Buffer.from(key, 'hex').toString(), entry] as const;
+      return [textOf(key), entry] as const;
     }),
   );
 }
+
+const textOf = (hex: string): string => Buffer.from(hex, 'hex').toString();
+
+/** The name with another year. */
+const inThePast = (name: string, year: number): string => name.replace(/__\d{4}(?=\d{4}-\d{6})/, `__${year}`);
 
 /** Main and the live entries of its shadow, both as of one transaction (I4). */
 async function mainAndShadow(application: Application): Promise<[main: object, live: object]> {
@@ -38,10 +44,7 @@ async function mainAndShadow(application: Application): Promise<[main: object, l
   try {
     const shadow = await entriesOf(application, SHADOW, read);
     const live = [...shadow].flatMap(([key, { isDeleted, value }]) => (isDeleted ? [] : [[key, value]]));
-    const main = (await application.scan('data', read)).map(([key, value]) => [
-      Buffer.from(key, 'hex').toString(),
-      value,
-    ]);
+    const main = (await application.scan('data', read)).map(([key, value]) => [textOf(key), value]);
     return [Object.fromEntries(main), Object.fromEntries(live)];
   } finally {
     await application.releaseRead(read);
@@ -63,7 +66,6 @@ describe('the cleaner', () => {
     const bytesOf = async (name: string): Promise<Buffer> => collectDownload(await storage.load(name));
     const namesOf = async (instance: string): Promise<string[]> =>
       (await objectsIn(storage, instance)).map(({ full }) => full);
-    const inThePast = (name: string, year: number): string => name.replace(/__\d{4}(?=\d{4}-\d{6})/, `__${year}`);
 
     // An instance that was last heard of years ago.
     await gone!.application.put('data', 'of-gone', 'is kept');
@@ -205,50 +207,64 @@ describe('the sweeper', () => {
 });
 
 describe('an instance that was away for longer than deletions are remembered', () => {
-  it('is refused with the way out, and nothing comes back; an empty LMDB joins, and so does --accept-stale', async () => {
+  it('is refused with the way out, and its old object brings nothing back; an empty LMDB joins, and so does --accept-stale', async () => {
     const folder = temporaryFolder();
     const place = fsPlace(join(folder, 'bucket'));
-    const sweeper = { ...FORGETFUL, first_interval: '1ms', interval: '100ms' };
-    const a = await Machine.create(folder, 'a', { place, more: { sweeper } });
-    const away = await Machine.create(folder, 'away', { place, more: { sweeper } });
+    const more = { sweeper: { enabled: true, retention_days: 30 } };
+    const [a, away, empty] = (await Promise.all(
+      ['a', 'away', 'empty'].map((name) => Machine.create(folder, name, { place, more })),
+    )) as [Machine, Machine, Machine];
     await a.application.batch(
       { op: 'put', dbi: 'data', key: 'doomed', value: 'deleted meanwhile' },
       { op: 'put', dbi: 'data', key: 'k', value: '1' },
     );
-    a.start();
+    const forgetting = a.start({ more: { sweeper: { ...FORGETFUL, first_interval: '1ms', interval: '100ms' } } });
     const before = away.start();
     await away.has({ doomed: 'deleted meanwhile', k: '1' });
+    await away.application.put('data', 'own', 'of away');
+    await a.has({ doomed: 'deleted meanwhile', k: '1', own: 'of away' });
     expect(await before.stop()).toBe(0);
     await a.application.del('data', 'doomed');
-    await eventually(async () => expect([...(await entriesOf(a.application, SHADOW)).keys()]).toEqual(['k']));
+    await eventually(async () => expect([...(await entriesOf(a.application, SHADOW)).keys()]).toEqual(['k', 'own']));
     await a.application.put('data', 'k', '2');
     const storage = await openPlace(place);
     await eventually(async () => {
-      const newest = (await objectsIn(storage, 'a')).at(-1)!;
       // Nobody remembers the deletion any more.
-      expect((await collectDownload(await storage.load(newest.full))).length).toBeGreaterThan(0);
-      expect(newest.timestampNano).toBeGreaterThan((await objectsIn(storage, 'away')).at(-1)!.timestampNano);
+      const { full } = (await objectsIn(storage, 'a')).at(-1)!;
+      const [dbi] = (await decodeObject(join(folder, 'bucket', full))).dbis;
+      expect(dbi?.entries.map(({ key, value }) => [textOf(key), textOf(value)])).toEqual([
+        ['k', '2'],
+        ['own', 'of away'],
+      ]);
     });
+    expect(await forgetting.stop()).toBe(0);
+    for (const { full } of await objectsIn(storage, 'away')) {
+      await storage.store(inThePast(full, 2021), await collectDownload(await storage.load(full)));
+      await storage.delete(full);
+    }
     const published = await objectsIn(storage, 'away');
 
+    const remaining = { k: '2', own: 'of away' };
+    const aSyncer = a.start();
+    await aSyncer.complains(/main__away__2021.*Not loading an object that is older/);
     const refused = away.start();
     expect(await refused.ended()).toBe(1);
     expect(refused.output).toMatch(/instance away was last in step .* ago/);
     expect(refused.output).toMatch(/start from an empty LMDB: .*--accept-stale/);
     expect(refused.output).not.toMatch(/\n\s+at /);
     expect(await objectsIn(storage, 'away')).toEqual(published);
-    expect(await away.application.texts('data')).toEqual({ doomed: 'deleted meanwhile', k: '1' });
-    expect(await a.application.texts('data')).toEqual({ k: '2' });
-
-    const empty = await Machine.create(folder, 'empty', { place, more: { sweeper } });
-    const joining = empty.start();
-    await empty.has({ k: '2' });
-    expect(joining.complaints()).toEqual([]);
+    expect(await away.application.texts('data')).toEqual({ doomed: 'deleted meanwhile', k: '1', own: 'of away' });
+    empty.start();
+    await empty.has(remaining);
+    await empty.application.put('data', 'from-empty', '1');
+    await a.has({ ...remaining, 'from-empty': '1' });
+    await empty.has({ ...remaining, 'from-empty': '1' });
 
     const accepted = away.start({ args: ['--accept-stale'] });
     await accepted.complains(/as accepted/);
     // Its entries are wanted, the one that was deleted elsewhere among them.
-    for (const machine of [a, away, empty]) await machine.has({ doomed: 'deleted meanwhile', k: '2' });
+    const everything = { ...remaining, doomed: 'deleted meanwhile', 'from-empty': '1' };
+    for (const machine of [a, away, empty]) await machine.has(everything);
     expect(accepted.isRunning).toBe(true);
   });
 });

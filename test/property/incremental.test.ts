@@ -10,7 +10,7 @@ import { Step } from '../support/shared-history.ts';
  *
  * LMDBSTREAM_RUNS=<histories> makes it longer or shorter; a failure prints the command that repeats it.
  */
-const HISTORIES = { shadow: 60, dupsort: 110, native: 40, cursors: 25 };
+const HISTORIES = { shadow: 40, dupsort: 60, native: 40, cursors: 25 };
 const STEPS = 40;
 /** Bounds the looking for a smaller counterexample, too. */
 const MOST_MS = 120_000;
@@ -29,7 +29,7 @@ async function check(name: keyof typeof HISTORIES, modes: Pick<HistoryOptions, '
   const reached: Reached = { rounds: 0, merges: 0, written: 0, commitsUnderOurNose: 0, slices: 0, restarts: 0 };
   const property = fc.asyncProperty(
     fc.record({
-      lockMaxMs: fc.constantFrom(0, 0, 1),
+      lockMaxMs: fc.constantFrom(0, 1),
       skewSeconds: fc.constantFrom(0, 0, -500, 3600),
       writeMap: fc.constantFrom(false, false, false, true),
     }),
@@ -59,12 +59,13 @@ async function check(name: keyof typeof HISTORIES, modes: Pick<HistoryOptions, '
   }
   if (runs !== undefined || path !== undefined) return;
   // The histories reached what they are meant to reach.
-  expect(reached.rounds).toBeGreaterThan(HISTORIES[name]);
-  expect(reached.merges).toBeGreaterThan(HISTORIES[name]);
-  expect(reached.written).toBeGreaterThan(HISTORIES[name] * 10);
-  expect(reached.commitsUnderOurNose).toBeGreaterThan(HISTORIES[name]);
-  expect(reached.restarts).toBeGreaterThan(10);
-  if (modes.pages) expect(reached.slices).toBeGreaterThan(10);
+  const histories = result.numRuns;
+  expect(reached.rounds).toBeGreaterThan(histories);
+  expect(reached.merges).toBeGreaterThan(histories);
+  expect(reached.written).toBeGreaterThan(histories * 10);
+  expect(reached.commitsUnderOurNose).toBeGreaterThan(histories);
+  expect(reached.restarts).toBeGreaterThan(histories / 4);
+  if (modes.pages) expect(reached.slices).toBeGreaterThan(histories / 20);
 }
 
 it('shadow mode: plain DBIs', () => check('shadow', { mode: 'shadow', pages: true }), 600_000);

@@ -54,9 +54,10 @@ export const Step = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('writeBeforeLock' as const),
       peer,
+      /** What the lock is taken for. */
+      cause: writes,
       writes,
       then: fc.constantFrom('round' as const, 'merge' as const),
-      object: fc.nat(),
       /** Before which of the locks of that round or merge. */
       skip: fc.constantFrom(0, 0, 0, 1, 2),
     }),

@@ -1,0 +1,273 @@
+import { describe, expect, it } from 'vitest';
+import type { PlainDbi } from '../snapshot/support.ts';
+import { buildSnapshotName, toTimestampNano } from '../../src/snapshot/index.ts';
+import { MemoryStorage } from '../../src/storage/index.ts';
+import { failure, Gate, Instance, objectsOf } from '../support/instance.ts';
+import { dbiOf, objectOf } from '../support/objects.ts';
+import { decode } from '../snapshot/support.ts';
+
+const nowNano = (): bigint => BigInt(Date.now()) * 1_000_000n;
+const THEN = nowNano() - 60_000_000_000n;
+
+function nameOf(instanceId: string, nano = 0n): string {
+  const timestampNano = toTimestampNano(THEN + nano);
+  return buildSnapshotName({ databaseName: 'main', instanceId, timestampNano, generationId: 'GX', kind: 'snapshot' });
+}
+
+const good = (key: string, value = 'good', nano = nowNano()): Buffer => objectOf([dbiOf('d', [{ key, value, nano }])]);
+
+describe('an object that cannot be used stops nobody (decision 11; I7)', () => {
+  const entry = { key: 'k', value: 'v', nano: THEN };
+  const dup = 0x04;
+  const one: PlainDbi = dbiOf('d', [entry]);
+  const POISON: Record<string, Buffer> = {
+    'no gzip': Buffer.from('this is no gzip'),
+    'no bytes at all': Buffer.alloc(0),
+    'gzip cut short': good('x').subarray(0, -9),
+    'a flipped bit': flipped(good('x'.repeat(400))),
+    'a version too new': objectOf([one], { compatVersion: 4 }),
+    'no format version': objectOf([one], { formatVersion: 0 }),
+    'a transform nobody knows': objectOf([dbiOf('d', [entry], 0, 'rot13')]),
+    'dupsort without its transform': objectOf([dbiOf('n', [entry], dup)]),
+    'dupsort where it is off': objectOf([dbiOf('n', [entry], dup, 'dupsort_hack_v1')]),
+    'dupsort here plain there': objectOf([dbiOf('d', [entry], dup, 'dupsort_hack_v1')]),
+    'an old format that cannot create': objectOf([dbiOf('n', [entry])], { formatVersion: 2 }),
+    'a key too long': objectOf([dbiOf('d', [{ ...entry, key: Buffer.alloc(512, 'k') }])]),
+    'an empty key': objectOf([dbiOf('d', [{ ...entry, key: '' }])]),
+    'a good entry before a bad one': objectOf([dbiOf('d', [entry, { ...entry, key: Buffer.alloc(600, 'k') }])]),
+    'a DBI without name': objectOf([dbiOf('', [entry])]),
+    'a DBI with a NUL in its name': objectOf([dbiOf('d\0x', [entry])]),
+    'a DBI whose name is too long': objectOf([dbiOf('n'.repeat(512), [entry])]),
+    'a DBI whose shadow’s name is too long': objectOf([dbiOf('n'.repeat(505), [entry])]),
+    'integer keys of odd sizes': objectOf([dbiOf('i', [{ ...entry, key: 'abc' }], 0x08)]),
+    'integer keys of two sizes': objectOf([dbiOf('i', [{ ...entry, key: 'abcd' }, { ...entry, key: 'abcdefgh' }], 0x08)]),
+    'more DBIs than max_dbs': objectOf(Array.from({ length: 200 }, (_, i) => dbiOf(`n${i}`, [entry]))),
+  };
+
+  for (const [what, object] of Object.entries(POISON)) {
+    it(`${what}: the older one of its instance is used, others too, it is told once, and we publish`, async () => {
+      const bucket = new MemoryStorage();
+      await bucket.store(nameOf('bad', 1n), good('older'));
+      await bucket.store(nameOf('bad', 2n), object);
+      await bucket.store(nameOf('other'), good('other'));
+      const a = new Instance({ name: 'a', bucket });
+      a.put('own', '1');
+      a.start();
+      const isDone = (): boolean => a.texts().older === 'good' && a.texts().other === 'good';
+      await a.until('merged the rest', isDone);
+      await a.until('stored', () => a.storage.stored.length > 0);
+      a.put('own', '2');
+      await a.until('stored again', () => a.storage.stored.length > 1);
+      const lists = a.storage.calls.filter((call) => call === 'list').length;
+      await a.until('listed again', () => a.storage.calls.filter((call) => call === 'list').length > lists + 3);
+      expect(a.texts()).toEqual({ older: 'good', other: 'good', own: '2' });
+      const told = a.lines.filter((line) => line.startsWith('error') && line.includes(nameOf('bad', 2n)));
+      expect(told).toHaveLength(1);
+      expect([a.status.refusedObjects, a.status.phase]).toEqual([1, 'running']);
+    });
+  }
+
+  it('as the only object of its instance, and as our own', async () => {
+    const bucket = new MemoryStorage();
+    await bucket.store(nameOf('bad'), Buffer.from('damaged'));
+    await bucket.store(nameOf('a'), Buffer.from('damaged too'));
+    const a = new Instance({ name: 'a', bucket });
+    a.put('own', '1');
+    a.start();
+    await a.until('stored', () => a.storage.stored.length === 1);
+    expect(a.status).toMatchObject({ refusedObjects: 2, phase: 'running' });
+  });
+
+  it('in native mode: DUPSORT in an old format', async () => {
+    const bucket = new MemoryStorage();
+    await bucket.store(nameOf('bad'), objectOf([dbiOf('n', [entry], dup)], { formatVersion: 2 }));
+    await bucket.store(nameOf('other'), good('other'));
+    const a = new Instance({ name: 'a', bucket, lmdb: { schema_tracks_changes: true } }).start();
+    await a.until('merged the other', () => 'other' in a.texts());
+    await a.until('refused', () => a.status.refusedObjects === 1);
+    expect(a.status.phase).toBe('running');
+  });
+
+  it('a local change that came to light while it was read is published', async () => {
+    const bucket = new MemoryStorage();
+    const a = new Instance({ name: 'a', bucket }).start();
+    await a.running();
+    let isWritten = false;
+    // In the same turn of the event loop as the merge: no watch and no poll comes before it.
+    const load = bucket.load.bind(bucket);
+    a.storage.bucket.load = async (name) => {
+      const download = await load(name);
+      const stream = async function* () {
+        yield* download.stream;
+        if (!isWritten) a.put('local', '1');
+        isWritten = true;
+      };
+      return { ...download, stream: stream() };
+    };
+    await bucket.store(nameOf('bad'), Buffer.from('damaged'));
+    await a.until('refused', () => a.status.refusedObjects === 1);
+    await a.until('stored', () => a.storage.stored.length === 1);
+    const [object] = [...(await objectsOf(bucket, 'main__a__')).values()];
+    expect((await decode(object!)).snapshot.dbis[0]?.entries).toMatchObject([
+      { key: Buffer.from('local').toString('hex') },
+    ]);
+  });
+});
+
+describe('the bucket fails', () => {
+  it('to store, for long: merging goes on, a newer state replaces the one that waits, nothing counts as published', async () => {
+    const bucket = new MemoryStorage();
+    const a = new Instance({ name: 'a', bucket });
+    const tried = new Set<string>();
+    a.storage.beforeStore = (name) => {
+      tried.add(name);
+      throw failure('store');
+    };
+    a.put('own', '1');
+    a.start();
+    await a.until('tried thrice', () => a.storage.storeAttempts >= 3);
+    for (let i = 0; i < 30; i++) await bucket.store(nameOf(`peer-${i}`), good(`k${i}`));
+    await a.until('merged all', () => a.status.mergedObjects === 30);
+    a.put('own', '2');
+    const attempts = a.storage.storeAttempts;
+    await a.until('tried on', () => a.storage.storeAttempts > attempts + 2);
+    expect(a.status).toMatchObject({ publishedObjects: 0, publishedBytes: 0, phase: 'running' });
+    expect(tried.size).toBeGreaterThan(1);
+    a.storage.beforeStore = () => {};
+    await a.until('stored', () => a.storage.stored.length === 1);
+    const { snapshot } = await decode((await objectsOf(bucket, 'main__a__')).values().next().value!);
+    const values = snapshot.dbis[0]!.entries.map(({ value }) => Buffer.from(value, 'hex').toString());
+    expect(values).toContain('2');
+    expect(values).toHaveLength(31);
+    expect(a.status.publishedObjects).toBe(1);
+  });
+
+  it('an upload that hangs holds up no merging', async () => {
+    const bucket = new MemoryStorage();
+    const a = new Instance({ name: 'a', bucket });
+    const gate = new Gate();
+    a.storage.beforeStore = () => gate.pass();
+    a.put('own', '1');
+    a.start();
+    await a.until('uploads', () => gate.waiting === 1);
+    for (let i = 0; i < 30; i++) await bucket.store(nameOf(`peer-${i}`), good(`k${i}`));
+    await a.until('merged all', () => a.status.mergedObjects === 30);
+    gate.open();
+    await a.until('stored', () => a.storage.stored.length > 0);
+  });
+
+  it('LOOP-08: at most ten loads before a local change is on its way', async () => {
+    const bucket = new MemoryStorage();
+    const a = new Instance({ name: 'a', bucket });
+    for (let i = 0; i < 40; i++) await bucket.store(nameOf(`peer-${i}`), good(`k${i}`));
+    a.put('own', '1');
+    a.start({ memoryDownloadedSnapshots: 1 });
+    await a.until('merged all', () => a.status.mergedObjects === 40);
+    await a.until('stored', () => a.storage.stored.length > 0);
+    const calls = a.storage.calls.filter((call) => call !== 'list');
+    const loads = calls.findIndex((call) => call.startsWith('store'));
+    expect(loads).toBeGreaterThan(0);
+    expect(loads).toBeLessThanOrEqual(12);
+  });
+
+  it('to load one instance’s object: the others are merged, and it is tried again', async () => {
+    const bucket = new MemoryStorage();
+    await bucket.store(nameOf('slow'), good('slow'));
+    await bucket.store(nameOf('other'), good('other'));
+    const a = new Instance({ name: 'a', bucket });
+    let fails = 3;
+    a.storage.beforeLoad = (name) => {
+      if (name === nameOf('slow') && fails-- > 0) throw failure('load');
+    };
+    a.put('own', '1');
+    a.start();
+    await a.until('merged the other', () => a.texts().other === 'good');
+    await a.until('merged it after all', () => a.texts().slow === 'good');
+    expect(a.status.loadFailures).toBe(3);
+    await a.until('stored', () => a.storage.stored.length > 0);
+  });
+
+  it('to load our own object at start: the application’s file does not grow meanwhile', async () => {
+    const bucket = new MemoryStorage();
+    await bucket.store(nameOf('a'), good('own'));
+    const a = new Instance({ name: 'a', bucket });
+    a.storage.beforeLoad = () => {
+      throw failure('load');
+    };
+    const fill = { op: 'fill', dbi: 'd', prefix: 'k', from: 0, count: 200, valueBytes: 1000 } as const;
+    a.application.batch(fill);
+    a.start();
+    await a.until('tries to load its own', () => a.status.loadFailures > 0);
+    const rewrite = async (times: number): Promise<number> => {
+      for (let i = 0; i < times; i++) {
+        a.application.batch(fill, { op: 'put', dbi: 'd', key: 'counter', value: `${i}` });
+        const failures = a.status.loadFailures;
+        await a.until('tried again', () => a.status.loadFailures > failures + 2);
+      }
+      return a.application.info().last_pgno;
+    };
+    const pages = await rewrite(6);
+    expect(await rewrite(15)).toBe(pages);
+    expect(a.status.phase).toBe('joining');
+  });
+
+  it('to list: local changes are recorded, and go out when it works again', async () => {
+    const bucket = new MemoryStorage();
+    const a = new Instance({ name: 'a', bucket }).start();
+    await a.running();
+    a.storage.beforeList = () => {
+      throw failure('list');
+    };
+    await a.until('failed to list', () => a.status.listFailures > 2);
+    a.put('own', '1');
+    await a.until('stored', () => a.storage.stored.length === 1);
+    expect(a.told('error', 'Listing the storage failed')).toHaveLength(1);
+  });
+});
+
+describe('the map is full', () => {
+  it('we keep running, and go on when the application has enlarged it', async () => {
+    const bucket = new MemoryStorage();
+    const a = new Instance({ name: 'a', bucket, mapSizeBytes: 2 ** 20 });
+    a.start();
+    await a.running();
+    a.application.batch({ op: 'fill', dbi: 'd', prefix: 'k', from: 0, count: 450, valueBytes: 1000 });
+    await a.until('noticed', () => a.status.lastError?.includes('MDB_MAP_FULL') === true);
+    await bucket.store(nameOf('other'), objectOf([dbiOf('o', [{ key: 'k', value: 'v'.repeat(300_000), nano: THEN }])]));
+    const lists = a.storage.calls.length;
+    await a.until('goes on listing', () => a.storage.calls.length > lists + 5);
+    expect([a.status.phase, a.storage.storeAttempts]).toEqual(['running', 0]);
+    a.application.resize(64 * 2 ** 20);
+    a.put('one', 'more');
+    await a.until('stored', () => a.storage.stored.length > 0);
+    await a.until('merged', () => a.texts('o').k?.length === 300_000);
+  });
+
+  it('it is enlarged where map_size allows', async () => {
+    const bucket = new MemoryStorage();
+    const options = { map_size: '64MB' };
+    const a = new Instance({ name: 'a', bucket, mapSizeBytes: 2 ** 20, lmdb: { options } });
+    a.start();
+    await a.running();
+    await bucket.store(nameOf('other'), objectOf([dbiOf('o', [{ key: 'k', value: 'v'.repeat(3_000_000), nano: THEN }])]));
+    await a.until('merged', () => a.status.mergedObjects === 1);
+    expect(a.status.phase).toBe('running');
+  });
+});
+
+describe('what only the operator can mend', () => {
+  it('a DUPSORT DBI of the application without dupsort_hack ends the database, with its name', async () => {
+    const a = new Instance({ name: 'a', bucket: new MemoryStorage() }).start();
+    await a.running();
+    a.application.put('dup', 'k', 'v', 0x04);
+    await expect(a.end()).rejects.toThrow(/DBI dup has MDB_DUPSORT/);
+    expect(a.status.phase).toBe('failed');
+  });
+});
+
+function flipped(bytes: Buffer): Buffer {
+  const copy = Buffer.from(bytes);
+  copy[copy.length - 12]! ^= 0x10;
+  return copy;
+}
+
