@@ -1,10 +1,10 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, utimesSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type DecodedObject, decodeObject } from '../support/decode-object.ts';
 import { buildLmdb, type DbiDump, dumpLmdb } from '../support/lmdb-dump.ts';
 import { runOnce } from '../support/run-once.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 import { offlineWinners, uploadWithOfflineWinners, withOfflineWinners } from './offline-model.ts';
 
 const CASES = resolve(import.meta.dirname, '../../../shared/golden/cases');
@@ -29,11 +29,6 @@ const UPLOADS_ALL_THE_SAME = new Set(['error-snapshot-too-new', 'error-transform
 /** When `before` was last written: before and after every remote entry, so that offline changes lose and win. */
 const MTIMES_S = [1_600_000_000, 1_790_000_000];
 
-const folders: string[] = [];
-afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
-
 describe('what the reference did', () => {
   for (const name of readdirSync(CASES).sort()) {
     const golden = JSON.parse(readFileSync(join(CASES, name, 'case.json'), 'utf8')) as GoldenCase;
@@ -44,8 +39,7 @@ describe('what the reference did', () => {
 });
 
 async function check(name: string, golden: GoldenCase, mtimeS: number): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'lmdbstream-golden-'));
-  folders.push(folder);
+  const folder = temporaryFolder();
   const bucket = join(folder, 'bucket');
   const path = join(folder, 'lmdb');
   mkdirSync(bucket);
