@@ -41,11 +41,11 @@ function wholeFigures({ whole, large }: Measured): Figure[] {
       limit: 2.5,
       of: 'scan + append',
       value: result.firstRatio,
-      detail: `${durationText(result.firstMs)} against ${durationText(bare.scanMs)} + ${durationText(bare.appendMainMs)}`,
+      detail: `${durationText(result.firstMs)} against ${durationText(bare.scanMs)} + ${durationText(bare.appendShadowMs)}`,
       how:
         'The real `lmdbstream sync` on a filled LMDB and an empty bucket, from "Opened LMDB" to "Stored snapshot" in its log: ' +
         'reading all records, writing the shadow, packing and storing the snapshot. Against a cursor scan of the same rows plus ' +
-        'one transaction that appends them to an empty file, committed; ratio within each run, median of the runs.',
+        'one transaction that appends the rows of the shadow to an empty file, committed; ratio within each run, median of the runs.',
     }),
     ratio({
       name: `join of an empty instance, ${size} records`,
@@ -92,7 +92,7 @@ function changeFigures({ growth, native, duplicates, waits, large }: Measured): 
       limit: 10,
       of: 'a committed put',
       value: waits.longestMs / waits.quietPutMs,
-      detail: `${durationText(waits.longestMs)} of ${waits.puts} waits (median ${durationText(waits.medianMs)}), put ${durationText(waits.quietPutMs)}`,
+      detail: `${durationText(waits.longestMs)} of ${waits.puts} waits (median ${durationText(waits.medianMs)}), put ${durationText(waits.quietPutMs)}, longest put without us ${durationText(waits.quietLongestMs)}`,
       how:
         'The application commits one record every 10 ms while the real `lmdbstream sync` records and publishes its changes: the ' +
         'longest of its waits in `mdb_txn_begin`, against its own median put, begin to commit, before the product ran.',
@@ -112,7 +112,7 @@ function remoteFigures({ merge, differing, large }: Measured): Figure[] {
   const name = `snapshot of ${countText(large)} records, ${differing} differ`;
   const how =
     'In-process: a snapshot of all records with a few newer ones is merged into a database that has the others. Decoding is the ' +
-    'same reader with a visitor that does nothing. Medians; the first run does not count.';
+    'same reader with a visitor that does nothing, on the same object just before. Medians; the first run does not count.';
   return [
     ratio({
       name: `lock of a ${name}`,
@@ -126,7 +126,7 @@ function remoteFigures({ merge, differing, large }: Measured): Figure[] {
       name: `merge of a ${name}`,
       limit: 1.5,
       of: 'decoding it',
-      value: merge.mergeMs / merge.decodeMs,
+      value: merge.mergeRatio,
       detail: `${durationText(merge.mergeMs)} against ${durationText(merge.decodeMs)}`,
       how,
     }),

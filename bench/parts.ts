@@ -62,6 +62,8 @@ export interface Waits {
   readonly longestMs: number;
   readonly medianMs: number;
   readonly quietPutMs: number;
+  /** The longest put without it: what this disk does by itself. */
+  readonly quietLongestMs: number;
   readonly puts: number;
 }
 
@@ -82,6 +84,7 @@ export async function measureWaits(bare: Bare, place: Workplace, count: number, 
         longestMs: Math.max(...waitUs) / 1000,
         medianMs: median(waitUs) / 1000,
         quietPutMs: median(quiet.putUs) / 1000,
+        quietLongestMs: Math.max(...quiet.putUs) / 1000,
         puts,
       };
     } finally {

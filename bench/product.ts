@@ -38,6 +38,7 @@ export class Product {
   readonly #said: Said[] = [];
   #heard: () => void = () => undefined;
   #ended = false;
+  #complaint: string | undefined;
 
   constructor({ folder, instance, lmdbPath, bucket, command = 'sync' }: ProductOptions) {
     const config = join(folder, `${instance}.yaml`);
@@ -66,7 +67,8 @@ export class Product {
     for (;;) {
       const found = this.#said.filter(({ fields }) => fields.msg === message)[nth];
       if (found) return found;
-      if (this.#ended) throw new Error(`the product ended without saying "${message}": ${JSON.stringify(this.#said)}`);
+      if (this.#complaint !== undefined) throw new Error(`the product failed: ${this.#complaint}`);
+      if (this.#ended) throw new Error(`the product ended without saying "${message}"`);
       await new Promise<void>((resolve) => {
         this.#heard = resolve;
       });
@@ -96,7 +98,7 @@ export class Product {
 
   #hear(line: string): void {
     const fields = JSON.parse(line) as Record<string, unknown>;
-    if (fields.level === 'error') throw new Error(`the product failed: ${line}`);
+    if (fields.level === 'error') this.#complaint ??= line;
     this.#said.push({ atMs: performance.now(), cpuMs: this.cpuMs(), fields });
     this.#heard();
   }

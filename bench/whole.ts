@@ -65,7 +65,7 @@ async function measureOnce(bare: Bare, place: Workplace, count: number, changes:
       ...work,
       ...first,
       ...join,
-      firstRatio: first.firstMs / (work.scanMs + work.appendMainMs),
+      firstRatio: first.firstMs / (work.scanMs + work.appendShadowMs),
       joinRatio: join.joinMs / work.appendBothMs,
     };
   } finally {

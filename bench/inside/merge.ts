@@ -27,6 +27,8 @@ export interface MergeResult {
   readonly decodeMs: number;
   readonly mergeMs: number;
   readonly mergeLockMs: number;
+  /** Merging against decoding the same object just before, median of the runs. */
+  readonly mergeRatio: number;
   readonly putMs: number;
   /** Merging all of it into an empty database. */
   readonly joinMs: number;
@@ -66,6 +68,7 @@ export async function measureMerge(input: MergeInput): Promise<MergeResult> {
     decodeMs: median(decode),
     mergeMs: median(merge),
     mergeLockMs: median(lock),
+    mergeRatio: median(merge.map((ms, run) => ms / decode[run]!)),
     putMs: median(putUs) / 1000,
     joinMs: join.ms,
     joinLockMs: join.lockMs,

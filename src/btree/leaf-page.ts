@@ -1,3 +1,4 @@
+import type { ByteMatcher } from '../lmdb/index.ts';
 import { CorruptPageError } from './errors.ts';
 import {
   NODE_FLAGS,
@@ -94,9 +95,8 @@ export class LeafPage {
 
   /** Makes an entry the current one: its parts are in the fields. */
   select(index: number): void {
-    this.index = index;
-    const buffer = this.buffer;
     if (this.#isFixed) {
+      this.index = index;
       this.nodeFlags = 0;
       this.keyStart = this.#start + PAGE_HEADER_BYTES + index * this.#fixedSize;
       this.keyEnd = this.keyStart + this.#fixedSize;
@@ -105,15 +105,8 @@ export class LeafPage {
       return;
     }
     const node = this.#nodeAt(index);
-    const flags = readU16(buffer, node + NODE_FLAGS);
-    const dataStart = node + NODE_HEADER_BYTES + readU16(buffer, node + NODE_KEY_SIZE);
-    const dataSize = readU32(buffer, node);
-    if (dataStart + (flags & NodeFlag.bigData ? 8 : dataSize) > this.#end) this.#fail(index);
-    this.nodeFlags = flags;
-    this.keyStart = node + NODE_HEADER_BYTES;
-    this.keyEnd = dataStart;
-    this.dataStart = dataStart;
-    this.dataSize = dataSize;
+    const keyStart = node + NODE_HEADER_BYTES;
+    this.#show(index, node, keyStart, keyStart + readU16(this.buffer, node + NODE_KEY_SIZE));
   }
 
   /** Compares a key with that of an entry, which need not be the selected one. */
@@ -126,6 +119,20 @@ export class LeafPage {
     const end = node + NODE_HEADER_BYTES + readU16(this.buffer, node + NODE_KEY_SIZE);
     if (end > this.#end) this.#fail(index);
     return order(key, keyStart, keyEnd, this.buffer, node + NODE_HEADER_BYTES, end);
+  }
+
+  /** Selects an entry if it has this very key: equal bytes are equal keys in every order. Never in a LEAF2 page. */
+  selectIf(index: number, matcher: ByteMatcher, key: Uint8Array, keyStart: number, keyEnd: number): boolean {
+    if (this.#isFixed) return false;
+    const buffer = this.buffer;
+    const node = this.#nodeAt(index);
+    const ownStart = node + NODE_HEADER_BYTES;
+    const ownEnd = ownStart + readU16(buffer, node + NODE_KEY_SIZE);
+    if (ownEnd > this.#end) this.#fail(index);
+    if (!matcher.same(buffer, ownStart, ownEnd, key, keyStart, keyEnd)) return false;
+    this.#show(index, node, ownStart, ownEnd);
+    this.exact = true;
+    return true;
   }
 
   /** The first entry in `[from, to)` at or after the key, else `to`; sets `exact`. Selects nothing. */
@@ -144,6 +151,18 @@ export class LeafPage {
     }
     this.exact = false;
     return low;
+  }
+
+  #show(index: number, node: number, keyStart: number, keyEnd: number): void {
+    const flags = readU16(this.buffer, node + NODE_FLAGS);
+    const dataSize = readU32(this.buffer, node);
+    if (keyEnd + (flags & NodeFlag.bigData ? 8 : dataSize) > this.#end) this.#fail(index);
+    this.index = index;
+    this.nodeFlags = flags;
+    this.keyStart = keyStart;
+    this.keyEnd = keyEnd;
+    this.dataStart = keyEnd;
+    this.dataSize = dataSize;
   }
 
   #setBounds(start: number, end: number): void {

@@ -1,4 +1,4 @@
-import { DbiFlag } from '../lmdb/index.ts';
+import { type ByteMatcher, DbiFlag } from '../lmdb/index.ts';
 import { BranchPage } from './branch-page.ts';
 import { CorruptPageError } from './errors.ts';
 import {
@@ -145,6 +145,17 @@ export class PageCursor {
       return this.#settle(leaf.search(order, key, keyStart, keyEnd, 0, leaf.count));
     }
     return this.seek(order, key, keyStart, keyEnd);
+  }
+
+  /**
+   * Moves on by one entry of this leaf if that has the very key, else does nothing: what is looked up in the order of the tree
+   * is mostly there.
+   */
+  stepTo(matcher: ByteMatcher, key: Uint8Array, keyStart: number, keyEnd: number): boolean {
+    const leaf = this.leaf;
+    // After a miss the cursor stopped at the entry behind the key.
+    const index = leaf.exact ? leaf.index + 1 : leaf.index;
+    return !this.#isFresh && index < leaf.count && leaf.selectIf(index, matcher, key, keyStart, keyEnd);
   }
 
   /** The key is before entry `at` of this leaf. */

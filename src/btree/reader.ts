@@ -1,3 +1,4 @@
+import { ByteMatcher } from '../lmdb/index.ts';
 import { PageCursor } from './page-cursor.ts';
 import type { Tree } from './tree.ts';
 import { ValueRange } from './value-range.ts';
@@ -14,6 +15,7 @@ export class TreeReader {
   readonly #entries: PageCursor;
   readonly #duplicates: PageCursor | undefined;
   readonly #value: ValueRange;
+  readonly #matcher = new ByteMatcher();
   /** The node whose duplicates are open, so that the next pair of the same key starts where the last one was. */
   #openPage = -1;
   #openIndex = -1;
@@ -31,7 +33,7 @@ export class TreeReader {
    * @throws CorruptPageError
    */
   get(key: Uint8Array, keyStart = 0, keyEnd = key.length): boolean {
-    if (!this.#find(key, keyStart, keyEnd)) return false;
+    if (!this.#entries.stepTo(this.#matcher, key, keyStart, keyEnd) && !this.#find(key, keyStart, keyEnd)) return false;
     if (this.#duplicates) {
       this.#open(this.#duplicates);
       return this.#duplicates.next() && this.#showDuplicate(this.#duplicates);

@@ -32,7 +32,7 @@ export interface Config {
   readonly workers: number;
   /** Ours. A snapshot that unpacks to more is refused (I7). */
   readonly maxDecompressedSizeBytes: number;
-  /** Ours. Accept a database restored from an old copy. */
+  /** Ours. Join although this instance was away for longer than deletions are remembered. */
   readonly acceptStale: boolean;
   /** One line each, for the log: what works but should not stay as it is. */
   readonly warnings: readonly string[];

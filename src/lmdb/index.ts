@@ -1,5 +1,5 @@
+export { ByteCopier, ByteMatcher } from './bytes.ts';
 export { Code, DBI_FLAGS_MASK, DbiFlag, MAX_KEY_SIZE, PRIVATE_DBI_PREFIX, PutFlag } from './constants.ts';
-export { ByteCopier } from './copy.ts';
 export { Cursor } from './cursor.ts';
 export { Environment, type EnvironmentInfo, type EnvironmentOptions, type ReaderInfo } from './environment.ts';
 export {

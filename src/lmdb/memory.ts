@@ -1,5 +1,5 @@
 import koffi from 'koffi';
-import { ByteCopier } from './copy.ts';
+import { ByteCopier } from './bytes.ts';
 import { LmdbError } from './errors.ts';
 import { type Address, systemLibc } from './library.ts';
 

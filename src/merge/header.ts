@@ -65,17 +65,19 @@ export function flagsOf(buffer: Uint8Array, start: number): number {
 /** One header of our own, rewritten for every entry: the bytes are what a put takes. */
 export class HeaderWriter {
   readonly bytes: Buffer;
+  readonly #words: DataView;
 
   /** @param extraBlocks `header_extra_padding_block`: one zero block after the header */
   constructor(txnId: number, extraBlocks = 0) {
     this.bytes = Buffer.alloc(HEADER_SIZE + extraBlocks * EXTRA_BLOCK_SIZE);
     this.bytes.writeBigUInt64BE(BigInt(txnId), TXN_AT);
     this.bytes.writeUInt16BE(extraBlocks, EXTRA_COUNT_AT);
+    this.#words = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
   }
 
   set(timestampHi: number, timestampLo: number, flags: number): Buffer {
-    this.bytes.writeUInt32BE(timestampHi, 0);
-    this.bytes.writeUInt32BE(timestampLo, 4);
+    this.#words.setUint32(0, timestampHi);
+    this.#words.setUint32(4, timestampLo);
     this.bytes[FLAGS_AT] = flags & ENTRY_FLAGS_MASK;
     return this.bytes;
   }

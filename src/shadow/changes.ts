@@ -1,13 +1,13 @@
 import { type DiffSink, diffDbis, diffTrees, type View } from '../btree/index.ts';
 import { DbiFlag } from '../lmdb/index.ts';
 import { applicationStart, HeaderError, headerProblem } from '../merge/index.ts';
-import { dupsortWithoutHack } from './errors.ts';
+import { dbiKindChanged, dupsortWithoutHack } from './errors.ts';
 import { LocalComparer, type LocalTimes } from './local.ts';
-import { isPrivate, shadowedName, shadowName } from './names.ts';
+import { isPrivate, shadowedName, shadowFlags, shadowName } from './names.ts';
 import { WritePlan, type WriteSink } from './plan.ts';
 import type { Schema } from './target.ts';
 import { TouchedKeys } from './touched.ts';
-import type { DatabaseView } from './view.ts';
+import type { DatabaseView, DbiView } from './view.ts';
 
 /** A held transaction: what it sees, and its pages where they can be read. */
 export interface Snapshotted {
@@ -29,9 +29,26 @@ export interface LocalScope {
 /** Everything of the application's that cannot be carried is refused before anything is written. */
 export function assertSupported(view: DatabaseView, schema: Schema): void {
   for (const dbi of view.dbis.values()) {
-    if (isPrivate(dbi.name) || !(dbi.flags & DbiFlag.dupSort)) continue;
-    if (schema.native || !schema.dupsortHack) throw dupsortWithoutHack(dbi.name, schema.native);
+    if (isPrivate(dbi.name)) continue;
+    if (dbi.flags & DbiFlag.dupSort && (schema.native || !schema.dupsortHack)) {
+      throw dupsortWithoutHack(dbi.name, schema.native);
+    }
+    const shadow = schema.native ? undefined : view.dbis.get(shadowName(dbi.name));
+    if (shadow && !canHoldKeys(shadow, dbi)) throw dbiKindChanged(dbi.name);
   }
+}
+
+/** A DBI of integer keys orders keys of any other kind or size wrongly, without a word; one of byte strings holds them all. */
+function canHoldKeys(shadow: DbiView, main: DbiView): boolean {
+  if (!(shadow.flags & DbiFlag.integerKey)) return true;
+  if (!(shadowFlags(main.flags) & DbiFlag.integerKey)) return false;
+  if (shadow.entries === 0 || main.entries === 0) return true;
+  return firstKeySize(shadow) === firstKeySize(main);
+}
+
+function firstKeySize(dbi: DbiView): number {
+  const walker = dbi.walk();
+  return walker.next() ? walker.keyEnd - walker.keyStart : 0;
 }
 
 /** Shadow mode: compares all of main with all of the shadow. */

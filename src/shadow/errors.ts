@@ -29,3 +29,13 @@ export function dupsortNotUnique(dbiName: string, key: Uint8Array): UnsupportedD
     { hint: 'dupsort_hack carries duplicates whose first bytes (506 less the key) differ' },
   );
 }
+
+export function dbiKindChanged(dbiName: string): UnsupportedDbiError {
+  return new UnsupportedDbiError(
+    'DBI_KIND_CHANGED',
+    `DBI ${dbiName} was made again as another kind, which its shadow cannot hold`,
+    {
+      hint: 'give the new DBI another name; or stop every instance, remove its shadows (drop-shadow) and its objects, and start again',
+    },
+  );
+}

@@ -11,7 +11,7 @@ import {
   timestampLoOf,
 } from '../merge/index.ts';
 import { applicationKeyLength, DUPSORT_MAX_KEY_SIZE, ShadowKey, valueOffset } from './dupsort.ts';
-import { dupsortKeyLength, dupsortNotUnique } from './errors.ts';
+import { dbiKindChanged, dupsortKeyLength, dupsortNotUnique } from './errors.ts';
 import { shadowName } from './names.ts';
 import type { WriteSink } from './plan.ts';
 import type { TouchedKeys } from './touched.ts';
@@ -151,7 +151,7 @@ export class LocalComparer {
     }
     this.#sweepShadow((key, keyStart, keyEnd, value, valueStart, valueEnd) => {
       const length = applicationKeyLength(key, keyStart, keyEnd);
-      if (length < 0) throw new HeaderError(shadowName(name), key.subarray(keyStart, keyEnd), 'not a dupsort_hack key');
+      if (length < 0) throw dbiKindChanged(name);
       const reader = this.#main();
       if (!reader) return false;
       if (reader.getPair(key, keyStart, keyStart + length, value, valueStart, valueEnd)) return true;

@@ -14,7 +14,7 @@ const BIT_WRITES_MAIN = 2;
 const BIT_HAS_OLD = 4;
 
 const STAGING_SIZE = 256 * 1024;
-const DEFAULT_MEMORY_BYTES = 8 * 1024 * 1024;
+const DEFAULT_MEMORY_BYTES = 1024 * 1024;
 
 export interface PlannedDbi {
   /** The application's DBI. */

@@ -1,5 +1,5 @@
 import { compareKeys, type KeyOrder, sameBytes } from '../btree/index.ts';
-import { MAX_KEY_SIZE } from '../lmdb/index.ts';
+import { ByteCopier, ByteMatcher, MAX_KEY_SIZE } from '../lmdb/index.ts';
 import {
   applicationStart,
   type Contender,
@@ -58,6 +58,8 @@ export class RemoteComparer implements SnapshotVisitor {
   readonly #names = new Set<string>();
   readonly #lastKey = Buffer.allocUnsafeSlow(MAX_KEY_SIZE);
   #lastKeyLength = -1;
+  readonly #keys = new ByteCopier();
+  readonly #matcher = new ByteMatcher();
   #keyOrder: KeyOrder = compareKeys(0);
   /** The latest time in the object, for noticing a peer whose clock is far ahead. */
   newestHi = 0;
@@ -118,8 +120,11 @@ export class RemoteComparer implements SnapshotVisitor {
     const { buffer, keyStart, keyEnd, valueStart } = entry;
     const deleted = isDeletedEntry(this.#header!.formatVersion, entry.flags, entry.valueEnd - valueStart);
     const valueEnd = deleted ? valueStart : entry.valueEnd;
-    this.#checker!.check(buffer, keyStart, keyEnd, valueStart, valueEnd, deleted);
     this.#noteTime(entry.timestampHi, entry.timestampLo);
+    const isHere = this.#reader?.get(buffer, keyStart, keyEnd) ?? false;
+    // What is here already needs no check, and it is what most entries of a snapshot are.
+    if (isHere && this.#holds(entry, deleted, valueEnd)) return;
+    this.#checker!.check(buffer, keyStart, keyEnd, valueStart, valueEnd, deleted);
     const incoming = this.#incoming;
     incoming.timestampHi = entry.timestampHi;
     incoming.timestampLo = entry.timestampLo;
@@ -127,7 +132,7 @@ export class RemoteComparer implements SnapshotVisitor {
     incoming.buffer = buffer;
     incoming.start = valueStart;
     incoming.end = valueEnd;
-    const present = this.#find(target, buffer, keyStart, keyEnd);
+    const present = isHere ? this.#presentOf(target, buffer, keyStart, keyEnd) : undefined;
     if (present ? !incomingWins(present, incoming) : isStaleDeletion(incoming, this.#options.cutoff)) return;
     const wasLive = present !== undefined && !present.deleted;
     const index = this.#index(target);
@@ -152,10 +157,25 @@ export class RemoteComparer implements SnapshotVisitor {
     this.#target = undefined;
   }
 
-  /** The entry here of an incoming key, or undefined. */
-  #find(target: Target, key: Buffer, keyStart: number, keyEnd: number): Contender | undefined {
-    const reader = this.#reader;
-    if (!reader?.get(key, keyStart, keyEnd)) return undefined;
+  /** Whether the entry that the reader has found is this very one. */
+  #holds({ buffer, valueStart, timestampHi, timestampLo }: EntryRef, deleted: boolean, valueEnd: number): boolean {
+    const reader = this.#reader!;
+    const present = reader.valueBuffer;
+    const start = reader.valueStart;
+    const end = reader.valueEnd;
+    const at = applicationStart(present, start, end);
+    return (
+      at >= 0 &&
+      timestampLoOf(present, start) === timestampLo &&
+      timestampHiOf(present, start) === timestampHi &&
+      isDeleted(present, start) === deleted &&
+      this.#matcher.same(present, at, end, buffer, valueStart, valueEnd)
+    );
+  }
+
+  /** The entry here of an incoming key, which the reader has found; undefined when it counts as absent. */
+  #presentOf(target: Target, key: Buffer, keyStart: number, keyEnd: number): Contender | undefined {
+    const reader = this.#reader!;
     const { valueBuffer, valueStart, valueEnd } = reader;
     // A native DBI may hold a value of no bytes at all, which counts as absent (HDR-13).
     if (valueStart === valueEnd) return undefined;
@@ -194,7 +214,7 @@ export class RemoteComparer implements SnapshotVisitor {
     const isFirst = this.#lastKeyLength < 0;
     if (!isFirst && this.#keyOrder(last, 0, this.#lastKeyLength, key, keyStart, keyEnd) >= 0)
       this.#plan.isOrdered = false;
-    key.copy(last, 0, keyStart, keyEnd);
+    this.#keys.copy(key, keyStart, keyEnd, last, 0);
     this.#lastKeyLength = keyEnd - keyStart;
   }
 

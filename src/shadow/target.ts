@@ -33,7 +33,7 @@ export interface Target {
 /**
  * Decides where a snapshot's DBI goes.
  * @throws RefusedSnapshotError: nothing of the object is used (I7)
- * @throws UnsupportedDbiError: the DBI here cannot be tracked
+ * @throws UnsupportedDbiError: the application's DBI here cannot be tracked
  */
 export function targetOf(
   dbi: DbiHeader,
@@ -60,7 +60,22 @@ export function targetOf(
     );
   }
   const isDupSort = (flags & DbiFlag.dupSort) !== 0;
-  if (isDupSort && (schema.native || !schema.dupsortHack)) throw dupsortWithoutHack(dbi.name, schema.native);
+  if (isDupSort && (schema.native || !schema.dupsortHack)) {
+    // One that is here already is the operator's business; one that an object would make is the object's fault.
+    if (main) throw dupsortWithoutHack(dbi.name, schema.native);
+    throw new RefusedSnapshotError(
+      objectName,
+      'dbi-kind',
+      `DBI ${dbi.name} has MDB_DUPSORT, which cannot be kept here`,
+    );
+  }
+  if (!schema.native && Buffer.byteLength(shadowName(dbi.name)) > MAX_KEY_SIZE) {
+    throw new RefusedSnapshotError(
+      objectName,
+      'dbi-name',
+      `no shadow of DBI ${dbi.name} can be made: its name is too long`,
+    );
+  }
   const saysDupSort = (dbi.flags & DbiFlag.dupSort) !== 0;
   if (main && formatVersion >= ORIGINAL_FLAGS_FORMAT_VERSION && saysDupSort !== isDupSort) {
     const there = saysDupSort ? 'has' : 'has no';
@@ -141,7 +156,12 @@ export class EntryChecker {
   }
 
   #learnSizes(): void {
-    const { main } = this.#target;
+    const { main, tracked } = this.#target;
+    // The marks of deleted integer keys are keys of the same size.
+    if (this.#needsInteger && !this.#isDupSort && tracked && tracked.entries > 0) {
+      const marks = tracked.walk();
+      if (marks.next()) this.#integerSize = marks.keyEnd - marks.keyStart;
+    }
     if (!main || main.entries === 0 || !(this.#needsInteger || this.#fixedDuplicates)) return;
     const walker = main.walk();
     if (!walker.next()) return;

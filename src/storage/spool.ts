@@ -10,6 +10,8 @@ const readAsync = promisify(read);
 
 /** Unit of memory and of writes to the file. */
 const BLOCK_BYTES = 64 * 1024;
+/** Unit of reading: what a consumer does for each chunk (a job of the pool, a write to a socket) has its price. */
+const CHUNK_BYTES = 4 * BLOCK_BYTES;
 const DEFAULT_MEMORY_BYTES = 32 * 1024 * 1024;
 
 export interface SpoolOptions {
@@ -116,7 +118,7 @@ export class Spool implements ObjectBody {
     if (!this.#finished) throw new TypeError('a spool is read after finish()');
     let position = 0;
     while (position < this.#fileBytes) {
-      const want = Math.min(BLOCK_BYTES * 4, this.#fileBytes - position);
+      const want = Math.min(CHUNK_BYTES, this.#fileBytes - position);
       const chunk = Buffer.allocUnsafe(want);
       const bytesRead = await this.#readFile(chunk, position);
       position += bytesRead;
@@ -124,8 +126,8 @@ export class Spool implements ObjectBody {
     }
     while (position < this.#sizeBytes) {
       this.#assertAlive();
-      const chunk = Buffer.allocUnsafe(Math.min(BLOCK_BYTES, this.#sizeBytes - position));
-      position += this.#copyFromBlock(position, chunk);
+      const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, this.#sizeBytes - position));
+      position += this.readSync(position, chunk);
       yield chunk;
     }
   }
@@ -143,12 +145,12 @@ export class Spool implements ObjectBody {
 
   #addBlock(): void {
     const heldBytes = this.#blocks.length * BLOCK_BYTES;
-    const full = this.#fd !== undefined || heldBytes + BLOCK_BYTES > this.#memoryBytes;
-    if (full && heldBytes > 0) this.#flushBlocks();
-    this.#blocks.push(Buffer.allocUnsafeSlow(BLOCK_BYTES));
+    const fits = this.#fd === undefined && heldBytes + BLOCK_BYTES <= this.#memoryBytes;
+    if (fits || heldBytes === 0) this.#blocks.push(Buffer.allocUnsafeSlow(BLOCK_BYTES));
+    else this.#flushBlocks();
   }
 
-  /** Every block is full when this is called. */
+  /** Every block is full when this is called. Once there is a file one block is enough, and it is used again and again. */
   #flushBlocks(): void {
     this.#inFile(() => {
       this.#fd ??= openUnlinked(this.#folder);
@@ -159,7 +161,7 @@ export class Spool implements ObjectBody {
         }
         this.#fileBytes += block.byteLength;
       }
-      this.#blocks = [];
+      this.#blocks.length = 1;
     });
   }
 

@@ -15,7 +15,7 @@ import { Receiver } from './receive.ts';
 import { refuseStale } from './refuse-stale.ts';
 import { RemoteIndex } from './remote-index.ts';
 import { type DatabaseStatus, newStatus } from './status.ts';
-import { loadCutoff } from './sweep/index.ts';
+import { loadCutoff, sweepCutoff } from './sweep/index.ts';
 import { Tracker } from './tracker.ts';
 import { upkeep } from './upkeep.ts';
 import { Wake } from './wake.ts';
@@ -118,7 +118,7 @@ export class DatabaseSync {
     this.status.phase = 'joining';
     // Offline changes are stamped before anything is merged.
     if (!(await local.first(signal))) return;
-    await this.#joinOwn(receiver, signal);
+    await this.#joinOwn(receiver, local, signal);
     this.status.phase = 'running';
     const publisher = this.#makePublisher(tracker);
     this.#publisher = publisher;
@@ -201,6 +201,7 @@ export class DatabaseSync {
       index: this.#index,
       concurrency: config.memoryDownloadedSnapshots,
       retryIntervalMs: config.storageRetryIntervalMs,
+      forgottenBefore: () => (config.acceptStale ? 0n : sweepCutoff(clock.nowNano(), config.sweeper)),
       onlyOnce: config.onlyOnce,
       clock,
       log: this.#log,
@@ -218,7 +219,7 @@ export class DatabaseSync {
     const { config, lmdb, clock } = this.#options;
     const { signal } = this.#stop;
     if (this.#publisher && this.#loadsSinceDue >= LOADS_BEFORE_SNAPSHOT) {
-      await this.#publisher.attempted(signal);
+      await this.#publisher.taken(signal);
       this.#loadsSinceDue = 0;
     }
     const settings = {
@@ -257,9 +258,11 @@ export class DatabaseSync {
   }
 
   /** I5: nothing is published before our own newest object is merged, or each of them found bad. */
-  async #joinOwn(receiver: Receiver, signal: AbortSignal): Promise<void> {
+  async #joinOwn(receiver: Receiver, local: LocalChanges, signal: AbortSignal): Promise<void> {
     while (!signal.aborted && this.#index.waitingFor().has(this.#instanceId)) {
       receiver.start(signal);
+      // The bucket may fail for long: a reader that is held all the while would make the application's file grow.
+      await local.look();
       await this.#remoteWake.wait(this.#options.config.storagePollIntervalMs, signal);
     }
   }

@@ -61,6 +61,11 @@ export class LocalChanges {
     return false;
   }
 
+  /** Records what was committed since the last look. A passing failure is told once. */
+  async look(): Promise<void> {
+    if (this.#options.tracker.hasNews) await this.#round();
+  }
+
   /** Until aborted. @throws UnsupportedDbiError, HeaderError, NotLmdbError: what only the operator can mend */
   async run(signal: AbortSignal): Promise<void> {
     const { dataPath, tracker, turns, config, clock, onChanged, onTick } = this.#options;

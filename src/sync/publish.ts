@@ -96,6 +96,16 @@ export class Publisher {
   }
   readonly #changed = new Wake();
 
+  /**
+   * Resolves when what is due has been taken out of the database, or must wait for the bucket: an upload that is slow or is
+   * being retried holds up nobody (design, decision 11).
+   */
+  async taken(signal: AbortSignal): Promise<void> {
+    while (this.isDue && !this.#isAtBucket && !signal.aborted) await this.#changed.wait(60_000, signal);
+  }
+  /** The bucket has the word: from the end of encoding to the next encoding. */
+  #isAtBucket = false;
+
   /** Until aborted; what is due then gets one last attempt. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
@@ -151,8 +161,11 @@ export class Publisher {
             encoded?.body.dispose();
             encoded = undefined;
             carries = this.#requested;
+            this.#isAtBucket = false;
             encoded = await this.#encode();
           }
+          this.#isAtBucket = true;
+          this.#changed.notify();
           await this.#store(encoded, carries, patience);
           return;
         } catch (error) {
@@ -161,6 +174,7 @@ export class Publisher {
           status.storeFailures++;
           status.lastError = describeError(error);
           const delayMs = policy.nextDelayMs(failures);
+          this.#isAtBucket = true;
           this.#noteAttempt();
           if (delayMs === undefined) {
             status.storeGivenUp++;
@@ -173,11 +187,14 @@ export class Publisher {
             await this.#wake.wait(policy.nextDelayMs(1) ?? 60_000, signal);
             continue;
           }
-          log.warn('Store failed', { name: encoded?.name, error: describeError(error), retryMs: delayMs });
+          // Told at once, then ever less often: an outage of hours is one story.
+          const level = (failures & (failures - 1)) === 0 ? 'warn' : 'debug';
+          log[level]('Store failed', { name: encoded?.name, error: describeError(error), retryMs: delayMs });
           await this.#options.clock.sleep(delayMs, signal);
         }
       }
     } finally {
+      this.#isAtBucket = false;
       encoded?.body.dispose();
     }
   }

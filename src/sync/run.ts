@@ -4,9 +4,10 @@ import type { Config } from '../config/index.ts';
 import { describeError, LmdbstreamError } from '../errors/index.ts';
 import { liblmdb } from '../lmdb/index.ts';
 import type { Log } from '../log/index.ts';
-import { createStorage, StorageError } from '../storage/index.ts';
+import { StorageError } from '../storage/index.ts';
 import { systemClock } from './clock.ts';
 import { LockClock } from './lock-clock.ts';
+import { openStorage } from './open-storage.ts';
 import type { SerializedError, WorkerInput, WorkerMessage } from './worker.ts';
 
 export interface RunOptions {
@@ -133,7 +134,8 @@ function watchLocks(databases: readonly string[], cells: SharedArrayBuffer, log:
 }
 
 async function waitForMarker({ config, log, signal }: RunOptions, name: string): Promise<void> {
-  const storage = await createStorage(config.storage, { log, signal });
+  const storage = await openStorage(config, systemClock, log, signal);
+  if (!storage) return;
   try {
     log.info('Waiting for marker file', { name });
     while (!signal.aborted) {

@@ -1,33 +1,34 @@
 /** A timer takes no more than this; durations in a configuration may be years. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Lets one loop sleep until it is needed. A notification that nobody waits for is kept for the next wait. */
+/** Lets loops sleep until they are needed. A notification that nobody waits for is kept for the next wait. */
 export class Wake {
-  #notified = false;
-  #waiter: (() => void) | undefined;
+  readonly #waiters = new Set<(wasNotified: boolean) => void>();
+  #isKept = false;
 
   notify(): void {
-    this.#notified = true;
-    this.#waiter?.();
+    if (this.#waiters.size === 0) this.#isKept = true;
+    for (const wake of [...this.#waiters]) wake(true);
   }
 
   /** Resolves at the next (or a kept) notification, after `ms`, or when aborted. @returns whether it was notified */
   async wait(ms: number, signal: AbortSignal): Promise<boolean> {
-    if (!this.#notified && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const done = (): void => {
-          clearTimeout(timer);
-          signal.removeEventListener('abort', done);
-          this.#waiter = undefined;
-          resolve();
-        };
-        const timer = setTimeout(done, Math.min(ms, MAX_TIMER_MS));
-        signal.addEventListener('abort', done, { once: true });
-        this.#waiter = done;
-      });
+    if (this.#isKept) {
+      this.#isKept = false;
+      return true;
     }
-    const wasNotified = this.#notified;
-    this.#notified = false;
-    return wasNotified;
+    if (signal.aborted) return false;
+    return new Promise((resolve) => {
+      const wake = (wasNotified: boolean): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', giveUp);
+        this.#waiters.delete(wake);
+        resolve(wasNotified);
+      };
+      const giveUp = (): void => wake(false);
+      const timer = setTimeout(giveUp, Math.min(ms, MAX_TIMER_MS));
+      signal.addEventListener('abort', giveUp, { once: true });
+      this.#waiters.add(wake);
+    });
   }
 }

@@ -2,10 +2,10 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Config } from '../config/index.ts';
 import { LmdbstreamError } from '../errors/index.ts';
 import { createLog, descriptorStream } from '../log/index.ts';
-import { createStorage } from '../storage/index.ts';
 import { systemClock } from './clock.ts';
 import { DatabaseSync } from './database.ts';
 import { LockClock } from './lock-clock.ts';
+import { openStorage } from './open-storage.ts';
 
 /** What the main thread gives a worker: its databases, and where it shows that it waits for a lock. */
 export interface WorkerInput {
@@ -49,7 +49,8 @@ async function runDatabases(
   await Promise.all(
     input.databases.map(async (name, index) => {
       try {
-        const storage = await createStorage(config.storage, { log, signal: stop.signal });
+        const storage = await openStorage(config, systemClock, log, stop.signal);
+        if (!storage) return;
         try {
           const lockWatch = new LockClock(input.lockCells, index);
           const options = { config, lmdb: config.lmdbs.get(name)!, mode, storage, clock: systemClock, log, lockWatch };

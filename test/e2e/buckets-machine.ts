@@ -146,10 +146,13 @@ export interface SyncHere {
 export interface SyncHereOptions extends MachineOptions {
   /** Puts something between the loop and its storage. */
   readonly wrap?: (storage: ObjectStorage) => ObjectStorage;
+  /** Longer sleeps take only so long. */
+  readonly longestSleepMs?: number;
 }
 
 /** The loop of one database in this process, where its status can be seen; nothing else here may open its LMDB. */
-export async function syncHere(machine: Machine, { place, lmdb, more, wrap }: SyncHereOptions): Promise<SyncHere> {
+export async function syncHere(machine: Machine, options: SyncHereOptions): Promise<SyncHere> {
+  const { place, lmdb, more, wrap, longestSleepMs = Number.POSITIVE_INFINITY } = options;
   const config = parseConfig(
     JSON.stringify({
       instance: machine.name,
@@ -171,7 +174,7 @@ export async function syncHere(machine: Machine, { place, lmdb, more, wrap }: Sy
     ...systemClock,
     sleep(ms, signal) {
       sleepsMs.push(ms);
-      return systemClock.sleep(ms, signal);
+      return systemClock.sleep(Math.min(ms, longestSleepMs), signal);
     },
   };
   const database = new DatabaseSync({

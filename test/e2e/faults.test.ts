@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ObjectBody, ObjectDownload, ObjectStorage } from '../../src/storage/index.ts';
+import type { ObjectStorage } from '../../src/storage/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Fault, FaultProxy, useAzurite, useSeaweedfs } from '../support/servers/index.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -14,6 +14,7 @@ import {
   s3Place,
   syncHere,
 } from './buckets-machine.ts';
+import { Damaging, Gated } from './faults-storage.ts';
 
 const seaweedfs = await useSeaweedfs();
 const azurite = await useAzurite();
@@ -174,62 +175,7 @@ describe.each(PLACES)('a bad network before %s', (_, endpointUrl, makePlace) => 
   });
 });
 
-/** Passes on to another storage; a test overrides what it wants to spoil. */
-class Wrapped implements ObjectStorage {
-  readonly type: string;
-  readonly inner: ObjectStorage;
-
-  constructor(inner: ObjectStorage) {
-    this.type = inner.type;
-    this.inner = inner;
-  }
-
-  list(...args: Parameters<ObjectStorage['list']>) {
-    return this.inner.list(...args);
-  }
-  load(...args: Parameters<ObjectStorage['load']>) {
-    return this.inner.load(...args);
-  }
-  store(...args: Parameters<ObjectStorage['store']>) {
-    return this.inner.store(...args);
-  }
-  delete(...args: Parameters<ObjectStorage['delete']>) {
-    return this.inner.delete(...args);
-  }
-  close() {
-    return this.inner.close();
-  }
-}
-
 describe('what a proxy cannot do to a request', () => {
-  /** The first `times` downloads of an instance's objects come with one bit changed; the length is right. */
-  class Damaging extends Wrapped {
-    readonly #instance: string;
-    timesLeft: number;
-
-    constructor(inner: ObjectStorage, instance: string, times: number) {
-      super(inner);
-      this.#instance = instance;
-      this.timesLeft = times;
-    }
-
-    override async load(...args: Parameters<ObjectStorage['load']>): Promise<ObjectDownload> {
-      const download = await super.load(...args);
-      if (!args[0].includes(`__${this.#instance}__`) || this.timesLeft-- <= 0) return download;
-      const stream = (async function* () {
-        let done = false;
-        for await (const chunk of download.stream) {
-          const copy = Buffer.from(chunk);
-          // Past the header of gzip, which holds bits that mean nothing.
-          if (!done && copy.byteLength > 20) copy[20]! ^= 1 << (copy[20]! % 8);
-          done = true;
-          yield copy;
-        }
-      })();
-      return { ...download, stream };
-    }
-  }
-
   it('a download damaged on the way is read again, not refused; an object damaged in the bucket is refused once', async () => {
     const folder = temporaryFolder();
     const place = s3Place(seaweedfs);
@@ -269,29 +215,6 @@ describe('what a proxy cannot do to a request', () => {
     expect(cSync.lines.filter(({ message }) => message.startsWith('Refused'))).toHaveLength(1);
   });
 
-  /** Stores wait at a gate, as on a very slow line; listings pass. */
-  class Gated extends Wrapped {
-    waiting = 0;
-    #isOpen = false;
-    readonly #waiters: (() => void)[] = [];
-
-    open(): void {
-      this.#isOpen = true;
-      for (const go of this.#waiters.splice(0)) go();
-    }
-
-    shut(): void {
-      this.#isOpen = false;
-    }
-
-    override async store(name: string, body: ObjectBody | Uint8Array): Promise<void> {
-      this.waiting++;
-      if (!this.#isOpen) await new Promise<void>((go) => this.#waiters.push(go));
-      this.waiting--;
-      await super.store(name, body);
-    }
-  }
-
   it('a store that takes for ever holds up no merging, and is not taken for a namesake’s when it appears', async () => {
     const folder = temporaryFolder();
     const place = s3Place(seaweedfs);
@@ -322,6 +245,30 @@ describe('what a proxy cannot do to a request', () => {
     // Listed by now, and none of it was loaded back.
     expect(aSync.status).toMatchObject({ mergedObjects: mergedObjects + 1, duplicateInstance: undefined });
     expect(await objectsIn(await openPlace(place), 'a')).toHaveLength(2);
+  });
+
+  it('a store that nobody answers keeps no process alive for ever; what it carried goes out at the next start', async () => {
+    const folder = temporaryFolder();
+    const place = s3Place(seaweedfs);
+    const a = await Machine.create(folder, 'a', { place });
+    await a.application.put('data', 'k', 'v');
+    let gate: Gated | undefined;
+    const wrap = (inner: ObjectStorage) => {
+      gate = new Gated(inner);
+      return gate;
+    };
+    const stuck = await syncHere(a, { place, wrap, longestSleepMs: 200 });
+    await eventually(() => expect(gate!.waiting).toBe(1));
+    await stuck.stop();
+    expect(stuck.status).toMatchObject({ phase: 'stopped', publishedObjects: 0 });
+    // The time that it was given; here shorter.
+    expect(stuck.sleepsMs).toEqual([30_000]);
+    expect(stuck.lines.at(-1)).toMatchObject({ level: 'warn', message: expect.stringContaining('safe in the LMDB') });
+    const storage = await openPlace(place);
+    expect(await objectsIn(storage)).toEqual([]);
+    const again = await syncHere(a, { place });
+    await eventually(() => expect(again.status.publishedObjects).toBe(1));
+    expect(await objectsIn(storage, 'a')).toHaveLength(1);
   });
 });
 

@@ -18,7 +18,14 @@ const MAX = 2n ** 64n - 1n;
 function contender(nano: bigint, value: string | undefined): Contender {
   const { hi, lo } = timeOf(nano);
   const bytes = Buffer.from(`<<${value ?? ''}>>`);
-  return { timestampHi: hi, timestampLo: lo, deleted: value === undefined, buffer: bytes, start: 2, end: bytes.length - 2 };
+  return {
+    timestampHi: hi,
+    timestampLo: lo,
+    deleted: value === undefined,
+    buffer: bytes,
+    start: 2,
+    end: bytes.length - 2,
+  };
 }
 
 describe('who wins (behaviours.md 5b; format.md)', () => {

@@ -55,7 +55,9 @@ async function check(name: keyof typeof HISTORIES, modes: Pick<HistoryOptions, '
   if (result.failed) {
     const again = `LMDBSTREAM_SEED=${result.seed} LMDBSTREAM_PATH=${result.counterexamplePath}`;
     const command = `npx vitest run test/property/incremental.test.ts -t '${expect.getState().currentTestName}'`;
-    throw new Error(`${fc.defaultReportMessage(result)}\n\nAgain: ${again} ${command}`, { cause: result.errorInstance });
+    throw new Error(`${fc.defaultReportMessage(result)}\n\nAgain: ${again} ${command}`, {
+      cause: result.errorInstance,
+    });
   }
   if (runs !== undefined || path !== undefined) return;
   // The histories reached what they are meant to reach.
@@ -69,6 +71,10 @@ async function check(name: keyof typeof HISTORIES, modes: Pick<HistoryOptions, '
 }
 
 it('shadow mode: plain DBIs', () => check('shadow', { mode: 'shadow', pages: true }), 600_000);
-it('shadow mode: DBIs of every kind with dupsort_hack', () => check('dupsort', { mode: 'dupsort', pages: true }), 600_000);
+it(
+  'shadow mode: DBIs of every kind with dupsort_hack',
+  () => check('dupsort', { mode: 'dupsort', pages: true }),
+  600_000,
+);
 it('native mode', () => check('native', { mode: 'native', pages: true }), 600_000);
 it('only cursors, where the pages cannot be read', () => check('cursors', { mode: 'dupsort', pages: false }), 600_000);

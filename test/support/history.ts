@@ -1,5 +1,5 @@
 import { DbiFlag, MapFullError } from '../../src/lmdb/index.ts';
-import { type Kind, KINDS, type Pair } from '../btree/fixture.ts';
+import { KINDS, type Kind, type Pair } from '../btree/fixture.ts';
 import { shadowKeyOf } from '../golden/offline-model.ts';
 import type { ApplicationWrite } from './application.ts';
 import type { LockstepApplication } from './lockstep-application.ts';
@@ -39,7 +39,11 @@ export class History {
   /** Last word of each application: DBI and shadow key, to the value (undefined: deleted). */
   readonly #lastWords: [Map<string, string | undefined>, Map<string, string | undefined>] = [new Map(), new Map()];
 
-  constructor(applications: readonly [LockstepApplication, LockstepApplication], options: HistoryOptions, reached: Reached) {
+  constructor(
+    applications: readonly [LockstepApplication, LockstepApplication],
+    options: HistoryOptions,
+    reached: Reached,
+  ) {
     const { mode, pages, lockMaxMs, skewSeconds, writeMap } = options;
     const clock = new LogicalClock();
     const native = mode === 'native';
@@ -93,14 +97,14 @@ export class History {
   async #writeBeforeLock(step: Step & { do: 'writeBeforeLock' }, peer: Peer): Promise<void> {
     const hasRoundLocks = this.#options.mode !== 'native';
     const other = 1 - step.peer;
-    if (step.then === 'round' && hasRoundLocks) this.#write(step.peer, step.cause);
+    if (step.during === 'round' && hasRoundLocks) this.#write(step.peer, step.cause);
     else await this.#publish(other, step.cause);
     const skipped = Array.from({ length: step.skip }, () => () => {});
     peer.beforeLock.push(...skipped, () => {
       this.#reached.commitsUnderOurNose++;
       this.#write(step.peer, step.writes);
     });
-    if (step.then === 'round' && hasRoundLocks) this.#round(peer);
+    if (step.during === 'round' && hasRoundLocks) this.#round(peer);
     else await this.#merge(peer, this.#objects.length - 1);
     peer.beforeLock.length = 0;
   }
@@ -214,7 +218,8 @@ export class History {
   /** Every entry is what one of the applications last wanted; nothing overwritten or deleted has come back. */
   #assertLastWords(main: Record<string, readonly Pair[]>): void {
     const entries = new Map<string, string>();
-    for (const kind of this.#kinds) for (const [key, value] of entriesOf(kind, main[kind] ?? [])) entries.set(key, value);
+    for (const kind of this.#kinds)
+      for (const [key, value] of entriesOf(kind, main[kind] ?? [])) entries.set(key, value);
     const [first, second] = this.#lastWords;
     for (const key of new Set([...entries.keys(), ...first.keys(), ...second.keys()])) {
       const value = entries.get(key);

@@ -5,8 +5,8 @@ import { onTestFinished } from 'vitest';
 import { type Config, parseConfig } from '../../src/config/index.ts';
 import type { Log } from '../../src/log/index.ts';
 import type { CallOptions, ObjectBody, ObjectDownload, ObjectInfo, ObjectStorage } from '../../src/storage/index.ts';
-import { MemoryStorage, StorageError } from '../../src/storage/index.ts';
-import { type Clock, DatabaseSync, type DatabaseStatus, systemClock } from '../../src/sync/index.ts';
+import { type MemoryStorage, StorageError } from '../../src/storage/index.ts';
+import { type Clock, type DatabaseStatus, DatabaseSync, systemClock } from '../../src/sync/index.ts';
 import { eventually } from './eventually.ts';
 import { LockstepApplication } from './lockstep-application.ts';
 
@@ -20,7 +20,12 @@ export class FaultyStorage implements ObjectStorage {
   beforeList: () => void | Promise<void> = () => {};
   beforeLoad: (name: string) => void | Promise<void> = () => {};
   beforeStore: (name: string) => void | Promise<void> = () => {};
+  /** Called when the bucket has said yes; a throw means that the answer was lost. */
+  afterStore: () => void = () => {};
+  /** Whether this download is cut short on its way. */
+  isSpoilt: () => boolean = () => false;
   storeAttempts = 0;
+  #spoilt = 0;
 
   constructor(bucket: MemoryStorage) {
     this.bucket = bucket;
@@ -39,13 +44,15 @@ export class FaultyStorage implements ObjectStorage {
   async load(name: string, options?: CallOptions): Promise<ObjectDownload> {
     await this.beforeLoad(name);
     this.calls.push(`load ${name}`);
-    return this.bucket.load(name, options);
+    const download = await this.bucket.load(name, options);
+    return this.isSpoilt() ? { ...download, stream: cut(download.stream, ++this.#spoilt) } : download;
   }
 
   async store(name: string, body: ObjectBody | Uint8Array, options?: CallOptions): Promise<void> {
     this.storeAttempts++;
     await this.beforeStore(name);
     await this.bucket.store(name, body, options);
+    this.afterStore();
     this.calls.push(`store ${name}`);
   }
 
@@ -55,6 +62,11 @@ export class FaultyStorage implements ObjectStorage {
   }
 
   async close(): Promise<void> {}
+}
+
+/** Never twice the same damage: that would be the object's own. */
+async function* cut(stream: AsyncIterable<Uint8Array>, bytes: number): AsyncIterable<Uint8Array> {
+  for await (const chunk of stream) yield chunk.subarray(0, 1 + (bytes % (chunk.length - 1)));
 }
 
 export function failure(operation: 'load' | 'store' | 'list'): StorageError {
@@ -96,6 +108,8 @@ export class Instance {
   readonly application: LockstepApplication;
   readonly storage: FaultyStorage;
   readonly lines: string[] = [];
+  /** Called whenever a write lock is asked for, just before it is taken. */
+  beforeLock: () => void = () => {};
   clock: Clock;
   #options: InstanceOptions;
   #sync: DatabaseSync | undefined;
@@ -147,6 +161,7 @@ export class Instance {
       storage: this.storage,
       clock: this.clock,
       random: () => 0.5,
+      lockWatch: { waiting: () => this.beforeLock(), done: () => {} },
       log: this.#log(),
     });
     this.#ended = this.#sync.run(this.#abort.signal);
@@ -193,7 +208,9 @@ export class Instance {
 
   #log(): Log {
     const line = (level: string) => (message: string, fields?: object) => {
-      this.lines.push(`${level} ${message} ${JSON.stringify(fields ?? {}, (_, v) => (typeof v === 'bigint' ? `${v}` : v))}`);
+      this.lines.push(
+        `${level} ${message} ${JSON.stringify(fields ?? {}, (_, v) => (typeof v === 'bigint' ? `${v}` : v))}`,
+      );
     };
     const log: Log = {
       debug: line('debug'),

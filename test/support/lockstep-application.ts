@@ -28,11 +28,13 @@ export class LockstepApplication {
     const folder = mkdtempSync(join(tmpdir(), 'lmdbstream-lockstep-'));
     const paths = [join(folder, 'requests'), join(folder, 'answers')] as const;
     execFileSync('mkfifo', paths);
-    // Opened for both directions, so that no open waits for the other end.
-    const requests = openSync(paths[0], 'r+');
-    const answers = openSync(paths[1], 'r+');
+    const [theirInput, requests] = endsOf(paths[0]);
+    const [answers, theirOutput] = endsOf(paths[1]);
     const program = join(import.meta.dirname, 'application.py');
-    const child = spawn('/usr/bin/python3', [program], { stdio: [requests, answers, 'inherit'] });
+    const child = spawn('/usr/bin/python3', [program], { stdio: [theirInput, theirOutput, 'inherit'] });
+    // Only the child has its ends now: when this process is gone, it finds the end of its input, and ends too.
+    closeSync(theirInput);
+    closeSync(theirOutput);
     return new LockstepApplication(child, folder, requests, answers);
   }
 
@@ -114,6 +116,14 @@ export class LockstepApplication {
     if (answer.error !== undefined) throw new ApplicationError(answer.error, answer.message ?? '');
     return answer.ok;
   }
+}
+
+/** The two ends of a named pipe; while both directions are open, no opening waits for the other end. */
+function endsOf(path: string): [reading: number, writing: number] {
+  const both = openSync(path, 'r+');
+  const ends: [number, number] = [openSync(path, 'r'), openSync(path, 'w')];
+  closeSync(both);
+  return ends;
 }
 
 const toHex = (data: Uint8Array | string): string => Buffer.from(data as Uint8Array).toString('hex');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { UnknownFormatError } from '../../src/btree/index.ts';
 import { DbiFlag, Environment, MapFullError } from '../../src/lmdb/index.ts';
 import { type Log, silentLog } from '../../src/log/index.ts';
-import { type Time, TIME_ZERO } from '../../src/merge/index.ts';
+import { TIME_ZERO, type Time } from '../../src/merge/index.ts';
 import {
   compareEverything,
   isPrivate,
@@ -34,6 +34,8 @@ export interface PeerOptions {
   readonly application?: ApplicationOptions;
   readonly mapSizeBytes?: number;
   readonly cutoff?: () => Time;
+  /** `header_extra_padding_block`. */
+  readonly extraBlocks?: number;
   readonly log?: Log;
 }
 
@@ -151,8 +153,8 @@ export class Peer {
   }
 
   merge(object: Buffer, objectName = 'object'): Promise<MergeResult> {
-    const { lockMaxMs, cutoff = () => TIME_ZERO, log = silentLog } = this.#options;
-    const settings = { schema: this.schema, extraBlocks: 0, lockMaxMs, maxDecompressedBytes: 2 ** 30, cutoff };
+    const { lockMaxMs, cutoff = () => TIME_ZERO, extraBlocks = 0, log = silentLog } = this.#options;
+    const settings = { schema: this.schema, extraBlocks, lockMaxMs, maxDecompressedBytes: 2 ** 30, cutoff };
     const context = { clock: this.clock, log, status: this.status, signal: new AbortController().signal };
     return mergeObject(this.tracker, objectName, bytesBody(object), settings, context);
   }
@@ -177,7 +179,9 @@ export class Peer {
     const names = new Set([...dump.keys()].map((name) => shadowedName(name) ?? name));
     for (const name of names) {
       const isDupSort = ((flags.get(name) ?? 0) & DbiFlag.dupSort) !== 0;
-      const expected = (dump.get(name) ?? []).map(([key, value]) => `${shadowKeyOf(hex(key), hex(value), isDupSort)}=${hex(value)}`);
+      const expected = (dump.get(name) ?? []).map(
+        ([key, value]) => `${shadowKeyOf(hex(key), hex(value), isDupSort)}=${hex(value)}`,
+      );
       const live = (dump.get(shadowName(name)) ?? [])
         .filter(([, stored]) => (stored.charCodeAt(17) & 1) === 0)
         .map(([key, stored]) => `${hex(key)}=${hex(stored.slice(24))}`);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { DbiFlag } from '../../src/lmdb/index.ts';
-import { type Kind, KINDS, u32, u64 } from '../btree/fixture.ts';
+import { KINDS, type Kind, u32, u64 } from '../btree/fixture.ts';
 import type { ApplicationWrite } from './application.ts';
 
 /**
@@ -18,7 +18,10 @@ export const Write = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('delete' as const), kind: fc.nat(), key }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('deletePair' as const), kind: fc.nat(), key, value }) },
   // A pair whose value is longer than a shadow key can hold.
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('replaceCut' as const), kind: fc.nat(), key: fc.nat(1), value }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('replaceCut' as const), kind: fc.nat(), key: fc.nat(1), value }),
+  },
   // More than one slice of `lmdb_lock_max`, more than one page.
   {
     weight: 1,
@@ -57,7 +60,7 @@ export const Step = fc.oneof(
       /** What the lock is taken for. */
       cause: writes,
       writes,
-      then: fc.constantFrom('round' as const, 'merge' as const),
+      during: fc.constantFrom('round' as const, 'merge' as const),
       /** Before which of the locks of that round or merge. */
       skip: fc.constantFrom(0, 0, 0, 1, 2),
     }),
@@ -80,7 +83,7 @@ export function keyOf(kind: Kind, id: number): Buffer {
   return Buffer.from(`k${id}`);
 }
 
-export function valueOf(kind: Kind, id: number): Buffer {
+export function valueFor(kind: Kind, id: number): Buffer {
   const flags = KINDS[kind];
   if (flags & DbiFlag.integerDup) return kind === 'integerdup' ? u64(id * 0x1_0000_0003) : u32(id * 0x1_0003);
   if (flags & DbiFlag.dupFixed) return Buffer.from(String(id).padStart(12, '0'));
@@ -116,7 +119,7 @@ export function applicationWrites(
   const isDupSort = (flags & DbiFlag.dupSort) !== 0;
   const put = (id: number, value: number): ApplicationWrite[] => {
     const key = keyOf(dbi, id);
-    const bytes = wrap(valueOf(dbi, value));
+    const bytes = wrap(valueFor(dbi, value));
     const write: ApplicationWrite = { op: 'put', dbi, key, value: bytes, flags };
     // LMDB takes an empty duplicate only as the first of its key.
     return isDupSort && bytes.length === 0 && isThere(dbi) ? [{ op: 'del', dbi, key }, write] : [write];
@@ -140,7 +143,7 @@ export function applicationWrites(
     case 'delete':
       return [{ op: 'del', dbi, key: keyOf(dbi, write.key) }];
     case 'deletePair': {
-      const value = valueOf(dbi, write.value);
+      const value = valueFor(dbi, write.value);
       // The application's binding takes an empty value for "all duplicates".
       if (!isDupSort || value.length === 0) return [{ op: 'del', dbi, key: keyOf(dbi, write.key) }];
       return [{ op: 'del', dbi, key: keyOf(dbi, write.key), value }];

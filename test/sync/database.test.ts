@@ -102,7 +102,7 @@ describe('our own objects', () => {
     gate.open();
     await a.until('stored', () => a.storage.stored.length > 0);
     expect(lists).toBeGreaterThan(0);
-    expect(a.storage.calls.findIndex((call) => call === `load ${nameOf('a')}`)).toBeLessThan(
+    expect(a.storage.calls.indexOf(`load ${nameOf('a')}`)).toBeLessThan(
       a.storage.calls.findIndex((call) => call.startsWith('store')),
     );
     expect(await newestKeys(bucket, 'a')).toEqual(['local', 'own']);

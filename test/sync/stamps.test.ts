@@ -1,6 +1,6 @@
 import { utimesSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { LogicalClock } from '../support/logical-clock.ts';
+import type { LogicalClock } from '../support/logical-clock.ts';
 import { dbiOf, objectOf } from '../support/objects.ts';
 import type { Peer } from '../support/peer.ts';
 import { makePeer } from '../support/peers.ts';
@@ -136,23 +136,54 @@ describe('the time of a local change (decision 5)', () => {
     peer.open();
     peer.tracker.localRound();
     const theirs = (nano: bigint) =>
-      objectOf([dbiOf('d', ['x', 'y'].map((key) => ({ key, value: 'theirs', nano })))]);
+      objectOf([
+        dbiOf(
+          'd',
+          ['x', 'y'].map((key) => ({ key, value: 'theirs', nano })),
+        ),
+      ]);
     await peer.merge(theirs(commit - SECOND));
-    expect(peer.mainDump()).toEqual({ d: [['first', '1'], ['x', 'mine']] });
+    expect(peer.mainDump()).toEqual({
+      d: [
+        ['first', '1'],
+        ['x', 'mine'],
+      ],
+    });
     await peer.merge(theirs(commit + SECOND));
-    expect(peer.mainDump().d).toEqual([['first', '1'], ['x', 'theirs'], ['y', 'theirs']]);
+    expect(peer.mainDump().d).toEqual([
+      ['first', '1'],
+      ['x', 'theirs'],
+      ['y', 'theirs'],
+    ]);
   });
 
   it('a peer’s clock is an hour ahead: its entry can still be changed and deleted here', async () => {
     const peer = started();
     const ahead = peer.clock.nowNano() + 3600n * SECOND;
-    await peer.merge(objectOf([dbiOf('d', ['x', 'y'].map((key) => ({ key, value: 'ahead', nano: ahead })))]));
+    await peer.merge(
+      objectOf([
+        dbiOf(
+          'd',
+          ['x', 'y'].map((key) => ({ key, value: 'ahead', nano: ahead })),
+        ),
+      ]),
+    );
     peer.write({ op: 'put', dbi: 'd', key: 'x', value: 'changed here' }, { op: 'del', dbi: 'd', key: 'y' });
     peer.tracker.localRound();
     expect(entry(peer, 'x')).toEqual({ nano: ahead + 1n, deleted: false, value: 'changed here' });
     expect(entry(peer, 'y')).toEqual({ nano: ahead + 1n, deleted: true, value: '' });
-    await peer.merge(objectOf([dbiOf('d', ['x', 'y'].map((key) => ({ key, value: 'ahead', nano: ahead })))]));
-    expect(peer.mainDump().d).toEqual([['first', '1'], ['x', 'changed here']]);
+    await peer.merge(
+      objectOf([
+        dbiOf(
+          'd',
+          ['x', 'y'].map((key) => ({ key, value: 'ahead', nano: ahead })),
+        ),
+      ]),
+    );
+    expect(peer.mainDump().d).toEqual([
+      ['first', '1'],
+      ['x', 'changed here'],
+    ]);
     expect(peer.status.futureTimestamps).toBeGreaterThan(0);
   });
 

@@ -33,7 +33,7 @@ function addRun(command: Command, runner: SessionRunner, mode: RunOptions['mode'
   command
     .option('--only-once', 'merge what is there, publish, and exit')
     .option('--wait-for-marker-file <name>', 'before anything else, wait until the bucket has an object of this name')
-    .option('--accept-stale', 'go on with a database that was restored from an old copy')
+    .option('--accept-stale', 'join although this instance was away for longer than deletions are remembered')
     .allowExcessArguments(true)
     .action(() => {
       const { onlyOnce, acceptStale, ...flags }: SyncFlags = command.opts();

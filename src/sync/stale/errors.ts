@@ -6,7 +6,6 @@ const NANO_PER_HOUR = 3_600_000_000_000n;
 const SEEN: Readonly<Record<ContactSource, string>> = {
   'own object': 'its newest object in the bucket',
   'local entries': 'the newest entry of its LMDB (it has no object in the bucket)',
-  'restored copy': 'the newest entry of its LMDB (an older copy: it lacks what this instance has published since)',
 };
 
 /** This instance was away for longer than deletions are remembered: its old entries could bring deleted ones back. */

@@ -13,8 +13,6 @@ export interface StalenessInput {
   readonly sweeperEnabled: boolean;
   /** Time in the name of our newest object in the bucket; undefined: there is none, or a peer cleaned it away. */
   readonly ownNewestNano?: bigint | undefined;
-  /** Newest entry time inside that object, where it was read; tells a data file restored from an old copy. */
-  readonly ownContentNewestNano?: bigint | undefined;
   /** Newest entry time in the local shadow (or native) DBIs; undefined: no entry has one yet. */
   readonly localNewestNano?: bigint | undefined;
   /** The application's DBIs hold an entry at all. */
@@ -26,7 +24,7 @@ export interface StalenessInput {
 }
 
 /** What shows when this instance was last in touch with the others. */
-export type ContactSource = 'own object' | 'local entries' | 'restored copy';
+export type ContactSource = 'own object' | 'local entries';
 
 export interface ContactEvidence {
   readonly source: ContactSource;
@@ -54,24 +52,11 @@ export function judgeStaleness(input: StalenessInput): Staleness {
   return input.acceptStale ? fresh('accepted') : { verdict: 'stale', evidence };
 }
 
-/**
- * Our newest object first: it shows that we were there, however quiet the fleet was. But a data file that lacks what we
- * published ourselves, within the retention, is an older copy of it; then, and where no object of ours is left, the newest time
- * in the data file tells.
- */
+/** Our newest object: it shows that we were there, however quiet the fleet was. Without one the newest entry here tells. */
 function lastContact(input: StalenessInput): ContactEvidence | undefined {
   const { ownNewestNano, localNewestNano } = input;
-  if (localNewestNano !== undefined && isOlderCopy(input, localNewestNano)) {
-    return evidenceOf(input, 'restored copy', localNewestNano);
-  }
   if (ownNewestNano !== undefined) return evidenceOf(input, 'own object', ownNewestNano);
   return localNewestNano === undefined ? undefined : evidenceOf(input, 'local entries', localNewestNano);
-}
-
-/** Content of ours from before the retention proves nothing: it may be a mark that this data file has swept since. */
-function isOlderCopy({ now, retentionNano, ownContentNewestNano }: StalenessInput, localNewestNano: bigint): boolean {
-  if (ownContentNewestNano === undefined) return false;
-  return localNewestNano < ownContentNewestNano && now - ownContentNewestNano <= retentionNano;
 }
 
 function evidenceOf(input: StalenessInput, source: ContactSource, lastContactNano: bigint): ContactEvidence {

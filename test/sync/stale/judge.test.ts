@@ -63,33 +63,6 @@ describe('an instance with data of its own, among others', () => {
   });
 });
 
-describe('a data file restored from an old copy', () => {
-  it('is stale though the bucket holds recent objects of this instance', () => {
-    expect(judge({ ownNewestNano: NOW - DAY, ownContentNewestNano: NOW - 2n * DAY })).toMatchObject({
-      verdict: 'stale',
-      evidence: { source: 'restored copy', ageNano: 400n * DAY },
-    });
-  });
-
-  it('is fresh while the copy is younger than the retention', () => {
-    const copy = { ownNewestNano: NOW, ownContentNewestNano: NOW - 2n * DAY, localNewestNano: NOW - 300n * DAY };
-    expect(judge(copy)).toMatchObject({ verdict: 'fresh', evidence: { source: 'restored copy' } });
-  });
-
-  it('is not what a quiet fleet looks like, nor one that swept its last deletion', () => {
-    const newest = NOW - 400n * DAY;
-    expect(judge({ ownNewestNano: NOW - DAY, ownContentNewestNano: newest, localNewestNano: newest })).toMatchObject({
-      verdict: 'fresh',
-      evidence: { source: 'own object' },
-    });
-    const recent = NOW - 2n * DAY;
-    const inStep = { ownNewestNano: NOW - DAY, ownContentNewestNano: recent, localNewestNano: recent };
-    expect(judge(inStep)).toMatchObject({ evidence: { source: 'own object' } });
-    const swept = NOW - RETENTION - 1n;
-    expect(judge({ ownNewestNano: NOW - DAY, ownContentNewestNano: swept }).verdict).toBe('fresh');
-  });
-});
-
 describe('nothing to judge', () => {
   it.each([
     ['no local data', { hasLocalData: false }],

@@ -45,3 +45,32 @@ export class ByteCopier {
     return at;
   }
 }
+
+/** Compares a few bytes in the same way. */
+export class ByteMatcher {
+  #a: Uint8Array | undefined;
+  #b: Uint8Array | undefined;
+  #aWords = NO_WORDS;
+  #bWords = NO_WORDS;
+
+  /** Whether `a[aStart, aEnd)` and `b[bStart, bEnd)` are the same bytes. @throws RangeError when either side is too short */
+  same(a: Uint8Array, aStart: number, aEnd: number, b: Uint8Array, bStart: number, bEnd: number): boolean {
+    if (aEnd - aStart !== bEnd - bStart) return false;
+    if (a !== this.#a) {
+      this.#a = a;
+      this.#aWords = new DataView(a.buffer, a.byteOffset, a.byteLength);
+    }
+    if (b !== this.#b) {
+      this.#b = b;
+      this.#bWords = new DataView(b.buffer, b.byteOffset, b.byteLength);
+    }
+    const aWords = this.#aWords;
+    const bWords = this.#bWords;
+    const wordsEnd = aEnd - 3;
+    let i = aStart;
+    let j = bStart;
+    for (; i < wordsEnd; i += 4, j += 4) if (aWords.getUint32(i, true) !== bWords.getUint32(j, true)) return false;
+    for (; i < aEnd; i++, j++) if (aWords.getUint8(i) !== bWords.getUint8(j)) return false;
+    return true;
+  }
+}
