@@ -54,6 +54,21 @@ export async function mergeObject(
   settings: MergeSettings,
   context: MergeContext,
 ): Promise<MergeResult> {
+  try {
+    return await mergeOnce(tracker, objectName, body, settings, context);
+  } catch (error) {
+    if (!tracker.fallBack(error)) throw error;
+    return mergeOnce(tracker, objectName, body, settings, context);
+  }
+}
+
+async function mergeOnce(
+  tracker: Tracker,
+  objectName: string,
+  body: ObjectBody,
+  settings: MergeSettings,
+  context: MergeContext,
+): Promise<MergeResult> {
   const { clock, log, status, signal, onLocalChanges } = context;
   const changedBefore = tracker.localRound();
   if (changedBefore) onLocalChanges?.();

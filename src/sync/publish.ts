@@ -170,6 +170,7 @@ export class Publisher {
           return;
         } catch (error) {
           if (patience.aborted) return;
+          if (await this.#readsOnWithCursors(error)) continue;
           if (!(error instanceof StorageError || isPassing(error))) throw error;
           status.storeFailures++;
           status.lastError = describeError(error);
@@ -224,6 +225,16 @@ export class Publisher {
   #noteAttempt(): void {
     this.#attempts++;
     this.#changed.notify();
+  }
+
+  /** After an error in a page. */
+  #readsOnWithCursors(error: unknown): Promise<boolean> {
+    const { tracker, turns } = this.#options;
+    return turns.run(() => {
+      if (!tracker.fallBack(error)) return false;
+      if (tracker.localRound()) this.request();
+      return true;
+    });
   }
 
   async #encode(): Promise<Encoded> {

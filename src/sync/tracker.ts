@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { CorruptPageError, UnknownFormatError } from '../btree/index.ts';
 import type { Environment, WriteTransaction } from '../lmdb/index.ts';
 import type { Log } from '../log/index.ts';
 import { commitTime, timeOf } from '../merge/index.ts';
@@ -93,6 +94,28 @@ export class Tracker {
    */
   localRound(): boolean {
     if (!this.hasNews) return false;
+    try {
+      return this.#round();
+    } catch (error) {
+      if (!this.fallBack(error)) throw error;
+      return this.#round();
+    }
+  }
+
+  /**
+   * After an error in a page nothing is read from pages any more, for as long as we run: cursors read what they can.
+   * @returns false for any other error, or when cursors are in use already
+   */
+  fallBack(error: unknown): boolean {
+    if (!this.views.isPaged || !(error instanceof CorruptPageError || error instanceof UnknownFormatError))
+      return false;
+    this.views.distrustPages(error);
+    this.#base?.release();
+    this.#base = undefined;
+    return true;
+  }
+
+  #round(): boolean {
     const { status } = this.#options;
     const held = this.#base;
     const base = this.#trustedBase();
@@ -146,7 +169,13 @@ export class Tracker {
     status.fullScans++;
     // With cursors every round is a full comparison.
     if (schema.native || !this.base.pages) return hasChanged;
-    const plan = compareEverything(this.base, this.#scope());
+    let plan: WritePlan;
+    try {
+      plan = compareEverything(this.base, this.#scope());
+    } catch (error) {
+      if (!this.fallBack(error)) throw error;
+      return this.#round() || hasChanged;
+    }
     try {
       if (plan.isEmpty) return hasChanged;
       status.fullScanDifferences += plan.count;
