@@ -1,10 +1,16 @@
 import { CorruptPageError, lastTxnId, openView, PageFile, UnknownFormatError } from '../btree/index.ts';
-import type { Environment, ReadTransaction, WriteTransaction } from '../lmdb/index.ts';
+import { type Environment, LmdbError, type ReadTransaction, type WriteTransaction } from '../lmdb/index.ts';
 import type { Log } from '../log/index.ts';
 import { cursorView, type DatabaseView, pagedView, type Snapshotted } from '../shadow/index.ts';
 
-/** Attempts to catch a read transaction while commits rush by; each costs microseconds. */
-const MAX_ATTEMPTS = 1000;
+/**
+ * A commit shows its meta page before it has reached the disk, and readers begin at the one before it until it has. So a
+ * view is found stale for as long as an fsync takes: a few attempts at once, then one every so often.
+ */
+const IMMEDIATE_ATTEMPTS = 16;
+const ATTEMPT_PAUSE_MS = 0.2;
+const MAX_WAIT_MS = 30_000;
+const sleepCell = new Int32Array(new SharedArrayBuffer(4));
 
 /** A read transaction that is held, with what it sees. While it is held, no page it can reach is ever reused. */
 export class Held implements Snapshotted {
@@ -62,9 +68,17 @@ export class Views {
     return this.#pages ? lastTxnId(this.#pages) : this.#environment.info().lastTxnId;
   }
 
-  /** Begins a read transaction and opens its view. The caller releases it. */
+  /**
+   * Begins a read transaction and opens its view. The caller releases it.
+   * @throws LmdbError `NO_QUIET_MOMENT`: commits came so fast, or one took so long, that none could be caught; passing
+   */
   hold(): Held {
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const giveUpMs = performance.now() + MAX_WAIT_MS;
+    for (let attempt = 0; ; attempt++) {
+      if (attempt >= IMMEDIATE_ATTEMPTS) {
+        if (performance.now() > giveUpMs) break;
+        Atomics.wait(sleepCell, 0, 0, ATTEMPT_PAUSE_MS);
+      }
       const takenNano = this.#nowNano();
       const transaction = this.#environment.beginRead();
       try {
@@ -77,7 +91,14 @@ export class Views {
       }
       transaction.abort();
     }
-    throw new Error(`no quiet moment in ${MAX_ATTEMPTS} attempts to begin a read transaction`);
+    const text = `no commit stood still for ${MAX_WAIT_MS / 1000} s`;
+    throw new LmdbError(
+      'NO_QUIET_MOMENT',
+      'begin a read transaction',
+      0,
+      text,
+      'look at the disk: an fsync takes too long',
+    );
   }
 
   #open(transaction: ReadTransaction, takenNano: bigint): Held | undefined {
