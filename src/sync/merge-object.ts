@@ -4,6 +4,7 @@ import { type ApplyOptions, PlanWriter, RemoteComparer, type Schema } from '../s
 import { readSnapshot, type SnapshotHeader } from '../snapshot/index.ts';
 import type { ObjectBody } from '../storage/index.ts';
 import type { Clock } from './clock.ts';
+import { collectGarbage } from './garbage.ts';
 import type { DatabaseStatus } from './status.ts';
 import type { Tracker } from './tracker.ts';
 
@@ -38,6 +39,8 @@ export interface MergeResult {
 
 /** A peer's clock ahead by more than this is told of (design, decision 10). */
 const FAR_FUTURE_NANO = 300n * 1_000_000_000n;
+/** From so many writes on it is worth 10 ms to go under the lock with clean memory. */
+const LARGE_MERGE = 100_000;
 /** The clock is looked at once in so many puts. */
 const LOCK_CHECK_EVERY = 64;
 
@@ -94,6 +97,7 @@ async function mergeOnce(
     }
     noteFuture(comparer, objectName, clock, log, status);
     const written = comparer.plan.count;
+    if (written >= LARGE_MERGE) collectGarbage();
     const hasChanged = comparer.plan.isEmpty ? false : writeWinners(tracker, comparer, settings, context);
     status.mergedObjects++;
     status.mergedEntries += written;

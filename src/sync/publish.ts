@@ -252,9 +252,10 @@ export class Publisher {
   }
 
   async #encodeHeld(held: Held, included: ReadonlyMap<string, bigint>): Promise<Encoded> {
-    const { tracker, databaseName, instanceId, native } = this.#options;
+    const { tracker, databaseName, instanceId, native, storage } = this.#options;
     const timestampNano = this.#nextTime(tracker.base.takenNano);
-    const body = new Spool({ md5: true });
+    // Only a remote bucket is told what it must have received.
+    const body = new Spool({ md5: storage.type !== 'fs' && storage.type !== 'memory' });
     try {
       const sources = snapshotSources(held.view, native, tracker.knownFlags);
       const meta = {
