@@ -17,7 +17,7 @@ export {
   NotLmdbError,
   ReadersFullError,
 } from './errors.ts';
-export { exitAtOnce, type Liblmdb, liblmdb } from './library.ts';
+export { exitAtOnce, type Liblmdb, liblmdb, shareOneHeap } from './library.ts';
 export { type FileMapping, mapFile } from './memory.ts';
 export { type Dbi, type DbiStat, ReadTransaction, WriteTransaction } from './transaction.ts';
 export { copyView, type TransactionView } from './views.ts';

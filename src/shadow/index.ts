@@ -9,6 +9,7 @@ export {
   PendingKeys,
   type Snapshotted,
 } from './changes.ts';
+export { DirectPlan } from './direct-plan.ts';
 export { snapshotSources } from './dump.ts';
 export { UnsupportedDbiError } from './errors.ts';
 export type { LocalTimes } from './local.ts';

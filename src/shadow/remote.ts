@@ -46,7 +46,7 @@ export interface RemoteOptions {
  */
 export class RemoteComparer implements SnapshotVisitor {
   readonly #options: RemoteOptions;
-  #plan = new WritePlan();
+  #plan: WritePlan;
   #header: SnapshotHeader | undefined;
   #target: Target | undefined;
   #checker: EntryChecker | undefined;
@@ -66,8 +66,10 @@ export class RemoteComparer implements SnapshotVisitor {
   newestLo = 0;
   entries = 0;
 
-  constructor(options: RemoteOptions) {
+  /** @param plan where the winners go; after a `restart` it is another one */
+  constructor(options: RemoteOptions, plan: WritePlan = new WritePlan()) {
     this.#options = options;
+    this.#plan = plan;
   }
 
   get plan(): WritePlan {

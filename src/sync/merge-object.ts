@@ -1,10 +1,19 @@
+import { MapFullError, type WriteTransaction } from '../lmdb/index.ts';
 import type { Log } from '../log/index.ts';
 import { compareTimes, type Time, timeOf } from '../merge/index.ts';
-import { type ApplyOptions, PlanWriter, RemoteComparer, type Schema } from '../shadow/index.ts';
-import { readSnapshot, type SnapshotHeader } from '../snapshot/index.ts';
+import {
+  type ApplyOptions,
+  DirectPlan,
+  PlanWriter,
+  RemoteComparer,
+  type RemoteOptions,
+  type Schema,
+} from '../shadow/index.ts';
+import { type DbiHeader, readSnapshot, type SnapshotHeader } from '../snapshot/index.ts';
 import type { ObjectBody } from '../storage/index.ts';
 import type { Clock } from './clock.ts';
 import { collectGarbage } from './garbage.ts';
+import type { Held } from './held.ts';
 import type { DatabaseStatus } from './status.ts';
 import type { Tracker } from './tracker.ts';
 
@@ -76,39 +85,76 @@ async function mergeOnce(
   const changedBefore = tracker.localRound();
   if (changedBefore) onLocalChanges?.();
   const held = tracker.readable();
-  const comparer = new RemoteComparer({
+  const options = {
     objectName,
     schema: settings.schema,
     view: held.view,
     cutoff: settings.cutoff(),
-    onPrivateDbi: (dbi) =>
+    onPrivateDbi: (dbi: string) =>
       log.warn('A remote snapshot holds a private DBI, which is ignored', { object: objectName, dbi }),
-    onDbi: (dbi) => tracker.learnFlags(dbi.name, dbi.flags),
-  });
+    onDbi: (dbi: DbiHeader) => tracker.learnFlags(dbi.name, dbi.flags),
+  };
+  const limits = { maxDecompressedBytes: settings.maxDecompressedBytes };
+  const read = (comparer: RemoteComparer) => readSnapshot(() => body.open(), comparer, { objectName, limits, signal });
+  const done = (comparer: RemoteComparer, hasChanged: boolean): MergeResult => {
+    noteFuture(comparer, objectName, clock, log, status);
+    const written = comparer.plan.count;
+    status.mergedObjects++;
+    status.mergedEntries += written;
+    const hasLocalChanges = changedBefore || hasChanged;
+    return { header: comparer.snapshotHeader, entries: comparer.entries, written, hasLocalChanges };
+  };
+  if (held.pages && settings.lockMaxMs <= 0 && holdsNothing(held)) {
+    const comparer = await join(tracker, options, settings, read);
+    if (comparer) return done(comparer, false);
+  }
+  const comparer = new RemoteComparer(options);
   try {
     try {
-      await readSnapshot(() => body.open(), comparer, {
-        objectName,
-        limits: { maxDecompressedBytes: settings.maxDecompressedBytes },
-        signal,
-      });
+      await read(comparer);
     } finally {
       tracker.doneReading(held);
     }
-    noteFuture(comparer, objectName, clock, log, status);
-    const written = comparer.plan.count;
-    if (written >= LARGE_MERGE) collectGarbage();
-    const hasChanged = comparer.plan.isEmpty ? false : writeWinners(tracker, comparer, settings, context);
-    status.mergedObjects++;
-    status.mergedEntries += written;
-    return {
-      header: comparer.snapshotHeader,
-      entries: comparer.entries,
-      written,
-      hasLocalChanges: changedBefore || hasChanged,
-    };
+    if (comparer.plan.count >= LARGE_MERGE) collectGarbage();
+    return done(comparer, comparer.plan.isEmpty ? false : writeWinners(tracker, comparer, settings, context));
   } finally {
     comparer.plan.dispose();
+  }
+}
+
+function holdsNothing({ view }: Held): boolean {
+  return [...view.dbis.values()].every(({ entries }) => entries === 0);
+}
+
+/**
+ * The first object of an empty instance is written while it is decoded, all or nothing: there is nothing to compare it with, and
+ * a plan of it would only be a second copy.
+ * @returns undefined when it has to be done the usual way, and nothing was written
+ */
+async function join(
+  tracker: Tracker,
+  options: RemoteOptions,
+  { schema, extraBlocks }: MergeSettings,
+  read: (comparer: RemoteComparer) => Promise<unknown>,
+): Promise<RemoteComparer | undefined> {
+  let comparer: RemoteComparer | undefined;
+  const write = async (transaction: WriteTransaction): Promise<boolean> => {
+    const plan = new DirectPlan(transaction, { native: schema.native, extraBlocks }, () => collectGarbage('minor'));
+    comparer = new RemoteComparer(options, plan);
+    await read(comparer);
+    // Header fields behind their entries, or a key that came twice.
+    if (comparer.plan !== plan || !plan.isOrdered) return false;
+    plan.finish();
+    return true;
+  };
+  try {
+    return (await tracker.writeAsItComes(write)) ? comparer : undefined;
+  } catch (error) {
+    // The usual way enlarges the map.
+    if (error instanceof MapFullError) return undefined;
+    throw error;
+  } finally {
+    comparer?.plan.dispose();
   }
 }
 

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Config } from '../config/index.ts';
 import { describeError, LmdbstreamError } from '../errors/index.ts';
-import { liblmdb } from '../lmdb/index.ts';
+import { liblmdb, shareOneHeap } from '../lmdb/index.ts';
 import type { Log } from '../log/index.ts';
 import { StorageError } from '../storage/index.ts';
 import { systemClock } from './clock.ts';
@@ -41,6 +41,7 @@ export async function runSync(options: RunOptions): Promise<'done' | 'stopped'> 
   const names = [...config.lmdbs.keys()].filter((name) => isWanted(name, options));
   if (names.length === 0) return 'done';
   const library = liblmdb();
+  shareOneHeap();
   log.info('Starting', { version: options.version, instance: config.instance, liblmdb: library.versionText });
   if (options.waitForMarkerFile !== undefined) await waitForMarker(options, options.waitForMarkerFile);
   if (signal.aborted) return 'stopped';

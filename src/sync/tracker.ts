@@ -1,27 +1,22 @@
-import { statSync } from 'node:fs';
 import { CorruptPageError, UnknownFormatError } from '../btree/index.ts';
 import type { Environment, WriteTransaction } from '../lmdb/index.ts';
 import type { Log } from '../log/index.ts';
-import { commitTime, timeOf } from '../merge/index.ts';
 import {
   assertSupported,
   compareChanged,
   compareEverything,
   DirectWriter,
   fillShadows,
-  isPrivate,
-  type LocalScope,
   nativeChanges,
-  PendingKeys,
   PlanWriter,
   type Schema,
-  SHADOW_PREFIX,
   type Snapshotted,
   TouchedKeys,
   type WritePlan,
 } from '../shadow/index.ts';
 import type { Clock } from './clock.ts';
 import { type Held, Views } from './held.ts';
+import { LocalKnowledge, sameShadows } from './local-knowledge.ts';
 import type { DatabaseStatus } from './status.ts';
 import type { WriteLock } from './write-lock.ts';
 
@@ -54,16 +49,14 @@ export type LockedBody<T> = (transaction: WriteTransaction, rebase: Rebase) => T
 export class Tracker {
   readonly views: Views;
   readonly #options: TrackerOptions;
-  readonly #knownFlags = new Map<string, number>();
-  readonly #pending = new PendingKeys();
+  readonly #known: LocalKnowledge;
   #base: Held | undefined;
-  #isFirstMigration: boolean;
 
   constructor(options: TrackerOptions) {
     this.#options = options;
     this.views = new Views(options.environment, options.log, () => options.clock.nowNano());
     const held = this.views.hold();
-    this.#isFirstMigration = ![...held.view.dbis.keys()].some((name) => name.startsWith(SHADOW_PREFIX));
+    this.#known = new LocalKnowledge(options.environment, options.clock, options.schema, held);
     held.release();
   }
 
@@ -74,17 +67,17 @@ export class Tracker {
   }
 
   get knownFlags(): ReadonlyMap<string, number> {
-    return this.#knownFlags;
+    return this.#known.knownFlags;
   }
 
   /** Remembers the kind of a DBI that is missing here, as a snapshot tells it. */
   learnFlags(dbiName: string, flags: number): void {
-    if (!this.#knownFlags.has(dbiName)) this.#knownFlags.set(dbiName, flags);
+    this.#known.learnFlags(dbiName, flags);
   }
 
   /** Whether somebody committed since the base was taken. */
   get hasNews(): boolean {
-    return !this.#base || !this.#pending.isEmpty || this.views.lastTxnId() !== this.#base.id;
+    return !this.#base || !this.#known.pending.isEmpty || this.views.lastTxnId() !== this.#base.id;
   }
 
   /**
@@ -123,28 +116,28 @@ export class Tracker {
     let isBase = false;
     try {
       assertSupported(now.view, this.#options.schema);
-      this.#rememberFlags(now.view);
+      this.#known.rememberFlags(now);
       if (this.#options.schema.native) {
         const changes = base && nativeChanges(base, now);
         this.#setBase(now);
         isBase = true;
         return changes ? changes.count > 0 : true;
       }
-      const scope = this.#scope();
+      const scope = this.#known.scope();
       const plan = base ? compareChanged(base, now, scope) : compareEverything(now, scope);
       try {
         if (plan.isEmpty) {
           // A round that failed may have failed after its commit.
-          const wasFailing = !this.#pending.isEmpty;
+          const wasFailing = !this.#known.pending.isEmpty;
           this.#setBase(now);
           isBase = true;
-          this.#settled();
+          this.#known.settled();
           return wasFailing;
         }
         status.localRounds++;
         status.localEntries += plan.count;
         this.#writeLocal(plan, now);
-        this.#settled();
+        this.#known.settled();
         return true;
       } finally {
         plan.dispose();
@@ -171,7 +164,7 @@ export class Tracker {
     if (schema.native || !this.base.pages) return hasChanged;
     let plan: WritePlan;
     try {
-      plan = compareEverything(this.base, this.#scope());
+      plan = compareEverything(this.base, this.#known.scope());
     } catch (error) {
       if (!this.fallBack(error)) throw error;
       return this.#round() || hasChanged;
@@ -202,6 +195,26 @@ export class Tracker {
     });
   }
 
+  /**
+   * Takes the lock and lets `body` write while its input is still coming: for a database that holds nothing, in which there is
+   * nothing to compare and nobody reads. Committed when `body` says so; rolled back when it says no, or throws.
+   * @returns false when nothing was written
+   */
+  async writeAsItComes(body: (transaction: WriteTransaction) => Promise<boolean>): Promise<boolean> {
+    const base = this.base;
+    const lock = this.#options.lock.take();
+    let under: Held | undefined;
+    try {
+      under = this.views.hold();
+      if (under.id !== base.id || !(await body(lock.transaction))) return false;
+      if (this.#moveOn(lock.commit(), under)) under = undefined;
+      return true;
+    } finally {
+      lock.end();
+      under?.release();
+    }
+  }
+
   close(): void {
     this.#base?.release();
     this.views.close();
@@ -228,7 +241,7 @@ export class Tracker {
       if (!changes) return { touched, recheckAll: true, hasLocalChanges: true };
       return { touched: changes.touched, recheckAll: false, hasLocalChanges: changes.count > 0 };
     }
-    const scope = this.#scope();
+    const scope = this.#known.scope();
     const isComparable = base.pages !== undefined && under.pages !== undefined && sameShadows(base, under);
     const plan = isComparable
       ? compareChanged(base, under, { ...scope, touched })
@@ -244,7 +257,7 @@ export class Tracker {
 
   #fill(transaction: WriteTransaction, plan: WritePlan, under: Snapshotted): void {
     if (plan.fills.length === 0) return;
-    fillShadows(plan.fills, under.view, this.#scope(), new DirectWriter(transaction));
+    fillShadows(plan.fills, under.view, this.#known.scope(), new DirectWriter(transaction));
   }
 
   #apply(transaction: WriteTransaction, plan: WritePlan, touched: TouchedKeys | undefined): void {
@@ -263,21 +276,26 @@ export class Tracker {
         under = this.views.hold();
         return body(transaction, under);
       });
-      const after = this.views.hold();
-      // A reader begun right after our commit that has its id saw nobody else, and is the better base.
-      if (after.id === txnId || !under) {
-        this.#setBase(after);
-        // Cursor views begun before the commit cannot tell what came after it.
-        if (!under && after.id !== txnId) this.#pending.isOverflown = true;
-      } else {
-        after.release();
-        this.#setBase(under);
-        under = undefined;
-      }
+      if (this.#moveOn(txnId, under)) under = undefined;
       return result;
     } finally {
       under?.release();
     }
+  }
+
+  /** @returns whether `under` is the base now */
+  #moveOn(txnId: number, under: Held | undefined): boolean {
+    const after = this.views.hold();
+    // A reader begun right after our commit that has its id saw nobody else, and is the better base.
+    if (under && after.id !== txnId) {
+      after.release();
+      this.#setBase(under);
+      return true;
+    }
+    this.#setBase(after);
+    // Cursor views begun before the commit cannot tell what came after it.
+    if (after.id !== txnId) this.#known.pending.isOverflown = true;
+    return false;
   }
 
   #setBase(held: Held): void {
@@ -296,54 +314,22 @@ export class Tracker {
     if (held !== this.#base) held.release();
   }
 
-  #settled(): void {
-    this.#pending.clear();
-    this.#isFirstMigration = false;
-  }
-
   /** A failed round must not hold the old reader for ever: the application's file would grow without bound. */
   #keepForLater(held: Held | undefined, base: Held | undefined, now: Held): void {
     if (!held || this.#base !== held || !now.isOpen || this.#options.schema.native) return;
-    if (base) this.#pending.collect(base, now);
+    if (base) this.#known.pending.collect(base, now);
     // Nothing tells what changed since: everything is compared later.
-    else this.#pending.isOverflown = true;
+    else this.#known.pending.isOverflown = true;
     this.#setBase(now);
   }
 
   #trustedBase(): Held | undefined {
     const base = this.#base;
-    if (!base || this.#pending.isOverflown) return undefined;
+    if (!base || this.#known.pending.isOverflown) return undefined;
     if (!base.pages) return undefined;
     if (this.views.isTrusted(base)) return base;
     this.#options.status.distrustedReaders++;
     this.#options.log.warn('The held reader is no longer in the lock table: comparing everything', { txnId: base.id });
     return undefined;
   }
-
-  #scope(): LocalScope {
-    const { environment, clock, schema } = this.#options;
-    const mtimeNano = statSync(environment.dataPath, { bigint: true }).mtimeNs;
-    return {
-      schema,
-      times: {
-        commit: timeOf(commitTime(mtimeNano, clock.nowNano())),
-        isFirstMigration: this.#isFirstMigration && !schema.native,
-      },
-      knownFlags: this.#knownFlags,
-      pending: this.#pending.isEmpty ? undefined : this.#pending,
-    };
-  }
-
-  #rememberFlags(view: Snapshotted['view']): void {
-    for (const dbi of view.dbis.values()) if (!isPrivate(dbi.name)) this.#knownFlags.set(dbi.name, dbi.flags);
-  }
-}
-
-/** Nobody but us writes shadows; where somebody did (drop-shadow, another syncer), nothing known of them holds. */
-function sameShadows(base: Snapshotted, under: Snapshotted): boolean {
-  for (const name of new Set([...base.view.dbis.keys(), ...under.view.dbis.keys()])) {
-    if (!name.startsWith(SHADOW_PREFIX)) continue;
-    if (base.view.dbis.get(name)?.tree?.root !== under.view.dbis.get(name)?.tree?.root) return false;
-  }
-  return true;
 }

@@ -19,6 +19,14 @@ export interface WriteLockOptions {
   readonly mapSizeBytes: number;
 }
 
+export interface HeldLock {
+  readonly transaction: WriteTransaction;
+  /** @returns the transaction's id */
+  commit(): number;
+  /** Aborts what was not committed. */
+  end(): void;
+}
+
 /** Takes LMDB's write lock, measures it, and enlarges a full map where the configuration allows. */
 export class WriteLock {
   readonly #options: WriteLockOptions;
@@ -42,6 +50,17 @@ export class WriteLock {
   }
 
   #once<T>(body: (transaction: WriteTransaction) => T): { result: T; txnId: number } {
+    const held = this.take();
+    try {
+      const result = body(held.transaction);
+      return { result, txnId: held.commit() };
+    } finally {
+      held.end();
+    }
+  }
+
+  /** Takes the lock, for work that cannot be one synchronous call. The caller ends it in a `finally`. */
+  take(): HeldLock {
     const { environment, clock, status, watch } = this.#options;
     const askedMs = clock.monotonicMs();
     watch?.waiting(Date.now());
@@ -49,16 +68,19 @@ export class WriteLock {
     watch?.done();
     const gotMs = clock.monotonicMs();
     status.lockWaitMs += gotMs - askedMs;
-    try {
-      const result = body(transaction);
-      transaction.commit();
-      return { result, txnId: transaction.id };
-    } finally {
-      transaction.abort();
-      const heldMs = clock.monotonicMs() - gotMs;
-      status.lockHeldMs += heldMs;
-      status.lockHeldMaxMs = Math.max(status.lockHeldMaxMs, heldMs);
-    }
+    return {
+      transaction,
+      commit: () => {
+        transaction.commit();
+        return transaction.id;
+      },
+      end: () => {
+        transaction.abort();
+        const heldMs = clock.monotonicMs() - gotMs;
+        status.lockHeldMs += heldMs;
+        status.lockHeldMaxMs = Math.max(status.lockHeldMaxMs, heldMs);
+      },
+    };
   }
 
   /** The application may have enlarged the map, or the configuration allows us to. */
