@@ -15,7 +15,7 @@ export interface GunzipSummary {
 }
 
 /** What the pool is given at a time: so much that it stays busy while this thread parses. */
-const CHUNK_BYTES = 512 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 /** Chunks that wait for this thread, at most. */
 const CHUNKS_AHEAD = 2;
 /** After so much this thread looks whether the pool wants its next chunk; parsing it takes some 200 µs. */
