@@ -2,8 +2,8 @@ import type { WriteTransaction } from '../lmdb/index.ts';
 import { PlanWriter } from './apply.ts';
 import { type PlannedWrite, WritePlan } from './plan.ts';
 
-/** Records between two calls of `tidy`: some 2 MB decoded. */
-const TIDY_EVERY = 25_000;
+/** Records between two calls of `tidy`: some 1 MB decoded. */
+const TIDY_EVERY = 12_000;
 
 /**
  * A plan that is written while it is made, for a database that holds nothing yet. It is good only when `isOrdered` still holds

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { COMPAT_VERSION, DBI_TAG, FORMAT_VERSION, META_TAG, SNAPSHOT_TAG } from './constants.ts';
 import { type BlockEnd, EntryEncoder } from './encode-entry.ts';
 import { type CompressMember, compressMember, MemberSink } from './members.ts';
@@ -7,7 +8,7 @@ import { varintSize, writeVarint } from './varint.ts';
 export interface EncodeOptions {
   /** Raw bytes per gzip member; default 1 MiB, 4 KiB to 4 MiB. */
   readonly memberSizeBytes?: number;
-  /** Members compressed at the same time; default 4, the size of the libuv pool. */
+  /** Members compressed at the same time; default: as many as cores but one, from 2 to 4 (the libuv pool). */
   readonly maxInFlight?: number;
   readonly compress?: CompressMember;
   /** Called once, before the generator ends, unless it is left early. */
@@ -26,7 +27,11 @@ const DEFAULT_MEMBER_BYTES = 1 << 20;
 const MIN_MEMBER_BYTES = 4096;
 /** What one gzip extra field can pad to 64:1 (`members.ts`). */
 const MAX_MEMBER_BYTES = 4 << 20;
-const DEFAULT_IN_FLIGHT = 4;
+/**
+ * Members compressed at once: a core is left to the application, and to the thread that may hold its write lock; more threads than
+ * cores would make both wait for their turn.
+ */
+const DEFAULT_IN_FLIGHT = Math.min(4, Math.max(2, availableParallelism() - 1));
 
 /**
  * Encodes a snapshot (or a delta: the same message with fewer entries) and yields the object's bytes, one gzip member

@@ -50,6 +50,7 @@ export interface MergeResult {
 const FAR_FUTURE_NANO = 300n * 1_000_000_000n;
 /** From so many writes on it is worth 10 ms to go under the lock with clean memory. */
 const LARGE_MERGE = 100_000;
+const LARGE_BODY_BYTES = 4 * 1024 * 1024;
 /** The clock is looked at once in so many puts. */
 const LOCK_CHECK_EVERY = 64;
 
@@ -105,6 +106,7 @@ async function mergeOnce(
     return { header: comparer.snapshotHeader, entries: comparer.entries, written, hasLocalChanges };
   };
   if (held.pages && settings.lockMaxMs <= 0 && holdsNothing(held)) {
+    if (body.sizeBytes >= LARGE_BODY_BYTES) collectGarbage();
     const comparer = await join(tracker, options, settings, read);
     if (comparer) return done(comparer, false);
   }

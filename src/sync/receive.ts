@@ -34,7 +34,7 @@ export interface ReceiverOptions {
 }
 
 /** Bytes of one download kept in memory; the rest goes to an unlinked temporary file. */
-const DOWNLOAD_MEMORY_BYTES = 16 * 1024 * 1024;
+const DOWNLOAD_MEMORY_BYTES = 4 * 1024 * 1024;
 
 /** Lists the bucket and loads what is due, each instance by itself: a slow or failing one holds up nobody. */
 export class Receiver {
