@@ -27,6 +27,8 @@ export interface RunOptions {
 /** A wait for the write lock is told of from here on, and again at every doubling. */
 const LONG_WAIT_MS = 10_000;
 const WATCH_INTERVAL_MS = 1000;
+/** Our loops allocate next to nothing: a large nursery would only be memory that nobody uses. */
+const WORKER_LIMITS = { maxYoungGenerationSizeMb: 6 };
 
 /**
  * Synchronises the configured databases, each group in a worker thread, until aborted or, with only_once, done.
@@ -76,7 +78,7 @@ async function runWorkers(groups: readonly string[][], options: RunOptions): Pro
     const lockCells = LockClock.cellsFor(databases.length);
     const { config, mode, log } = options;
     const workerData: WorkerInput = { config, mode, databases, lockCells };
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData });
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, resourceLimits: WORKER_LIMITS });
     workers.add(worker);
     const stopWatching = watchLocks(databases, lockCells, log);
     return new Promise<void>((resolve) => {
