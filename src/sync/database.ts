@@ -129,8 +129,14 @@ export class DatabaseSync {
     const included = () => this.#included;
     const onLocalChanges = () => this.#noteLocalChange();
     const shared = { config, storage, environment, tracker, clock, random, turns: this.#turns, index: this.#index };
-    const identity = { databaseName: this.status.name, instanceId: this.#instanceId, native: this.#schema.native };
-    const care = { ...shared, ...identity, log: this.#log, receiveOnly: mode === 'receive', included, onLocalChanges };
+    const care = {
+      ...shared,
+      ...this.#identity,
+      log: this.#log,
+      receiveOnly: mode === 'receive',
+      included,
+      onLocalChanges,
+    };
     const storageWatch = storage.watch?.(() => this.#remoteWake.notify());
     const tasks = [local.run(signal), this.#remoteLoop(receiver, publisher, signal)];
     if (!config.onlyOnce) tasks.push(...upkeep(care, signal));
@@ -143,6 +149,11 @@ export class DatabaseSync {
     if (this.#fatal !== undefined) throw this.#fatal;
     if (config.onlyOnce && publisher.gaveUp !== undefined) throw publisher.gaveUp;
     if (config.onlyOnce && this.#refusal !== undefined) throw this.#refusal;
+  }
+
+  /** Which database this is, and whose, as its parts want it. */
+  get #identity(): { databaseName: string; instanceId: string; native: boolean } {
+    return { databaseName: this.status.name, instanceId: this.#instanceId, native: this.#schema.native };
   }
 
   #makeLocalChanges(environment: Environment, tracker: Tracker): LocalChanges {
@@ -171,9 +182,7 @@ export class DatabaseSync {
     const retry = { attempts: storageRetryCount, intervalMs: storageRetryIntervalMs, forever: storageRetryForever };
     return new Publisher(
       {
-        databaseName: this.status.name,
-        instanceId: this.#instanceId,
-        native: this.#schema.native,
+        ...this.#identity,
         tracker,
         turns: this.#turns,
         storage,
@@ -252,9 +261,8 @@ export class DatabaseSync {
 
   #refuseStale(tracker: Tracker, hasLocalData: boolean): void {
     const { config, clock } = this.#options;
-    const identity = { databaseName: this.status.name, instanceId: this.#instanceId, native: this.#schema.native };
     const nowNano = clock.nowNano();
-    refuseStale({ ...identity, config, index: this.#index, tracker, hasLocalData, nowNano, log: this.#log });
+    refuseStale({ ...this.#identity, config, index: this.#index, tracker, hasLocalData, nowNano, log: this.#log });
   }
 
   /** I5: nothing is published before our own newest object is merged, or each of them found bad. */

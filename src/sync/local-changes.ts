@@ -44,11 +44,6 @@ export class LocalChanges {
     this.#options = options;
   }
 
-  /** Looks now rather than at the next poll. */
-  notice(): void {
-    this.#wake.notify();
-  }
-
   /**
    * The changes made while nobody watched. A full map or disk is waited out, but not with only_once.
    * @returns false when aborted before it was done

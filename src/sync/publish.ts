@@ -49,10 +49,15 @@ const FINAL_STORE_MS = 30_000;
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #wake = new Wake();
+  /** An attempt has ended, or encoding has. */
+  readonly #changed = new Wake();
+  /** The bucket has the word: from the end of encoding to the next encoding. */
+  #isAtBucket = false;
   #lastNano: bigint;
   /** Changes asked to be published, and those that an upload has carried. */
   #requested = 0;
   #published = 0;
+  /** Attempts to store, failed ones included. */
   #attempts = 0;
   #lastStoredMs: number;
   #gaveUp: unknown;
@@ -74,11 +79,6 @@ export class Publisher {
     return this.#published < this.#requested;
   }
 
-  /** Attempts to store, failed ones included. */
-  get attempts(): number {
-    return this.#attempts;
-  }
-
   /** Time since the last successful store, or the start. */
   get sinceStoredMs(): number {
     return this.#options.clock.monotonicMs() - this.#lastStoredMs;
@@ -94,7 +94,6 @@ export class Publisher {
     const before = this.#attempts;
     while (this.isDue && this.#attempts === before && !signal.aborted) await this.#changed.wait(60_000, signal);
   }
-  readonly #changed = new Wake();
 
   /**
    * Resolves when what is due has been taken out of the database, or must wait for the bucket: an upload that is slow or is
@@ -103,8 +102,6 @@ export class Publisher {
   async taken(signal: AbortSignal): Promise<void> {
     while (this.isDue && !this.#isAtBucket && !signal.aborted) await this.#changed.wait(60_000, signal);
   }
-  /** The bucket has the word: from the end of encoding to the next encoding. */
-  #isAtBucket = false;
 
   /** Until aborted; what is due then gets one last attempt. */
   async run(signal: AbortSignal): Promise<void> {
