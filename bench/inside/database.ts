@@ -1,10 +1,10 @@
 import { Environment } from '../../src/lmdb/index.ts';
 import type { Log } from '../../src/log/index.ts';
 import type { Schema } from '../../src/shadow/index.ts';
-import { systemClock } from '../../src/sync/clock.ts';
-import { type DatabaseStatus, newStatus } from '../../src/sync/status.ts';
-import { Tracker } from '../../src/sync/tracker.ts';
-import { WriteLock } from '../../src/sync/write-lock.ts';
+import { Tracker } from '../../src/sync/local/tracker.ts';
+import { WriteLock } from '../../src/sync/local/write-lock.ts';
+import { type DatabaseStatus, newStatus } from '../../src/sync/status/status.ts';
+import { systemClock } from '../../src/sync/time/clock.ts';
 import type { Layout } from '../bare.ts';
 
 const MAP_SIZE_BYTES = 2 ** 34;

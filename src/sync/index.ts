@@ -1,5 +1,5 @@
-export { type Clock, systemClock } from './clock.ts';
 export { type DatabaseOptions, DatabaseSync } from './database.ts';
-export { RemoteIndex } from './remote-index.ts';
-export { type RunOptions, runSync } from './run.ts';
-export type { DatabaseStatus } from './status.ts';
+export { type RunOptions, runSync } from './process/run.ts';
+export { RemoteIndex } from './remote/remote-index.ts';
+export type { DatabaseStatus } from './status/status.ts';
+export { type Clock, systemClock } from './time/clock.ts';

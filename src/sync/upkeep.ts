@@ -3,11 +3,11 @@ import type { Environment } from '../lmdb/index.ts';
 import type { Log } from '../log/index.ts';
 import type { ObjectStorage } from '../storage/index.ts';
 import { Cleaner } from './clean/index.ts';
-import type { Clock } from './clock.ts';
-import type { Exclusive } from './exclusive.ts';
-import type { RemoteIndex } from './remote-index.ts';
+import type { Exclusive } from './local/exclusive.ts';
+import type { Tracker } from './local/tracker.ts';
+import type { RemoteIndex } from './remote/remote-index.ts';
 import { Sweeper } from './sweep/index.ts';
-import type { Tracker } from './tracker.ts';
+import type { Clock } from './time/clock.ts';
 
 export interface UpkeepOptions {
   readonly config: Config;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type DiffSink, diffDbis, diffTrees, type Tree } from '../../src/btree/index.ts';
 import { DbiFlag, type WriteTransaction } from '../../src/lmdb/index.ts';
-import { Application } from '../support/application.ts';
+import { Application } from '../support/application/application.ts';
 import { KINDS, keyFor, openDatabase, u32, u64, valueFor, walkAll } from './fixture.ts';
 
 const text = (value: string): Buffer => Buffer.from(value);

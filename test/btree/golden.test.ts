@@ -6,7 +6,7 @@ import { Environment } from '../../src/lmdb/index.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { cursorScan, holdView, TINY_WINDOW, walkAll } from './fixture.ts';
 
-const golden = resolve(import.meta.dirname, '../../../shared/golden/pdns-4.7.3');
+const golden = resolve(import.meta.dirname, '../golden/data/pdns-4.7.3');
 
 describe('LMDB files of a real PowerDNS 4.7.3', () => {
   it.each(

@@ -133,7 +133,7 @@ describe('snapshots dump', () => {
     expect(existsSync('missing.pb.gz')).toBe(false);
   });
 
-  const golden = join(import.meta.dirname, '../../../shared/golden/pdns-4.7.3/uploaded');
+  const golden = join(import.meta.dirname, '../golden/data/pdns-4.7.3/uploaded');
   it.each(readdirSync(golden).filter((name) => name.endsWith('.pb.gz')))('prints %s of the reference', async (name) => {
     const { code, stdout } = await run(['-c', place.config, 'snapshots', 'dump', '-l', join(golden, name)]);
     expect(code).toBe(0);

@@ -10,7 +10,7 @@ interface GoldenConfig {
   readonly exitCode: number;
 }
 
-const file = resolve(import.meta.dirname, '../../../shared/golden/config/configs.json');
+const file = resolve(import.meta.dirname, '../golden/data/config/configs.json');
 const goldens: readonly GoldenConfig[] = JSON.parse(readFileSync(file, 'utf8'));
 
 /** Accepted by the reference, refused here (golden/README.md, last bullet), with what the operator is told. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DbiFlag } from '../../src/lmdb/index.ts';
-import type { Application } from '../support/application.ts';
+import type { Application } from '../support/application/application.ts';
 import { eventually } from '../support/eventually.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { machine, texts } from './machine.ts';

@@ -5,7 +5,7 @@ import type { Log, LogFields } from '../../src/log/index.ts';
 import { parseSnapshotName, type SnapshotName } from '../../src/snapshot/index.ts';
 import { createStorage, type ObjectStorage } from '../../src/storage/index.ts';
 import { type Clock, type DatabaseStatus, DatabaseSync, systemClock } from '../../src/sync/index.ts';
-import { Application } from '../support/application.ts';
+import { Application } from '../support/application/application.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Azurite, type S3Keys, type Seaweedfs, uniquePrefix } from '../support/servers/index.ts';
 import { type LmdbSetup, Syncer, type SyncerOptions, writeConfig } from './product.ts';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, onTestFailed, onTestFinished } from 'vitest';
-import type { Application } from '../support/application.ts';
+import type { Application } from '../support/application/application.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Fault, FaultProxy, useSeaweedfs } from '../support/servers/index.ts';
 import { temporaryFolder } from '../support/temporary.ts';

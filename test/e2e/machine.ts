@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
-import { Application, type ApplicationOptions } from '../support/application.ts';
+import { Application, type ApplicationOptions } from '../support/application/application.ts';
 import { eventually } from '../support/eventually.ts';
 import { type LmdbSetup, type Setup, Syncer, type SyncerOptions, writeConfig } from './product.ts';
 

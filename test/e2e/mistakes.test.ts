@@ -1,7 +1,7 @@
 import { chmodSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Application } from '../support/application.ts';
+import { Application } from '../support/application/application.ts';
 import { withoutPrivileges } from '../support/privileges.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { type LmdbSetup, runProduct, type Setup, writeConfig } from './product.ts';

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { PowerDns } from '../support/application/pdns.ts';
 import { eventually } from '../support/eventually.ts';
-import { PowerDns } from '../support/pdns.ts';
 import { Syncer, writeConfig } from './product.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lmdbstream-pdns-'));

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { collectDownload } from '../../src/storage/index.ts';
-import type { Application } from '../support/application.ts';
-import { decodeObject } from '../support/decode-object.ts';
+import type { Application } from '../support/application/application.ts';
 import { eventually } from '../support/eventually.ts';
+import { decodeObject } from '../support/objects/decode-object.ts';
 import { useSeaweedfs } from '../support/servers/index.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { fsPlace, Machine, objectsIn, openPlace, s3Place } from './buckets-machine.ts';

@@ -1,13 +1,13 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, utimesSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type DecodedObject, decodeObject } from '../support/decode-object.ts';
-import { buildLmdb, type DbiDump, dumpLmdb } from '../support/lmdb-dump.ts';
-import { runOnce } from '../support/run-once.ts';
+import { buildLmdb, type DbiDump, dumpLmdb } from '../support/application/lmdb-dump.ts';
+import { runOnce } from '../support/fleet/run-once.ts';
+import { type DecodedObject, decodeObject } from '../support/objects/decode-object.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { offlineWinners, uploadWithOfflineWinners, withOfflineWinners } from './offline-model.ts';
 
-const CASES = resolve(import.meta.dirname, '../../../shared/golden/cases');
+const CASES = resolve(import.meta.dirname, 'data/cases');
 
 interface GoldenCase {
   about: string;

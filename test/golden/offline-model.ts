@@ -1,5 +1,5 @@
-import type { DecodedObject } from '../support/decode-object.ts';
-import type { DbiDump } from '../support/lmdb-dump.ts';
+import type { DbiDump } from '../support/application/lmdb-dump.ts';
+import type { DecodedObject } from '../support/objects/decode-object.ts';
 
 /**
  * A second, independent statement of what must become of changes made while the syncer was stopped (design, decision 5):

@@ -1,12 +1,12 @@
 import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { decodeObject } from '../support/decode-object.ts';
-import { dumpLmdb } from '../support/lmdb-dump.ts';
-import { runOnce } from '../support/run-once.ts';
+import { dumpLmdb } from '../support/application/lmdb-dump.ts';
+import { runOnce } from '../support/fleet/run-once.ts';
+import { decodeObject } from '../support/objects/decode-object.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
-const GOLDEN = resolve(import.meta.dirname, '../../../shared/golden/pdns-4.7.3');
+const GOLDEN = resolve(import.meta.dirname, 'data/pdns-4.7.3');
 
 /** The files of one PowerDNS 4.7.3, and the name of each database in the bucket. */
 const DATABASES = { main: 'pdns.lmdb', 'shard-0': 'pdns.lmdb-0', 'shard-1': 'pdns.lmdb-1' };

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { Environment, type EnvironmentOptions } from '../../src/lmdb/index.ts';
-import { Application, type ApplicationOptions } from '../support/application.ts';
+import { Application, type ApplicationOptions } from '../support/application/application.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 export const MIB = 2 ** 20;

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Application } from '../support/application.ts';
-import { History } from '../support/btree-history.ts';
-import { type RunOptions, TrackedDatabase } from '../support/btree-tracked.ts';
+import { Application } from '../support/application/application.ts';
+import { History } from '../support/histories/btree-history.ts';
+import { type RunOptions, TrackedDatabase } from '../support/histories/btree-tracked.ts';
 
 /**
  * I6, incremental equals full: whatever an application does between two readers, the diff of their pages is the difference

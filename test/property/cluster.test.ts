@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { MemoryStorage } from '../../src/storage/index.ts';
 import { eventually } from '../support/eventually.ts';
-import { failure, Instance } from '../support/instance.ts';
+import { failure, Instance } from '../support/fleet/instance.ts';
 
 /**
  * I2, I3 with whole instances: three of them on one bucket that fails in every way it can, applications that write all the

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { History, type HistoryOptions, type Reached } from '../support/history.ts';
-import { LockstepApplication } from '../support/lockstep-application.ts';
-import { Step } from '../support/shared-history.ts';
+import { LockstepApplication } from '../support/application/lockstep-application.ts';
+import { History, type HistoryOptions, type Reached } from '../support/histories/history.ts';
+import { Step } from '../support/histories/shared-history.ts';
 
 /**
  * I2, I3, I4, I6: two databases whose applications (processes of their own) do what they please, also between our read view

@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { DbiFlag } from '../../src/lmdb/index.ts';
 import { applicationKeyLength, ShadowKey } from '../../src/shadow/dupsort.ts';
 import { UnsupportedDbiError } from '../../src/shadow/index.ts';
-import { dbiOf, type ObjectEntry, objectOf } from '../support/objects.ts';
-import type { Peer } from '../support/peer.ts';
-import { makePeer } from '../support/peers.ts';
-import { shadowOf } from '../support/shadow-entries.ts';
+import type { Peer } from '../support/fleet/peer.ts';
+import { makePeer } from '../support/fleet/peers.ts';
+import { dbiOf, type ObjectEntry, objectOf } from '../support/objects/objects.ts';
+import { shadowOf } from '../support/objects/shadow-entries.ts';
 
 const flags = DbiFlag.dupSort;
 

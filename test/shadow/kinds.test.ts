@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { DbiFlag } from '../../src/lmdb/index.ts';
 import { u32, u64 } from '../btree/fixture.ts';
-import type { ApplicationWrite } from '../support/application.ts';
-import { dbiOf, objectOf } from '../support/objects.ts';
-import type { Peer } from '../support/peer.ts';
-import { makePeer } from '../support/peers.ts';
-import { shadowOf } from '../support/shadow-entries.ts';
+import type { ApplicationWrite } from '../support/application/application.ts';
+import type { Peer } from '../support/fleet/peer.ts';
+import { makePeer } from '../support/fleet/peers.ts';
+import { dbiOf, objectOf } from '../support/objects/objects.ts';
+import { shadowOf } from '../support/objects/shadow-entries.ts';
 
 const { integerKey, dupSort, reverseKey } = DbiFlag;
 

@@ -4,10 +4,10 @@ import { timeOf } from '../../src/merge/index.ts';
 import { PendingKeys } from '../../src/shadow/index.ts';
 import { RefusedSnapshotError } from '../../src/snapshot/index.ts';
 import type { PlainDbi } from '../snapshot/support.ts';
-import { dbiOf, objectOf } from '../support/objects.ts';
-import type { Peer } from '../support/peer.ts';
-import { makePeer } from '../support/peers.ts';
-import { entryOf, shadowOf } from '../support/shadow-entries.ts';
+import type { Peer } from '../support/fleet/peer.ts';
+import { makePeer } from '../support/fleet/peers.ts';
+import { dbiOf, objectOf } from '../support/objects/objects.ts';
+import { entryOf, shadowOf } from '../support/objects/shadow-entries.ts';
 
 const NANO = 900_000_000_000_000_000n;
 

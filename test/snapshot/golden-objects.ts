@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { toTimestampNano } from '../../src/snapshot/index.ts';
 import type { PlainSnapshot } from './support.ts';
 
-const golden = resolve(import.meta.dirname, '../../../shared/golden');
+const golden = resolve(import.meta.dirname, '../golden/data');
 
 export interface GoldenObject {
   /** `CASE/folder/NAME` */

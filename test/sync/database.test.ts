@@ -4,8 +4,8 @@ import { buildSnapshotName, parseSnapshotName, toTimestampNano } from '../../src
 import { MemoryStorage } from '../../src/storage/index.ts';
 import { type Clock, systemClock } from '../../src/sync/index.ts';
 import { decode } from '../snapshot/support.ts';
-import { failure, Gate, Instance, objectsOf } from '../support/instance.ts';
-import { dbiOf, objectOf } from '../support/objects.ts';
+import { failure, Gate, Instance, objectsOf } from '../support/fleet/instance.ts';
+import { dbiOf, objectOf } from '../support/objects/objects.ts';
 
 const nowNano = (): bigint => BigInt(Date.now()) * 1_000_000n;
 

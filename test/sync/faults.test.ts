@@ -3,8 +3,8 @@ import { buildSnapshotName, toTimestampNano } from '../../src/snapshot/index.ts'
 import { MemoryStorage } from '../../src/storage/index.ts';
 import type { PlainDbi } from '../snapshot/support.ts';
 import { decode } from '../snapshot/support.ts';
-import { failure, Gate, Instance, objectsOf } from '../support/instance.ts';
-import { dbiOf, objectOf } from '../support/objects.ts';
+import { failure, Gate, Instance, objectsOf } from '../support/fleet/instance.ts';
+import { dbiOf, objectOf } from '../support/objects/objects.ts';
 
 const nowNano = (): bigint => BigInt(Date.now()) * 1_000_000n;
 const THEN = nowNano() - 60_000_000_000n;

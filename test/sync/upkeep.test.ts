@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { MemoryStorage } from '../../src/storage/index.ts';
 import { type Clock, systemClock } from '../../src/sync/index.ts';
 import { decode } from '../snapshot/support.ts';
-import { Instance, objectsOf } from '../support/instance.ts';
+import { Instance, objectsOf } from '../support/fleet/instance.ts';
 
 const DAY_NANO = 86_400_000_000_000n;
 

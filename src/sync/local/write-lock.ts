@@ -1,0 +1,103 @@
+import { type Environment, MapFullError, type WriteTransaction } from '../../lmdb/index.ts';
+import type { Log } from '../../log/index.ts';
+import type { DatabaseStatus } from '../status/status.ts';
+import type { Clock } from '../time/clock.ts';
+
+/** Tells another thread since when this one waits for the lock: it blocks, and cannot tell it itself (design, decision 2). */
+export interface LockWatch {
+  waiting(sinceMs: number): void;
+  done(): void;
+}
+
+export interface WriteLockOptions {
+  readonly environment: Environment;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly status: DatabaseStatus;
+  readonly watch?: LockWatch | undefined;
+  /** `options.map_size`: how far the map may be enlarged. */
+  readonly mapSizeBytes: number;
+}
+
+export interface HeldLock {
+  readonly transaction: WriteTransaction;
+  /** @returns the transaction's id */
+  commit(): number;
+  /** Aborts what was not committed. */
+  end(): void;
+}
+
+/** Takes LMDB's write lock, measures it, and enlarges a full map where the configuration allows. */
+export class WriteLock {
+  readonly #options: WriteLockOptions;
+
+  constructor(options: WriteLockOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Runs `body` in a write transaction and commits it; aborts it when `body` throws. After a full map the map is enlarged,
+   * where that is possible, and `body` runs once more in a new transaction.
+   * @returns the body's result, and the transaction's id
+   */
+  run<T>(body: (transaction: WriteTransaction) => T): { result: T; txnId: number } {
+    try {
+      return this.#once(body);
+    } catch (error) {
+      if (!(error instanceof MapFullError) || !this.#enlarge()) throw error;
+      return this.#once(body);
+    }
+  }
+
+  #once<T>(body: (transaction: WriteTransaction) => T): { result: T; txnId: number } {
+    const held = this.take();
+    try {
+      const result = body(held.transaction);
+      return { result, txnId: held.commit() };
+    } finally {
+      held.end();
+    }
+  }
+
+  /** Takes the lock, for work that cannot be one synchronous call. The caller ends it in a `finally`. */
+  take(): HeldLock {
+    const { environment, clock, status, watch } = this.#options;
+    const askedMs = clock.monotonicMs();
+    watch?.waiting(Date.now());
+    const transaction = environment.beginWrite();
+    watch?.done();
+    const gotMs = clock.monotonicMs();
+    status.lockWaitMs += gotMs - askedMs;
+    return {
+      transaction,
+      commit: () => {
+        transaction.commit();
+        return transaction.id;
+      },
+      end: () => {
+        transaction.abort();
+        const heldMs = clock.monotonicMs() - gotMs;
+        status.lockHeldMs += heldMs;
+        status.lockHeldMaxMs = Math.max(status.lockHeldMaxMs, heldMs);
+      },
+    };
+  }
+
+  /** The application may have enlarged the map, or the configuration allows us to. */
+  #enlarge(): boolean {
+    const { environment, mapSizeBytes, log } = this.#options;
+    const before = environment.info().mapSizeBytes;
+    environment.setMapSize(0);
+    let now = environment.info().mapSizeBytes;
+    if (now < mapSizeBytes) {
+      environment.setMapSize(mapSizeBytes);
+      now = environment.info().mapSizeBytes;
+    }
+    if (now <= before) {
+      if (now < before) environment.setMapSize(before);
+      return false;
+    }
+    log.warn('The map was full and has been enlarged', { fromBytes: before, toBytes: now });
+    return true;
+  }
+}

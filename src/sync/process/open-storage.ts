@@ -1,0 +1,30 @@
+import type { Config } from '../../config/index.ts';
+import { describeError } from '../../errors/index.ts';
+import type { Log } from '../../log/index.ts';
+import { createStorage, type ObjectStorage, StorageError } from '../../storage/index.ts';
+import type { Clock } from '../time/clock.ts';
+
+/**
+ * Opens the bucket; while it cannot be reached, tries again: a machine that starts during an outage joins when it is over.
+ * What only the operator can mend (options, rights, a bucket that does not exist) is thrown at once, and with only_once
+ * everything is.
+ * @returns undefined when aborted before it was open
+ */
+export async function openStorage(
+  config: Config,
+  clock: Clock,
+  log: Log,
+  signal: AbortSignal,
+): Promise<ObjectStorage | undefined> {
+  while (!signal.aborted) {
+    try {
+      return await createStorage(config.storage, { log, signal });
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      if (config.onlyOnce || !(error instanceof StorageError && error.retryable)) throw error;
+      log.error('The storage cannot be opened; trying again', { error: describeError(error) });
+      await clock.sleep(config.storageRetryIntervalMs, signal);
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,227 @@
+import { createHash } from 'node:crypto';
+import { describeError } from '../../errors/index.ts';
+import { BadValueSizeError } from '../../lmdb/index.ts';
+import type { Log } from '../../log/index.ts';
+import { CorruptSnapshotError, RefusedSnapshotError, type SnapshotName, shortHash } from '../../snapshot/index.ts';
+import { type ObjectInfo, type ObjectStorage, Spool, StorageError } from '../../storage/index.ts';
+import { isPassing } from '../local/local-changes.ts';
+import type { MergeResult } from '../local/merge-object.ts';
+import type { DatabaseStatus } from '../status/status.ts';
+import type { Clock } from '../time/clock.ts';
+import type { RemoteIndex } from './remote-index.ts';
+
+export interface ReceiverOptions {
+  readonly databaseName: string;
+  readonly storage: ObjectStorage;
+  readonly index: RemoteIndex;
+  /** `memory_downloaded_snapshots`: downloads under way at once. */
+  readonly concurrency: number;
+  readonly retryIntervalMs: number;
+  /** A single pass waits for no full map or disk. */
+  readonly onlyOnce: boolean;
+  /** Objects from before it, in ns since 1970, may hold what was deleted and is forgotten (`RemoteIndex.outdated`); default 0. */
+  readonly forgottenBefore?: () => bigint;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly status: DatabaseStatus;
+  readonly merge: (name: SnapshotName, body: Spool) => Promise<MergeResult>;
+  /** An object was merged, refused or found gone: the loop looks what is due next. */
+  readonly onSettled: () => void;
+  /** An object was well-formed, but not for us: with `only_once` the run ends with this error. */
+  readonly onRefused: (error: RefusedSnapshotError) => void;
+  /** An error that is not the object's or the storage's: ends the database's loop. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** Bytes of one download kept in memory; the rest goes to an unlinked temporary file. */
+const DOWNLOAD_MEMORY_BYTES = 4 * 1024 * 1024;
+
+/** Lists the bucket and loads what is due, each instance by itself: a slow or failing one holds up nobody. */
+export class Receiver {
+  readonly #options: ReceiverOptions;
+  readonly #underWay = new Map<string, Promise<void>>();
+  readonly #notBeforeMs = new Map<string, number>();
+  #lastListingFailed = false;
+  #toldOutdated: ReadonlySet<string> = new Set();
+
+  constructor(options: ReceiverOptions) {
+    this.#options = options;
+  }
+
+  /** @returns whether the listing succeeded; a failure is logged once and counted */
+  async list(signal: AbortSignal): Promise<boolean> {
+    const { storage, databaseName, index, log, status, forgottenBefore = () => 0n } = this.#options;
+    try {
+      const listing: ObjectInfo[] = [];
+      for await (const info of storage.list(`${databaseName}__`, { signal })) listing.push(info);
+      const strange = index.update(listing, forgottenBefore());
+      for (const name of strange) log.debug('Ignoring an object whose name is not ours', { name });
+      this.#tellOutdated();
+      if (this.#lastListingFailed) log.info('Listing the storage works again');
+      this.#lastListingFailed = false;
+      return true;
+    } catch (error) {
+      if (signal.aborted) return false;
+      if (!(error instanceof StorageError)) throw error;
+      status.listFailures++;
+      status.lastError = describeError(error);
+      const level = this.#lastListingFailed ? 'debug' : 'error';
+      this.#lastListingFailed = true;
+      log[level]('Listing the storage failed', { error: describeError(error) });
+      return false;
+    }
+  }
+
+  #tellOutdated(): void {
+    const outdated = this.#options.index.outdated();
+    for (const name of outdated) {
+      if (this.#toldOutdated.has(name)) continue;
+      this.#options.log.warn(
+        'Not loading an object that is older than deletions are remembered: what was deleted since would come back. ' +
+          'Remove it, or check the clock of its instance; --accept-stale loads it',
+        { name },
+      );
+    }
+    this.#toldOutdated = new Set(outdated);
+  }
+
+  /** Starts loading what is due and not under way. */
+  start(signal: AbortSignal): void {
+    const { index, concurrency, clock, onFatal } = this.#options;
+    const nowMs = clock.monotonicMs();
+    for (const name of index.due()) {
+      if (this.#underWay.size >= concurrency || signal.aborted) return;
+      if (this.#underWay.has(name.instanceId)) continue;
+      if ((this.#notBeforeMs.get(name.instanceId) ?? 0) > nowMs) continue;
+      const load = this.#load(name, signal)
+        .catch((error: unknown) => {
+          if (!signal.aborted) onFatal(error);
+        })
+        .finally(() => {
+          this.#underWay.delete(name.instanceId);
+          this.#options.onSettled();
+        });
+      this.#underWay.set(name.instanceId, load);
+    }
+  }
+
+  /** An instance's object cannot be loaded at the moment. */
+  get hasTrouble(): boolean {
+    return this.#notBeforeMs.size > 0;
+  }
+
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay.values());
+  }
+
+  async #load(name: SnapshotName, signal: AbortSignal): Promise<void> {
+    const { index, log, status, clock, merge } = this.#options;
+    const body = new Spool({ memoryBytes: DOWNLOAD_MEMORY_BYTES });
+    try {
+      const startedMs = clock.monotonicMs();
+      await this.#download(name, body, signal);
+      const downloadedMs = clock.monotonicMs();
+      const result = await merge(name, body).catch(async (error: unknown) => {
+        if (isObjectsFault(error)) await this.#readAgain(name, body, signal);
+        throw error;
+      });
+      index.markMerged(name);
+      this.#notBeforeMs.delete(name.instanceId);
+      log.info('Loaded remote update', {
+        snapshot_name: name.full,
+        snapshot_instance: name.instanceId,
+        shorthash: shortHash(name),
+        entries: result.entries,
+        written: result.written,
+        compressed_size_bytes: body.sizeBytes,
+        time_download_ms: Math.round(downloadedMs - startedMs),
+        time_merge_ms: Math.round(clock.monotonicMs() - downloadedMs),
+      });
+    } catch (error) {
+      if (signal.aborted) return;
+      if (isObjectsFault(error)) {
+        // A bad object stops nobody (decision 11): refused whole, told once, an older one of that instance is used.
+        index.markRefused(name);
+        this.#notBeforeMs.delete(name.instanceId);
+        if (error instanceof RefusedSnapshotError) this.#options.onRefused(error);
+        status.refusedObjects++;
+        status.lastError = describeError(error);
+        log.error('Refused a remote object', { name: name.full, error: describeError(error) });
+      } else if (error instanceof StorageError && error.notFound) {
+        // Cleaned since the listing; the next one tells.
+        index.markGone(name);
+        this.#notBeforeMs.delete(name.instanceId);
+        log.debug('A remote object was removed before it was loaded', { name: name.full });
+      } else if (error instanceof StorageError) {
+        status.loadFailures++;
+        status.lastError = describeError(error);
+        this.#retryLater(name, signal);
+        log.warn('Loading a remote object failed', { name: name.full, error: describeError(error) });
+      } else if (error instanceof BadValueSizeError) {
+        // The checks before the transaction should have found it; LMDB has, and everything was rolled back (I7).
+        index.markRefused(name);
+        status.refusedObjects++;
+        log.error('Refused a remote object: LMDB does not take its keys', {
+          name: name.full,
+          error: describeError(error),
+        });
+      } else if (isPassing(error) && !this.#options.onlyOnce) {
+        status.lastError = describeError(error);
+        this.#retryLater(name, signal);
+        log.error('A remote object cannot be merged now; trying again', {
+          name: name.full,
+          error: describeError(error),
+        });
+      } else {
+        throw error;
+      }
+    } finally {
+      body.dispose();
+    }
+  }
+
+  async #download(name: SnapshotName, body: Spool, signal: AbortSignal): Promise<void> {
+    const { stream } = await this.#options.storage.load(name.full, { signal });
+    for await (const chunk of stream) body.append(chunk);
+    body.finish();
+  }
+
+  /**
+   * Bytes that were damaged on the way are not the object's fault: before it is refused for good it is read once more.
+   * @throws StorageError, retryable, when the two readings differ
+   */
+  async #readAgain(name: SnapshotName, body: Spool, signal: AbortSignal): Promise<void> {
+    const again = new Spool({ memoryBytes: DOWNLOAD_MEMORY_BYTES });
+    try {
+      await this.#download(name, again, signal);
+      if ((await digestOf(body)) === (await digestOf(again))) return;
+      throw new StorageError(`load of ${JSON.stringify(name.full)}: the bytes were damaged on the way`, {
+        operation: 'load',
+        objectName: name.full,
+        retryable: true,
+        errorLabel: 'Damaged',
+        hint: 'two readings differ: look for a faulty proxy, network card or memory',
+      });
+    } finally {
+      again.dispose();
+    }
+  }
+
+  /** Wakes the loop when the time has come, which may be long before it would list again. */
+  #retryLater({ instanceId }: SnapshotName, signal: AbortSignal): void {
+    const { clock, retryIntervalMs, onSettled } = this.#options;
+    this.#notBeforeMs.set(instanceId, clock.monotonicMs() + retryIntervalMs);
+    void clock.sleep(retryIntervalMs, signal).then(onSettled);
+  }
+}
+
+function isObjectsFault(error: unknown): error is CorruptSnapshotError | RefusedSnapshotError {
+  return error instanceof CorruptSnapshotError || error instanceof RefusedSnapshotError;
+}
+
+async function digestOf(body: Spool): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of body.open()) hash.update(chunk);
+  return hash.digest('hex');
+}

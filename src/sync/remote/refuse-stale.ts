@@ -1,0 +1,55 @@
+import type { Config } from '../../config/index.ts';
+import type { Log } from '../../log/index.ts';
+import { newestTime } from '../../shadow/index.ts';
+import type { Tracker } from '../local/tracker.ts';
+import { retentionNano } from '../sweep/index.ts';
+import type { RemoteIndex } from './remote-index.ts';
+import { formatAge, judgeStaleness, StaleInstanceError } from './stale/index.ts';
+
+export interface StaleCheck {
+  readonly config: Config;
+  readonly databaseName: string;
+  readonly instanceId: string;
+  readonly native: boolean;
+  readonly index: RemoteIndex;
+  readonly tracker: Tracker;
+  readonly hasLocalData: boolean;
+  readonly nowNano: bigint;
+  readonly log: Log;
+}
+
+/**
+ * Deletions that would come back after a long downtime: an instance that was away for longer than they are remembered may
+ * not publish what it has.
+ * @throws StaleInstanceError
+ */
+export function refuseStale(check: StaleCheck): void {
+  const { config, databaseName, instanceId, index, tracker, hasLocalData, log } = check;
+  const own = index.newestOwn();
+  const otherInstances = index.instances().filter((instance) => instance !== instanceId).length;
+  // Entries tell of the last change, not of the last contact: where nobody sweeps, an old quiet database is no danger.
+  const asksEntries = config.sweeper.enabled && hasLocalData && otherInstances > 0 && !own;
+  const judged = judgeStaleness({
+    now: check.nowNano,
+    retentionNano: retentionNano(config.sweeper),
+    sweeperEnabled: config.sweeper.enabled,
+    ownNewestNano: own?.timestampNano,
+    localNewestNano: asksEntries ? newestLocal(tracker, check.native) : undefined,
+    hasLocalData,
+    otherInstances,
+    acceptStale: config.acceptStale,
+  });
+  if (judged.verdict === 'stale') throw new StaleInstanceError(databaseName, instanceId, judged.evidence);
+  if (judged.reason !== 'accepted') return;
+  const away = judged.evidence && formatAge(judged.evidence.ageNano);
+  log.warn('Joining with stale data, as accepted: deleted entries may come back', { away });
+}
+
+function newestLocal(tracker: Tracker, native: boolean): bigint | undefined {
+  const held = tracker.views.hold();
+  try {
+    return newestTime(held.view, native);
+  } finally {
+    held.release();
+  }
+}

@@ -1,0 +1,125 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { freePorts, type RunningProcess, startProcess } from '../servers/processes.ts';
+
+const execute = promisify(execFile);
+
+/** Wait for the answer of `pdnsutil` and `dig`: a hang is an error of the test, not of its patience. */
+const COMMAND_LIMIT_MS = 60_000;
+
+/**
+ * A PowerDNS of its own (Debian's 4.7, LMDB backend with one shard) on a free port of the loopback: the application that
+ * lmdbstream was made for. Everything that it would remember is off, so that an answer tells what is in the LMDB now.
+ */
+export class PowerDns {
+  readonly folder: string;
+  readonly #port: number;
+  #server: RunningProcess | undefined;
+
+  private constructor(folder: string, port: number) {
+    this.folder = folder;
+    this.#port = port;
+  }
+
+  /** Writes the configuration; nothing runs yet, and no LMDB is there. */
+  static async create(folder: string): Promise<PowerDns> {
+    mkdirSync(folder, { recursive: true });
+    const [port] = await freePorts(1);
+    const settings = {
+      launch: 'lmdb',
+      'lmdb-filename': join(folder, 'pdns.lmdb'),
+      'lmdb-shards': 1,
+      'lmdb-random-ids': 'yes',
+      'lmdb-map-size': 64,
+      // No power will fail: waiting for the disk would only slow the tests down.
+      'lmdb-sync-mode': 'nosync',
+      'local-address': '127.0.0.1',
+      'local-port': port,
+      'socket-dir': folder,
+      daemon: 'no',
+      guardian: 'no',
+      webserver: 'no',
+      'distributor-threads': 1,
+      'security-poll-suffix': '',
+      'zone-cache-refresh-interval': 0,
+      'cache-ttl': 0,
+      'query-cache-ttl': 0,
+      'negquery-cache-ttl': 0,
+      'dnssec-key-cache-ttl': 0,
+      'zone-metadata-cache-ttl': 0,
+    };
+    const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
+    writeFileSync(join(folder, 'pdns.conf'), lines.join(''));
+    return new PowerDns(folder, port!);
+  }
+
+  /** The LMDB of zones, keys and metadata. */
+  get mainPath(): string {
+    return join(this.folder, 'pdns.lmdb');
+  }
+
+  /** The LMDB of the records. */
+  get shardPath(): string {
+    return join(this.folder, 'pdns.lmdb-0');
+  }
+
+  /** Starts the server; it makes the main LMDB, and the shard when it first has a record. Comes back when it answers. */
+  async start(): Promise<void> {
+    this.#server = await startProcess('pdns_server', [`--config-dir=${this.folder}`], {
+      cwd: this.folder,
+      isReady: async () => existsSync(this.mainPath) && (await this.#dig('test.invalid', 'SOA')).includes('status:'),
+      readyWithinMs: 30_000,
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#server?.stop();
+    this.#server = undefined;
+  }
+
+  /** Runs `pdnsutil`. @returns what it printed; @throws with its complaint when it exits with another code than 0 */
+  async util(...args: string[]): Promise<string> {
+    const all = [`--config-dir=${this.folder}`, ...args];
+    try {
+      return (await execute('pdnsutil', all, { timeout: COMMAND_LIMIT_MS })).stdout;
+    } catch (error) {
+      const { stdout, stderr } = error as { stdout: string; stderr: string };
+      throw new Error(`pdnsutil ${args.join(' ')}: ${stderr}${stdout}`, { cause: error });
+    }
+  }
+
+  /** Makes a zone with all its records in one call of `pdnsutil`. */
+  async loadZone(zone: string, ...records: string[]): Promise<void> {
+    const soa = `@ 3600 IN SOA ns1.${zone}. hostmaster.${zone}. 1 10800 3600 604800 3600`;
+    const file = join(this.folder, `${zone}.zone`);
+    writeFileSync(file, `$ORIGIN ${zone}.\n${[soa, `@ 3600 IN NS ns1.${zone}.`, ...records].join('\n')}\n`);
+    await this.util('load-zone', zone, file);
+  }
+
+  /** The records the server answers with, sorted; none for a name that does not exist or a zone that it refuses. */
+  async answers(name: string, type: string): Promise<string[]> {
+    return linesOf(await this.#dig(name, type, '+short'));
+  }
+
+  async zones(): Promise<string[]> {
+    return linesOf(await this.util('list-all-zones'));
+  }
+
+  /** All records of a zone as `pdnsutil` lists them, sorted. */
+  async records(zone: string): Promise<string[]> {
+    return linesOf(await this.util('list-zone', zone)).filter((line) => !line.startsWith('$'));
+  }
+
+  async #dig(name: string, type: string, ...options: string[]): Promise<string> {
+    const args = ['@127.0.0.1', '-p', String(this.#port), '+time=2', '+tries=2', ...options, name, type];
+    return (await execute('dig', args, { timeout: COMMAND_LIMIT_MS })).stdout;
+  }
+}
+
+const linesOf = (text: string): string[] =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .sort();

@@ -1,0 +1,227 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { UnknownFormatError } from '../../../src/btree/index.ts';
+import { DbiFlag, Environment, MapFullError } from '../../../src/lmdb/index.ts';
+import { type Log, silentLog } from '../../../src/log/index.ts';
+import { TIME_ZERO, type Time } from '../../../src/merge/index.ts';
+import {
+  compareEverything,
+  isPrivate,
+  type Schema,
+  shadowedName,
+  shadowName,
+  snapshotSources,
+} from '../../../src/shadow/index.ts';
+import { encodeSnapshot, toTimestampNano } from '../../../src/snapshot/index.ts';
+import { bytesBody } from '../../../src/storage/index.ts';
+import { type MergeResult, mergeObject } from '../../../src/sync/local/merge-object.ts';
+import { Tracker } from '../../../src/sync/local/tracker.ts';
+import { WriteLock } from '../../../src/sync/local/write-lock.ts';
+import { type DatabaseStatus, newStatus } from '../../../src/sync/status/status.ts';
+import { cursorScan, type Pair } from '../../btree/fixture.ts';
+import { shadowKeyOf } from '../../golden/offline-model.ts';
+import type { ApplicationOptions, ApplicationWrite } from '../application/application.ts';
+import type { LockstepApplication } from '../application/lockstep-application.ts';
+import type { LogicalClock } from './logical-clock.ts';
+
+export interface PeerOptions {
+  readonly native: boolean;
+  /** `lmdb_lock_max`. */
+  readonly lockMaxMs: number;
+  /** False: only cursors, as for a data file of unknown format. */
+  readonly pages: boolean;
+  readonly application?: ApplicationOptions;
+  readonly mapSizeBytes?: number;
+  readonly cutoff?: () => Time;
+  /** `header_extra_padding_block`. */
+  readonly extraBlocks?: number;
+  readonly log?: Log;
+}
+
+/** One instance without its loop: an LMDB with its application beside it, a tracker, and objects merged by hand. */
+export class Peer {
+  readonly folder = mkdtempSync(join(tmpdir(), 'lmdbstream-peer-'));
+  readonly status: DatabaseStatus = newStatus('main');
+  readonly clock: LogicalClock;
+  readonly application: LockstepApplication;
+  /** Run, once each, when the next write locks are asked for: between our read view and our lock. */
+  readonly beforeLock: (() => void)[] = [];
+  /** Asked for a write lock so many times. */
+  locks = 0;
+  /** The next round or merge finds no room (MDB_MAP_FULL). */
+  failsNextLock = false;
+  readonly #options: PeerOptions;
+  #environment: Environment | undefined;
+  #tracker: Tracker | undefined;
+
+  constructor(application: LockstepApplication, clock: LogicalClock, options: PeerOptions) {
+    this.application = application;
+    this.clock = clock;
+    this.#options = options;
+    application.open(this.folder, { sync: false, mapSizeBytes: 64 * 2 ** 20, ...options.application });
+    this.open();
+  }
+
+  get schema(): Schema {
+    return { native: this.#options.native, dupsortHack: !this.#options.native, overrideCreateFlags: new Map() };
+  }
+
+  get tracker(): Tracker {
+    return this.#tracker!;
+  }
+
+  get environment(): Environment {
+    return this.#environment!;
+  }
+
+  /** Starts, or starts again: what the application did meanwhile is an offline change. */
+  open(): void {
+    const { mapSizeBytes = 0, pages, log = silentLog } = this.#options;
+    this.#environment = Environment.open(this.folder, { noSync: true, maxDbs: 64, mapSizeBytes });
+    const shared = { environment: this.#environment, clock: this.clock, log, status: this.status };
+    const watch = { waiting: () => this.#aboutToLock(), done: () => {} };
+    const lock = new WriteLock({ ...shared, watch, mapSizeBytes });
+    this.#tracker = new Tracker({ ...shared, schema: this.schema, lock });
+    if (!pages) this.#tracker.views.distrustPages(pagesUnknown());
+  }
+
+  close(): void {
+    this.#tracker?.close();
+    this.#environment?.close();
+  }
+
+  restart(): void {
+    this.close();
+    this.open();
+  }
+
+  dispose(): void {
+    this.close();
+    this.application.close();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  get dataPath(): string {
+    return join(this.folder, 'data.mdb');
+  }
+
+  #aboutToLock(): void {
+    this.locks++;
+    if (this.failsNextLock) {
+      this.failsNextLock = false;
+      throw new MapFullError('MAP_FULL', 'mdb_put', -30792, 'planned by the test');
+    }
+    this.beforeLock.shift()?.();
+  }
+
+  /** The application commits one transaction, a second after whatever happened before. */
+  write(...writes: ApplicationWrite[]): void {
+    this.#createReverseDup(writes);
+    if (writes.length > 0) this.application.batch(...writes);
+    this.clock.touch(this.dataPath);
+  }
+
+  /** The application's binding has no REVERSEDUP; ours makes such a DBI in its stead. */
+  #createReverseDup(writes: readonly ApplicationWrite[]): void {
+    for (const write of writes) {
+      const flags = ('flags' in write && write.flags) || 0;
+      if (flags & DbiFlag.reverseDup) this.environment.write((txn) => void txn.openOrCreateDbi(write.dbi, flags));
+    }
+  }
+
+  /** The shadow's (or native DBIs') content as an object of the bucket. */
+  async snapshot(): Promise<Buffer> {
+    const held = this.tracker.views.hold();
+    try {
+      const meta = {
+        generationId: 'GX',
+        instanceId: 'peer',
+        hostname: 'host',
+        databaseName: 'main',
+        lmdbTxnId: BigInt(held.id),
+        timestampNano: toTimestampNano(this.clock.nowNano()),
+        fromLmdbTxnId: 0n,
+      };
+      const parts: Buffer[] = [];
+      const sources = snapshotSources(held.view, this.#options.native, this.tracker.knownFlags);
+      for await (const member of encodeSnapshot(meta, sources)) parts.push(member);
+      return Buffer.concat(parts);
+    } finally {
+      held.release();
+    }
+  }
+
+  merge(object: Buffer, objectName = 'object'): Promise<MergeResult> {
+    const { lockMaxMs, cutoff = () => TIME_ZERO, extraBlocks = 0, log = silentLog } = this.#options;
+    const settings = { schema: this.schema, extraBlocks, lockMaxMs, maxDecompressedBytes: 2 ** 30, cutoff };
+    const context = { clock: this.clock, log, status: this.status, signal: new AbortController().signal };
+    return mergeObject(this.tracker, objectName, bytesBody(object), settings, context);
+  }
+
+  /** Every DBI through cursors of its own. */
+  dump(): Map<string, readonly Pair[]> {
+    return this.environment.read((txn) => new Map(txn.dbiNames().map((name) => [name, cursorScan(txn, name)])));
+  }
+
+  /** The application's DBIs; those without an entry are as good as none (a dropped DBI is never dropped at a peer). */
+  mainDump(): Record<string, readonly Pair[]> {
+    return Object.fromEntries([...this.dump()].filter(([name, pairs]) => !isPrivate(name) && pairs.length > 0));
+  }
+
+  /** Main equals the live entries of the shadow (I4), by another statement of the rules than src/ has. */
+  assertMainIsShadow(): void {
+    if (this.#options.native) return;
+    const dump = this.dump();
+    const flags = this.environment.read(
+      (txn) => new Map(txn.dbiNames().map((name) => [name, txn.dbiFlags(txn.openDbi(name)!)])),
+    );
+    const names = new Set([...dump.keys()].map((name) => shadowedName(name) ?? name));
+    for (const name of names) {
+      const isDupSort = ((flags.get(name) ?? 0) & DbiFlag.dupSort) !== 0;
+      const expected = (dump.get(name) ?? []).map(
+        ([key, value]) => `${shadowKeyOf(hex(key), hex(value), isDupSort)}=${hex(value)}`,
+      );
+      const live = (dump.get(shadowName(name)) ?? [])
+        .filter(([, stored]) => (stored.charCodeAt(17) & 1) === 0)
+        .map(([key, stored]) => `${hex(key)}=${hex(stored.slice(24))}`);
+      assertSame(`main ${name} and its shadow (I4)`, expected.sort(), live.sort());
+    }
+  }
+
+  /** What changed incrementally is all there is to change (I6). */
+  assertNothingMissed(): void {
+    if (this.#options.native) return;
+    const held = this.tracker.views.hold();
+    const times = { commit: TIME_ZERO, isFirstMigration: false };
+    try {
+      const plan = compareEverything(held, { schema: this.schema, times, knownFlags: this.tracker.knownFlags });
+      const { count } = plan;
+      plan.dispose();
+      if (count > 0) throw new Error(`a full comparison finds ${count} changes that were missed (I6)`);
+    } finally {
+      held.release();
+    }
+  }
+
+  /** After a test: only the base is held, and nothing was left behind by an error. */
+  assertNoLeaks(): void {
+    const open = this.environment.openTransactions;
+    const wanted = this.#options.pages ? 1 : 0;
+    if (open !== wanted) throw new Error(`${open} transactions are open, ${wanted} expected`);
+  }
+}
+
+function pagesUnknown(): Error {
+  return new UnknownFormatError('planned by the test');
+}
+
+const hex = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('hex');
+
+export function assertSame(what: string, actual: readonly string[], expected: readonly string[]): void {
+  const missing = expected.filter((line) => !actual.includes(line)).slice(0, 3);
+  const extra = actual.filter((line) => !expected.includes(line)).slice(0, 3);
+  if (actual.length === expected.length && missing.length === 0 && extra.length === 0) return;
+  const short = (lines: string[]): string => JSON.stringify(lines.map((line) => line.slice(0, 160)));
+  throw new Error(`${what}: only in the first ${short(extra)}, only in the second ${short(missing)}`);
+}

@@ -1,0 +1,23 @@
+import { shadowName } from '../../../src/shadow/index.ts';
+import type { Peer } from '../fleet/peer.ts';
+
+export interface ShadowEntry {
+  readonly nano: bigint;
+  readonly deleted: boolean;
+  readonly value: string;
+}
+
+/** The shadow of a DBI, by (shadow) key; everything latin1. */
+export function shadowOf(peer: Peer, dbi: string): Record<string, ShadowEntry> {
+  const pairs = peer.dump().get(shadowName(dbi)) ?? [];
+  return Object.fromEntries(pairs.map(([key, stored]) => [key, entryOf(stored)]));
+}
+
+export function entryOf(stored: string): ShadowEntry {
+  const bytes = Buffer.from(stored, 'latin1');
+  return {
+    nano: bytes.readBigUInt64BE(0),
+    deleted: (bytes[17]! & 1) === 1,
+    value: bytes.toString('latin1', 24),
+  };
+}

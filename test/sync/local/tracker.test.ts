@@ -1,0 +1,247 @@
+import { describe, expect, it } from 'vitest';
+import { CorruptPageError } from '../../../src/btree/index.ts';
+import { shadowName } from '../../../src/shadow/index.ts';
+import type { Peer } from '../../support/fleet/peer.ts';
+import { makePeer } from '../../support/fleet/peers.ts';
+import { dbiOf, objectOf } from '../../support/objects/objects.ts';
+import { shadowOf } from '../../support/objects/shadow-entries.ts';
+
+const put = (peer: Peer, key: string, value: string): void => peer.write({ op: 'put', dbi: 'd', key, value });
+
+function started(options: Parameters<typeof makePeer>[0] = {}): Peer {
+  const peer = makePeer(options);
+  peer.tracker.localRound();
+  put(peer, 'a', 'first');
+  peer.tracker.localRound();
+  return peer;
+}
+
+function assertInStep(peer: Peer): void {
+  peer.tracker.localRound();
+  peer.assertMainIsShadow();
+  peer.assertNothingMissed();
+  peer.assertNoLeaks();
+}
+
+describe('the application commits between our read view and our write lock (I3; W3)', () => {
+  for (const pages of [true, false]) {
+    const how = pages ? 'pages' : 'cursors';
+
+    it(`the newer value of a key that is being recorded (${how})`, () => {
+      const peer = started({ pages });
+      put(peer, 'a', 'second');
+      peer.beforeLock.push(() => put(peer, 'a', 'third'));
+      peer.tracker.localRound();
+      expect(peer.beforeLock).toEqual([]);
+      expect(shadowOf(peer, 'd').a).toMatchObject({ value: 'third', nano: peer.clock.nowNano() });
+      expect(peer.tracker.hasNews).toBe(false);
+      assertInStep(peer);
+    });
+
+    it(`a deletion, and a change that is taken back (${how})`, () => {
+      const peer = started({ pages });
+      put(peer, 'b', '1');
+      put(peer, 'c', '1');
+      peer.tracker.localRound();
+      put(peer, 'b', '2');
+      put(peer, 'c', '2');
+      peer.beforeLock.push(() => {
+        peer.write({ op: 'del', dbi: 'd', key: 'b' }, { op: 'put', dbi: 'd', key: 'c', value: '1' });
+      });
+      peer.tracker.localRound();
+      expect(shadowOf(peer, 'd').b).toMatchObject({ deleted: true });
+      expect(shadowOf(peer, 'd').c).toMatchObject({ deleted: false, value: '1' });
+      assertInStep(peer);
+    });
+
+    it(`a key for which a remote entry is about to be written: the local change is the later one (${how})`, async () => {
+      const peer = started({ pages });
+      const nano = peer.clock.nowNano() + 500_000_000n;
+      peer.beforeLock.push(() => put(peer, 'a', 'mine'));
+      const result = await peer.merge(objectOf([dbiOf('d', [{ key: 'a', value: 'theirs', nano }])]));
+      expect(result.hasLocalChanges).toBe(true);
+      expect(peer.mainDump()).toEqual({ d: [['a', 'mine']] });
+      assertInStep(peer);
+    });
+
+    it(`a later remote entry wins all the same, and the others of the object too (${how})`, async () => {
+      const peer = started({ pages });
+      const nano = peer.clock.nowNano() + 3_600_000_000_000n;
+      peer.beforeLock.push(() => put(peer, 'a', 'mine'));
+      const entries = ['a', 'b'].map((key) => ({ key, value: 'theirs', nano }));
+      expect((await peer.merge(objectOf([dbiOf('d', entries)]))).hasLocalChanges).toBe(true);
+      expect(peer.mainDump().d).toEqual([
+        ['a', 'theirs'],
+        ['b', 'theirs'],
+      ]);
+      assertInStep(peer);
+    });
+
+    it(`a remote deletion of a key that the application changes again (${how})`, async () => {
+      const peer = started({ pages });
+      const nano = peer.clock.nowNano() + 500_000_000n;
+      peer.beforeLock.push(() => put(peer, 'a', 'mine'));
+      await peer.merge(objectOf([dbiOf('d', [{ key: 'a', value: undefined, nano }])]));
+      expect(peer.mainDump().d).toEqual([['a', 'mine']]);
+      assertInStep(peer);
+    });
+
+    it(`the application drops the DBI that a remote entry is about to go into (${how})`, async () => {
+      const peer = started({ pages });
+      const nano = peer.clock.nowNano() + 3_600_000_000_000n;
+      peer.beforeLock.push(() => peer.write({ op: 'drop', dbi: 'd', remove: true }));
+      await peer.merge(objectOf([dbiOf('d', [{ key: 'b', value: 'theirs', nano }])]));
+      expect(peer.mainDump().d).toEqual([['b', 'theirs']]);
+      expect(shadowOf(peer, 'd').a).toMatchObject({ deleted: true });
+      assertInStep(peer);
+    });
+  }
+
+  it('with lmdb_lock_max, between two slices of one object', async () => {
+    const peer = started({ lockMaxMs: 1 });
+    const nano = peer.clock.nowNano() + 1n;
+    const keys = Array.from({ length: 300 }, (_, i) => `k${String(i).padStart(3, '0')}`);
+    peer.beforeLock.push(
+      () => {},
+      () =>
+        peer.write(
+          { op: 'put', dbi: 'd', key: 'k000', value: 'mine' },
+          { op: 'put', dbi: 'd', key: 'k299', value: 'mine' },
+        ),
+      () => peer.write({ op: 'del', dbi: 'd', key: 'k001' }),
+    );
+    const object = objectOf([
+      dbiOf(
+        'd',
+        keys.map((key) => ({ key, value: 'theirs', nano })),
+      ),
+    ]);
+    const result = await peer.merge(object);
+    expect([result.written, result.hasLocalChanges, peer.beforeLock.length]).toEqual([300, true, 0]);
+    const main = Object.fromEntries(peer.mainDump().d!);
+    expect([main.k000, main.k001, main.k002, main.k299]).toEqual(['mine', undefined, 'theirs', 'mine']);
+    assertInStep(peer);
+    expect((await peer.merge(object)).written).toBe(0);
+  });
+});
+
+describe('a DBI that the application drops (decision 9)', () => {
+  it('its entries are deleted, here and at the peer, where the DBI stays, empty', async () => {
+    const [peer, other] = [started(), makePeer()];
+    other.tracker.localRound();
+    await other.merge(await peer.snapshot());
+    expect(other.mainDump()).toEqual({ d: [['a', 'first']] });
+    peer.write({ op: 'drop', dbi: 'd', remove: true });
+    expect(peer.tracker.localRound()).toBe(true);
+    await other.merge(await peer.snapshot());
+    expect(other.dump().get('d')).toEqual([]);
+    assertInStep(other);
+  });
+
+  it('also when it is dropped while we are stopped, once a peer tells its kind again', async () => {
+    const [peer, other] = [started(), makePeer()];
+    other.tracker.localRound();
+    await other.merge(await peer.snapshot());
+    peer.close();
+    peer.write({ op: 'drop', dbi: 'd', remove: true });
+    peer.open();
+    peer.tracker.localRound();
+    expect(shadowOf(peer, 'd').a).toMatchObject({ deleted: true, nano: peer.clock.nowNano() });
+    await peer.merge(await other.snapshot());
+    await other.merge(await peer.snapshot());
+    expect([peer.mainDump(), other.mainDump()]).toEqual([{}, {}]);
+  });
+
+  it('and made again with other entries', () => {
+    const peer = started();
+    peer.write({ op: 'drop', dbi: 'd', remove: true }, { op: 'put', dbi: 'd', key: 'b', value: '2' });
+    peer.tracker.localRound();
+    expect(shadowOf(peer, 'd')).toMatchObject({ a: { deleted: true }, b: { deleted: false, value: '2' } });
+    assertInStep(peer);
+  });
+});
+
+describe('checks on ourselves', () => {
+  const corruptShadow = (peer: Peer, change: 'value' | 'missing' | 'alive'): void => {
+    const dbi = shadowName('d');
+    const stored = peer
+      .dump()
+      .get(dbi)!
+      .find(([key]) => key === 'a')![1];
+    const bytes = Buffer.from(stored, 'latin1');
+    if (change === 'missing') peer.application.del(dbi, 'a');
+    else if (change === 'value') peer.application.put(dbi, 'a', Buffer.concat([bytes, Buffer.from('!')]));
+    else peer.application.put(dbi, 'ghost', bytes);
+  };
+
+  it('a full scan finds nothing where nothing is wrong, and takes no lock', () => {
+    const peer = started();
+    const locks = peer.locks;
+    expect(peer.tracker.fullScan()).toBe(false);
+    expect(peer.locks).toBe(locks);
+    expect(peer.status).toMatchObject({ fullScans: 1, fullScanDifferences: 0 });
+  });
+
+  it.each(['value', 'missing', 'alive'] as const)(
+    'a full scan finds and repairs a planted difference: %s (I6)',
+    (change) => {
+      const peer = started();
+      corruptShadow(peer, change);
+      expect(peer.tracker.fullScan()).toBe(true);
+      expect(peer.status.fullScanDifferences).toBe(1);
+      expect(peer.mainDump()).toEqual({ d: [['a', 'first']] });
+      assertInStep(peer);
+      expect(peer.tracker.fullScan()).toBe(false);
+    },
+  );
+
+  it('a full scan that comes upon a change of the application says that it is to be published', () => {
+    const peer = started();
+    put(peer, 'b', '2');
+    expect(peer.tracker.fullScan()).toBe(true);
+    expect(peer.status.fullScanDifferences).toBe(0);
+    assertInStep(peer);
+  });
+
+  it('a reader that is no longer protected: everything is compared, told and counted', () => {
+    const peer = started();
+    put(peer, 'b', '2');
+    const isTrusted = peer.tracker.views.isTrusted;
+    peer.tracker.views.isTrusted = () => false;
+    expect(peer.tracker.localRound()).toBe(true);
+    peer.tracker.views.isTrusted = isTrusted;
+    expect(peer.status.distrustedReaders).toBe(1);
+    expect(shadowOf(peer, 'd').b).toMatchObject({ value: '2' });
+    put(peer, 'c', '3');
+    peer.tracker.localRound();
+    expect(peer.status.distrustedReaders).toBe(1);
+    assertInStep(peer);
+  });
+
+  it('the base is really listed in the lock table', () => {
+    const peer = started();
+    expect(peer.tracker.views.isTrusted(peer.tracker.base)).toBe(true);
+    expect(peer.environment.readers().filter(({ pid }) => pid === process.pid)).toHaveLength(1);
+  });
+
+  it('pages that cannot be read in the middle of the work: cursors from then on', () => {
+    const peer = started();
+    peer.tracker.views.distrustPages(new CorruptPageError(2, 'planned by the test'));
+    put(peer, 'b', '2');
+    expect(peer.tracker.localRound()).toBe(true);
+    put(peer, 'c', '3');
+    peer.tracker.localRound();
+    expect(peer.tracker.localRound()).toBe(false);
+    peer.assertMainIsShadow();
+    expect(Object.keys(shadowOf(peer, 'd'))).toEqual(['a', 'b', 'c']);
+  });
+
+  it('drop-shadow while we run: the shadow is made again, at the latest by the next full scan', () => {
+    const peer = started();
+    peer.application.batch({ op: 'drop', dbi: shadowName('d'), remove: true });
+    put(peer, 'b', '2');
+    peer.tracker.localRound();
+    peer.tracker.fullScan();
+    assertInStep(peer);
+  });
+});
