@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { type Contender, compareTimes, incomingWins, stampOf, timeOf } from '../../src/merge/index.ts';
+import { compareTimes, Entry, incomingWins, stampOf, timeOf } from '../../src/merge/index.ts';
 
 /**
  * I1: merging is commutative, associative and idempotent. The state of a key is one entry; merging keeps or replaces it, so
@@ -18,36 +18,40 @@ const value = fc.oneof(
   fc.uint8Array({ maxLength: 12 }).map((bytes) => Buffer.from(bytes).toString('hex')),
 );
 
-interface Entry {
+interface Said {
   nano: bigint;
   deleted: boolean;
   value: string;
 }
 
 /** A deleted entry may come with bytes from a foreign writer; they say nothing. */
-const entry = fc.record<Entry>({ nano, deleted: fc.boolean(), value });
+const entry = fc.record<Said>({ nano, deleted: fc.boolean(), value });
 /** Few times and values, so that ties of time, value and both are common. */
-const close = fc.record<Entry>({
+const close = fc.record<Said>({
   nano: fc.constantFrom(7n, 8n),
   deleted: fc.boolean(),
   value: fc.constantFrom('', '61', '6100'),
 });
 const any = fc.oneof(entry, close);
 
-function contender({ nano: at, deleted, value: hex }: Entry): Contender {
+function contender({ nano: at, deleted, value: hex }: Said): Entry {
   const { hi, lo } = timeOf(at);
   const buffer = Buffer.from(`aa${hex}bb`, 'hex');
-  return { timestampHi: hi, timestampLo: lo, deleted, buffer, start: 1, end: buffer.length - 1 };
+  const one = new Entry();
+  one.setTime(hi, lo);
+  one.setValue(buffer, 1, buffer.length - 1);
+  one.deleted = deleted;
+  return one;
 }
 
-const merge = (present: Entry, incoming: Entry): Entry =>
+const merge = (present: Said, incoming: Said): Said =>
   incomingWins(contender(present), contender(incoming)) ? incoming : present;
 
-const said = ({ nano: at, deleted, value: hex }: Entry): string => `${at} ${deleted ? 'deleted' : `=${hex}`}`;
+const said = ({ nano: at, deleted, value: hex }: Said): string => `${at} ${deleted ? 'deleted' : `=${hex}`}`;
 
 /** Another statement of format.md's "Who wins". */
-function expected(a: Entry, b: Entry): Entry {
-  const text = (one: Entry): string => (one.deleted ? '' : one.value);
+function expected(a: Said, b: Said): Said {
+  const text = (one: Said): string => (one.deleted ? '' : one.value);
   if (a.nano !== b.nano) return a.nano > b.nano ? a : b;
   if (text(a) !== text(b)) return text(a) < text(b) ? a : b;
   return b.deleted && !a.deleted ? b : a;

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { type Environment, PRIVATE_DBI_PREFIX } from '../../lmdb/index.ts';
+import type { Environment } from '../../lmdb/index.ts';
+import { isPrivate } from '../../shadow/index.ts';
 import { forEachDatabase } from '../databases.ts';
 import type { SessionRunner } from '../session.ts';
 
@@ -26,7 +27,6 @@ interface Dropped {
 
 /** All of them or none: one transaction. With nothing to drop no write lock is taken. */
 function dropPrivateDbis(environment: Environment): Dropped[] {
-  const isPrivate = (name: string): boolean => name.startsWith(PRIVATE_DBI_PREFIX);
   if (!environment.read((transaction) => transaction.dbiNames().some(isPrivate))) return [];
   return environment.write((transaction) =>
     transaction

@@ -1,19 +1,13 @@
 import { statSync } from 'node:fs';
 import type { Environment } from '../../lmdb/index.ts';
 import { commitTime, timeOf } from '../../merge/index.ts';
-import {
-  isPrivate,
-  type LocalScope,
-  PendingKeys,
-  type Schema,
-  SHADOW_PREFIX,
-  type Snapshotted,
-} from '../../shadow/index.ts';
+import { isPrivate, KeySet, type LocalScope, type Schema, type Snapshotted, storeOf } from '../../shadow/index.ts';
 import type { Clock } from '../time/clock.ts';
 
 /** What is known of the application's side beside the pages themselves: times, kinds of DBIs, and what is still to be recorded. */
 export class LocalKnowledge {
-  readonly pending = new PendingKeys();
+  /** Keys that were noticed in rounds that failed; over its bound everything is compared instead. */
+  readonly pending = new KeySet();
   readonly #dataPath: string;
   readonly #clock: Clock;
   readonly #schema: Schema;
@@ -25,7 +19,7 @@ export class LocalKnowledge {
     this.#dataPath = environment.dataPath;
     this.#clock = clock;
     this.#schema = schema;
-    this.#isFirstMigration = ![...start.view.dbis.keys()].some((name) => name.startsWith(SHADOW_PREFIX));
+    this.#isFirstMigration = !schema.native && storeOf(false).dbiNames(start.view).length === 0;
   }
 
   /** Flags of DBIs as last seen, also of those that were dropped since. */
@@ -52,7 +46,7 @@ export class LocalKnowledge {
       schema: this.#schema,
       times: {
         commit: timeOf(commitTime(mtimeNano, this.#clock.nowNano())),
-        isFirstMigration: this.#isFirstMigration && !this.#schema.native,
+        isFirstMigration: this.#isFirstMigration,
       },
       knownFlags: this.#knownFlags,
       pending: this.pending.isEmpty ? undefined : this.pending,
@@ -68,9 +62,5 @@ export class LocalKnowledge {
 
 /** Nobody but us writes shadows; where somebody did (drop-shadow, another syncer), nothing known of them holds. */
 export function sameShadows(base: Snapshotted, under: Snapshotted): boolean {
-  for (const name of new Set([...base.view.dbis.keys(), ...under.view.dbis.keys()])) {
-    if (!name.startsWith(SHADOW_PREFIX)) continue;
-    if (base.view.dbis.get(name)?.tree?.root !== under.view.dbis.get(name)?.tree?.root) return false;
-  }
-  return true;
+  return storeOf(false).isSame(base.view, under.view);
 }

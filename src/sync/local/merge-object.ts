@@ -2,12 +2,13 @@ import { MapFullError, type WriteTransaction } from '../../lmdb/index.ts';
 import type { Log } from '../../log/index.ts';
 import { compareTimes, type Time, timeOf } from '../../merge/index.ts';
 import {
-  type ApplyOptions,
-  DirectPlan,
+  DirectWinners,
   PlanWriter,
+  type PostponedEmpty,
   RemoteComparer,
   type RemoteOptions,
   type Schema,
+  WritePlan,
 } from '../../shadow/index.ts';
 import { type DbiHeader, readSnapshot, type SnapshotHeader } from '../../snapshot/index.ts';
 import type { ObjectBody } from '../../storage/index.ts';
@@ -97,9 +98,8 @@ async function mergeOnce(
   };
   const limits = { maxDecompressedBytes: settings.maxDecompressedBytes };
   const read = (comparer: RemoteComparer) => readSnapshot(() => body.open(), comparer, { objectName, limits, signal });
-  const done = (comparer: RemoteComparer, hasChanged: boolean): MergeResult => {
+  const done = (comparer: RemoteComparer, written: number, hasChanged: boolean): MergeResult => {
     noteFuture(comparer, objectName, clock, log, status);
-    const written = comparer.plan.count;
     status.mergedObjects++;
     status.mergedEntries += written;
     const hasLocalChanges = changedBefore || hasChanged;
@@ -107,20 +107,21 @@ async function mergeOnce(
   };
   if (held.pages && settings.lockMaxMs <= 0 && holdsNothing(held)) {
     if (body.sizeBytes >= LARGE_BODY_BYTES) collectGarbage();
-    const comparer = await join(tracker, options, settings, read);
-    if (comparer) return done(comparer, false);
+    const joined = await join(tracker, options, settings, read);
+    if (joined) return done(joined.comparer, joined.written, false);
   }
-  const comparer = new RemoteComparer(options);
+  const plan = new WritePlan();
+  const comparer = new RemoteComparer(options, plan);
   try {
     try {
       await read(comparer);
     } finally {
       tracker.doneReading(held);
     }
-    if (comparer.plan.count >= LARGE_MERGE) collectGarbage();
-    return done(comparer, comparer.plan.isEmpty ? false : writeWinners(tracker, comparer, settings, context));
+    if (plan.count >= LARGE_MERGE) collectGarbage();
+    return done(comparer, plan.count, plan.isEmpty ? false : writeWinners(tracker, plan, settings, context));
   } finally {
-    comparer.plan.dispose();
+    plan.dispose();
   }
 }
 
@@ -138,36 +139,34 @@ async function join(
   options: RemoteOptions,
   { schema, extraBlocks }: MergeSettings,
   read: (comparer: RemoteComparer) => Promise<unknown>,
-): Promise<RemoteComparer | undefined> {
-  let comparer: RemoteComparer | undefined;
+): Promise<{ comparer: RemoteComparer; written: number } | undefined> {
+  let joined: { comparer: RemoteComparer; written: number } | undefined;
   const write = async (transaction: WriteTransaction): Promise<boolean> => {
-    const plan = new DirectPlan(transaction, { native: schema.native, extraBlocks }, () => collectGarbage('minor'));
-    comparer = new RemoteComparer(options, plan);
+    const tidy = (): void => collectGarbage('minor');
+    const winners = new DirectWinners(transaction, { native: schema.native, extraBlocks }, tidy);
+    const comparer = new RemoteComparer(options, winners);
     await read(comparer);
-    // Header fields behind their entries, or a key that came twice.
-    if (comparer.plan !== plan || !plan.isOrdered) return false;
-    plan.finish();
+    if (winners.outcome !== 'complete') return false;
+    winners.finish();
+    joined = { comparer, written: winners.count };
     return true;
   };
   try {
-    return (await tracker.writeAsItComes(write)) ? comparer : undefined;
+    return (await tracker.writeAsItComes(write)) ? joined : undefined;
   } catch (error) {
     // The usual way enlarges the map.
     if (error instanceof MapFullError) return undefined;
     throw error;
-  } finally {
-    comparer?.plan.dispose();
   }
 }
 
 /** @returns whether local changes came to light under the lock */
 function writeWinners(
   tracker: Tracker,
-  comparer: RemoteComparer,
+  plan: WritePlan,
   settings: MergeSettings,
   { clock, onLocalChanges }: MergeContext,
 ): boolean {
-  const { plan } = comparer;
   let hasLocalChanges = false;
   if (settings.lockMaxMs <= 0) {
     const done = tracker.write((transaction, { touched, recheckAll }) => {
@@ -183,7 +182,7 @@ function writeWinners(
   // In slices: after the first one the base is no longer what the plan was made against, and the application may have
   // changed any key between two of them, so every record is decided again by what is stored.
   const records = plan.reader();
-  const postponed: NonNullable<ApplyOptions['postponed']> = [];
+  const postponed: PostponedEmpty[] = [];
   for (let more = true, first = true; more; first = false) {
     const start = records.position;
     const slice = tracker.write((transaction, { touched, recheckAll }) => {

@@ -3,15 +3,16 @@ import type { Environment, WriteTransaction } from '../../lmdb/index.ts';
 import type { Log } from '../../log/index.ts';
 import {
   assertSupported,
+  collectPending,
   compareChanged,
   compareEverything,
-  DirectWriter,
+  FillWriter,
   fillShadows,
+  KeySet,
   nativeChanges,
   PlanWriter,
   type Schema,
   type Snapshotted,
-  TouchedKeys,
   type WritePlan,
 } from '../../shadow/index.ts';
 import type { DatabaseStatus } from '../status/status.ts';
@@ -32,7 +33,7 @@ export interface TrackerOptions {
 /** Local changes that were found under the lock while something else was being written. */
 export interface Rebase {
   /** Keys of which a plan made against the base no longer speaks truly. */
-  readonly touched: TouchedKeys;
+  readonly touched: KeySet;
   /** The base does not tell: everything must be decided again. */
   readonly recheckAll: boolean;
   readonly hasLocalChanges: boolean;
@@ -118,10 +119,10 @@ export class Tracker {
       assertSupported(now.view, this.#options.schema);
       this.#known.rememberFlags(now);
       if (this.#options.schema.native) {
-        const changes = base && nativeChanges(base, now);
+        const changes = nativeChanges(base, now, {});
         this.#setBase(now);
         isBase = true;
-        return changes ? changes.count > 0 : true;
+        return changes === undefined || changes > 0;
       }
       const scope = this.#known.scope();
       const plan = base ? compareChanged(base, now, scope) : compareEverything(now, scope);
@@ -233,13 +234,13 @@ export class Tracker {
 
   /** Brings the shadow up to date with what was committed between `base` and the lock. */
   #rebase(transaction: WriteTransaction, base: Held, under: Snapshotted): Rebase {
-    const touched = new TouchedKeys();
+    const touched = new KeySet(Number.POSITIVE_INFINITY);
     if (under.view.txnId === base.id && base.pages) return { touched, recheckAll: false, hasLocalChanges: false };
     assertSupported(under.view, this.#options.schema);
     if (this.#options.schema.native) {
-      const changes = nativeChanges(base, under);
-      if (!changes) return { touched, recheckAll: true, hasLocalChanges: true };
-      return { touched: changes.touched, recheckAll: false, hasLocalChanges: changes.count > 0 };
+      const changes = nativeChanges(base, under, { touched });
+      if (changes === undefined) return { touched, recheckAll: true, hasLocalChanges: true };
+      return { touched, recheckAll: false, hasLocalChanges: changes > 0 };
     }
     const scope = this.#known.scope();
     const isComparable = base.pages !== undefined && under.pages !== undefined && sameShadows(base, under);
@@ -257,10 +258,10 @@ export class Tracker {
 
   #fill(transaction: WriteTransaction, plan: WritePlan, under: Snapshotted): void {
     if (plan.fills.length === 0) return;
-    fillShadows(plan.fills, under.view, this.#known.scope(), new DirectWriter(transaction));
+    fillShadows(plan.fills, under.view, this.#known.scope(), new FillWriter(transaction));
   }
 
-  #apply(transaction: WriteTransaction, plan: WritePlan, touched: TouchedKeys | undefined): void {
+  #apply(transaction: WriteTransaction, plan: WritePlan, touched: KeySet | undefined): void {
     const writer = new PlanWriter(transaction, plan, { native: false, touched, ifTouched: 'drop' });
     writer.openDbis();
     plan.replay((record) => writer.write(record));
@@ -294,7 +295,7 @@ export class Tracker {
     }
     this.#setBase(after);
     // Cursor views begun before the commit cannot tell what came after it.
-    if (after.id !== txnId) this.#known.pending.isOverflown = true;
+    if (after.id !== txnId) this.#known.pending.overflow();
     return false;
   }
 
@@ -317,15 +318,15 @@ export class Tracker {
   /** A failed round must not hold the old reader for ever: the application's file would grow without bound. */
   #keepForLater(held: Held | undefined, base: Held | undefined, now: Held): void {
     if (!held || this.#base !== held || !now.isOpen || this.#options.schema.native) return;
-    if (base) this.#known.pending.collect(base, now);
+    if (base) collectPending(base, now, this.#known.pending);
     // Nothing tells what changed since: everything is compared later.
-    else this.#known.pending.isOverflown = true;
+    else this.#known.pending.overflow();
     this.#setBase(now);
   }
 
   #trustedBase(): Held | undefined {
     const base = this.#base;
-    if (!base || this.#known.pending.isOverflown) return undefined;
+    if (!base || this.#known.pending.hasOverflowed) return undefined;
     if (!base.pages) return undefined;
     if (this.views.isTrusted(base)) return base;
     this.#options.status.distrustedReaders++;

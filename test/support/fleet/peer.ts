@@ -5,14 +5,8 @@ import { UnknownFormatError } from '../../../src/btree/index.ts';
 import { DbiFlag, Environment, MapFullError } from '../../../src/lmdb/index.ts';
 import { type Log, silentLog } from '../../../src/log/index.ts';
 import { TIME_ZERO, type Time } from '../../../src/merge/index.ts';
-import {
-  compareEverything,
-  isPrivate,
-  type Schema,
-  shadowedName,
-  shadowName,
-  snapshotSources,
-} from '../../../src/shadow/index.ts';
+import { compareEverything, isPrivate, type Schema, snapshotSources } from '../../../src/shadow/index.ts';
+import { shadowedName, shadowName } from '../../../src/shadow/store/names.ts';
 import { encodeSnapshot, toTimestampNano } from '../../../src/snapshot/index.ts';
 import { bytesBody } from '../../../src/storage/index.ts';
 import { type MergeResult, mergeObject } from '../../../src/sync/local/merge-object.ts';

@@ -1,4 +1,4 @@
-import { shadowName } from '../../../src/shadow/index.ts';
+import { shadowName } from '../../../src/shadow/store/names.ts';
 import type { Peer } from '../fleet/peer.ts';
 
 export interface ShadowEntry {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CorruptPageError } from '../../../src/btree/index.ts';
-import { shadowName } from '../../../src/shadow/index.ts';
+import { shadowName } from '../../../src/shadow/store/names.ts';
 import type { Peer } from '../../support/fleet/peer.ts';
 import { makePeer } from '../../support/fleet/peers.ts';
 import { dbiOf, objectOf } from '../../support/objects/objects.ts';

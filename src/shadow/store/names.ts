@@ -1,9 +1,14 @@
-import { DbiFlag, PRIVATE_DBI_PREFIX } from '../lmdb/index.ts';
+import { DbiFlag, MAX_KEY_SIZE, PRIVATE_DBI_PREFIX } from '../../lmdb/index.ts';
 
-export const SHADOW_PREFIX = '_sync_shadow_';
+const SHADOW_PREFIX = '_sync_shadow_';
 
 export function shadowName(dbiName: string): string {
   return SHADOW_PREFIX + dbiName;
+}
+
+/** LMDB's limit for the name of a DBI is that of a key. */
+export function canBeShadowed(dbiName: string): boolean {
+  return Buffer.byteLength(shadowName(dbiName)) <= MAX_KEY_SIZE;
 }
 
 /** The DBI that a shadow belongs to, or undefined for any other name. */
