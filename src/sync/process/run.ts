@@ -5,6 +5,7 @@ import { describeError, LmdbstreamError } from '../../errors/index.ts';
 import { liblmdb, shareOneHeap } from '../../lmdb/index.ts';
 import type { Log, LogStyle } from '../../log/index.ts';
 import { StorageError } from '../../storage/index.ts';
+import { RepeatedFailure, reportFields } from '../status/repeated-failure.ts';
 import { systemClock } from '../time/clock.ts';
 import { BlockedWorkers } from './blocked-workers.ts';
 import { LockClock } from './lock-clock.ts';
@@ -166,6 +167,7 @@ async function waitForMarker({ config, log, signal }: RunOptions, name: string):
   if (!storage) return;
   try {
     log.info('Waiting for marker file', { name });
+    const looking = new RepeatedFailure();
     while (!signal.aborted) {
       try {
         const { stream } = await storage.load(name, { signal });
@@ -175,7 +177,10 @@ async function waitForMarker({ config, log, signal }: RunOptions, name: string):
       } catch (error) {
         if (signal.aborted) return;
         if (!(error instanceof StorageError)) throw error;
-        if (!error.notFound) log.error('Looking for the marker file failed', { error: describeError(error) });
+        const report = error.notFound ? undefined : looking.failed(Number(systemClock.nowNano() / 1_000_000n));
+        if (report) {
+          log.error('Looking for the marker file failed', { error: describeError(error), ...reportFields(report) });
+        }
       }
       await systemClock.sleep(config.storagePollIntervalMs, signal);
     }
