@@ -114,6 +114,18 @@ describe('sync', () => {
     }
   });
 
+  it('writes one format on a terminal, whichever thread writes', () => {
+    const script = 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
+    const argv = [process.execPath, bin, '-c', place.config, 'sync', '--only-once'];
+    const { status, stdout } = spawnSync('python3', ['-c', script, ...argv], OPTIONS);
+    expect(status).toBe(0);
+    const lines = stdout.split(/\r?\n/).filter(Boolean);
+    // From the main thread and from a worker.
+    for (const message of ['Starting', 'Opened LMDB']) expect(stdout).toContain(message);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours
+    expect(lines.filter((line) => !/^\u001b\[36mINFO\u001b\[0m\[\d{4}\] /.test(line))).toEqual([]);
+  });
+
   it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('ends with 0 on %s', async (signal) => {
     const child = spawn(process.execPath, [bin, '-c', place.config, 'sync'], { stdio: ['ignore', 'ignore', 'pipe'] });
     const exit = exitOf(child);
