@@ -40,7 +40,7 @@ describe('configurations that the pages show', () => {
   });
 
   it('there are some', () => {
-    expect(shown.length).toBe(4);
+    expect(shown.length).toBe(5);
   });
 });
 
