@@ -7,6 +7,7 @@ const LAYERS = [
   'cli',
   'server',
   'sync',
+  'powerdns',
   'shadow',
   'merge',
   'snapshot',
