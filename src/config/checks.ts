@@ -89,7 +89,7 @@ function* checkDatabaseName(name: string): Generator<Problem> {
     yield { path, what: 'a control character in a name', hint };
 }
 
-/** A process that opens one LMDB twice loses its locks on it (design, decision 2). */
+/** A process that opens one LMDB twice loses its locks on it (decision 2). */
 function* checkPathsDiffer(lmdbs: readonly LmdbConfig[], identityOf: (dataFile: string) => string): Generator<Problem> {
   const owners = new Map<string, string>();
   for (const { name, path, options } of lmdbs) {

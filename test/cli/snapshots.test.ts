@@ -12,7 +12,7 @@ vi.hoisted(() => {
   process.env.TZ = 'UTC';
 });
 
-/** behaviours.md, section 8: the reference's bytes of a snapshot with one deleted entry. */
+/** docs/format.md, "Snapshot message": the reference's bytes of a snapshot with one deleted entry. */
 const REFERENCE = Buffer.from(
   (
     '08 03 20 01 12 1b 0a 02 47 58 12 01 69 1a 01 68 3a 04 6d 61 69 6e 20 05 29 02 01 00 00 00 00 00 00 1a 1a 0a 03 66 6f 6f ' +
