@@ -76,26 +76,29 @@ export async function ensureSystemPackages(packages = TEST_PACKAGES) {
 
 /**
  * Installing pdns-server would start it on port 53: a policy forbids services meanwhile (`invoke-rc.d` takes exit code 101 for
- * "forbidden"). A policy that exists is respected; ours is removed whatever happens, `process.exit` included.
+ * "forbidden"). A policy that exists is respected. A signal waits until the installation has ended, for what it still unpacks
+ * must not start either; then ours is removed, whatever happened.
  * @param {() => Promise<boolean>} body
  */
-async function withoutServices(body) {
-  if (existsSync(POLICY) && readFileSync(POLICY, 'utf8') !== POLICY_TEXT) return body();
-  const remove = () => rmSync(POLICY, { force: true });
+export async function withoutServices(body, policy = POLICY) {
+  if (existsSync(policy) && readFileSync(policy, 'utf8') !== POLICY_TEXT) return body();
+  // Only SIGKILL leaves it behind: the file says who wrote it, and the next run of ours takes it away.
+  writeFileSync(policy, POLICY_TEXT);
+  // Not as a mode of the above, which is less the umask: a policy that cannot be run forbids nothing.
+  chmodSync(policy, 0o755);
+  /** @type {NodeJS.Signals | undefined} */
+  let signalled;
   /** @param {NodeJS.Signals} signal */
-  const interrupted = (signal) => process.exit(128 + constants.signals[signal]);
-  // SIGKILL is left: the file says who wrote it, and the next run of ours takes it away.
-  writeFileSync(POLICY, POLICY_TEXT, { mode: 0o755 });
-  // The mode above is less the umask, and a policy that cannot be run forbids nothing.
-  chmodSync(POLICY, 0o755);
-  process.once('exit', remove);
-  for (const signal of ENDING_SIGNALS) process.once(signal, interrupted);
+  const note = (signal) => {
+    signalled ??= signal;
+  };
+  for (const signal of ENDING_SIGNALS) process.on(signal, note);
   try {
     return await body();
   } finally {
-    remove();
-    process.off('exit', remove);
-    for (const signal of ENDING_SIGNALS) process.off(signal, interrupted);
+    rmSync(policy, { force: true });
+    for (const signal of ENDING_SIGNALS) process.off(signal, note);
+    if (signalled !== undefined) process.exit(128 + constants.signals[signalled]);
   }
 }
 
