@@ -31,7 +31,7 @@ const DEFAULT_WINDOW_BYTES = 2 ** 30;
  * file ends inside it, so that a growing file needs no new mapping; but a page at or past `pageCount` is never touched
  * (the system answers that with SIGBUS). A branch or leaf page never straddles two windows; a large value may.
  *
- * What is read is only meaningful while a read transaction keeps the pages in place (design, decision 3).
+ * What is read is only meaningful while a read transaction keeps the pages in place (decision 3).
  */
 export class PageFile {
   readonly pageSizeBytes: number;

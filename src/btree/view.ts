@@ -72,7 +72,7 @@ export class View {
 
   /**
    * Whether the root page still holds the bytes it held when the view was opened. False means that the read transaction no
-   * longer protects its pages (design, decision 3) and nothing of this view may be believed.
+   * longer protects its pages (decision 3) and nothing of this view may be believed.
    */
   isIntact(): boolean {
     const { root } = this.mainTree;

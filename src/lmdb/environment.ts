@@ -46,7 +46,7 @@ const DEFAULT_MAX_DBS = 64;
 
 /**
  * One open LMDB. A process opens an LMDB once: a second open in the same process would drop the process's POSIX locks
- * (design, decision 2); `open` refuses it. Not shared between threads: a write transaction belongs to the thread that began it.
+ * (decision 2); `open` refuses it. Not shared between threads: a write transaction belongs to the thread that began it.
  */
 export class Environment {
   /** Identities of the data files that are open. */

@@ -54,7 +54,7 @@ let library: Liblmdb | undefined;
 let libc: Libc | undefined;
 
 /**
- * The system's liblmdb, loaded at the first call (design, decision 1). `LMDBSTREAM_LIBLMDB` names another file.
+ * The system's liblmdb, loaded at the first call (decision 1). `LMDBSTREAM_LIBLMDB` names another file.
  * @throws LibraryMissingError
  */
 export function liblmdb(): Liblmdb {

@@ -3,7 +3,7 @@ import type { Entry } from './entry.ts';
 import { ENTRY_DELETED, ENTRY_FLAGS_MASK } from './flags.ts';
 
 /**
- * The 24-byte header of values in native and shadow DBIs (format.md, "LMDB value header"), big-endian:
+ * The 24-byte header of values in native and shadow DBIs (docs/format.md, "Value header"), big-endian:
  * timestamp u64, transaction id u64, version u8, flags u8, reserved 4 B, number of extra 8-byte blocks u16.
  */
 export const HEADER_SIZE = 24;

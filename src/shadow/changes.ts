@@ -39,7 +39,7 @@ export function compareEverything(now: Snapshotted, scope: LocalScope): WritePla
   });
 }
 
-/** Shadow mode: looks only at what changed since `base`, by page number (design, decision 3). */
+/** Shadow mode: looks only at what changed since `base`, by page number (decision 3). */
 export function compareChanged(base: Snapshotted, now: Snapshotted, scope: LocalScope): WritePlan {
   if (!base.pages || !now.pages) return compareEverything(now, scope);
   const plan = new WritePlan();

@@ -35,9 +35,9 @@ const DEFAULT_IN_FLIGHT = Math.min(4, Math.max(2, availableParallelism() - 1));
 
 /**
  * Encodes a snapshot (or a delta: the same message with fewer entries) and yields the object's bytes, one gzip member
- * after the other. The bytes before compression are exactly those of the reference (behaviours.md, section 8).
+ * after the other. The bytes before compression are exactly those of the reference (docs/format.md, "Snapshot message").
  * Every cursor is opened twice, for a DBI message begins with its length: the first pass counts. Memory does not
- * depend on the size of the snapshot (design, decision 7).
+ * depend on the size of the snapshot (decision 7).
  * @throws what a cursor throws; `Error` when the second pass shows other entries than the first.
  */
 export async function* encodeSnapshot(

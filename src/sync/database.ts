@@ -212,6 +212,7 @@ export class DatabaseSync {
       retryIntervalMs: config.storageRetryIntervalMs,
       forgottenBefore: () => (config.acceptStale ? 0n : sweepCutoff(clock.nowNano(), config.sweeper)),
       onlyOnce: config.onlyOnce,
+      attempts: config.storageRetryForever ? Number.POSITIVE_INFINITY : config.storageRetryCount,
       clock,
       log: this.#log,
       status: this.status,

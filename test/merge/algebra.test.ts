@@ -49,7 +49,7 @@ const merge = (present: Said, incoming: Said): Said =>
 
 const said = ({ nano: at, deleted, value: hex }: Said): string => `${at} ${deleted ? 'deleted' : `=${hex}`}`;
 
-/** Another statement of format.md's "Who wins". */
+/** Another statement of docs/format.md, "Which entry wins". */
 function expected(a: Said, b: Said): Said {
   const text = (one: Said): string => (one.deleted ? '' : one.value);
   if (a.nano !== b.nano) return a.nano > b.nano ? a : b;
