@@ -1,13 +1,14 @@
-import { statSync } from 'node:fs';
 import type { Environment } from '../../lmdb/index.ts';
 import { commitTime, timeOf } from '../../merge/index.ts';
 import { isPrivate, KeySet, type LocalScope, type Schema, type Snapshotted, storeOf } from '../../shadow/index.ts';
-import type { Clock } from '../time/clock.ts';
+import type { Clock } from '../time/index.ts';
+import { modifiedNano } from './data-file.ts';
 
 /** What is known of the application's side beside the pages themselves: times, kinds of DBIs, and what is still to be recorded. */
 export class LocalKnowledge {
   /** Keys that were noticed in rounds that failed; over its bound everything is compared instead. */
   readonly pending = new KeySet();
+  #unpublished = new KeySet();
   readonly #dataPath: string;
   readonly #clock: Clock;
   readonly #schema: Schema;
@@ -27,6 +28,17 @@ export class LocalKnowledge {
     return this.#knownFlags;
   }
 
+  /** Keys of recorded local changes that nothing published carries yet. */
+  get unpublished(): KeySet {
+    return this.#unpublished;
+  }
+
+  takeUnpublished(): KeySet {
+    const taken = this.#unpublished;
+    this.#unpublished = new KeySet();
+    return taken;
+  }
+
   /** Remembers the kind of a DBI that is missing here, as a snapshot tells it. */
   learnFlags(dbiName: string, flags: number): void {
     if (!this.#knownFlags.has(dbiName)) this.#knownFlags.set(dbiName, flags);
@@ -41,7 +53,7 @@ export class LocalKnowledge {
    * then that of its commit or a later one, never an earlier one's (decision 5).
    */
   scope(): LocalScope {
-    const mtimeNano = statSync(this.#dataPath, { bigint: true }).mtimeNs;
+    const mtimeNano = modifiedNano(this.#dataPath);
     return {
       schema: this.#schema,
       times: {
@@ -49,6 +61,7 @@ export class LocalKnowledge {
         isFirstMigration: this.#isFirstMigration,
       },
       knownFlags: this.#knownFlags,
+      unpublished: this.#unpublished,
       pending: this.pending.isEmpty ? undefined : this.pending,
     };
   }
@@ -58,9 +71,4 @@ export class LocalKnowledge {
     this.pending.clear();
     this.#isFirstMigration = false;
   }
-}
-
-/** Nobody but us writes shadows; where somebody did (drop-shadow, another syncer), nothing known of them holds. */
-export function sameShadows(base: Snapshotted, under: Snapshotted): boolean {
-  return storeOf(false).isSame(base.view, under.view);
 }
