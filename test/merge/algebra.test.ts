@@ -109,11 +109,8 @@ it('decision 5: a stamped change wins over what it replaces, at every time but t
       const old = timeOf(replaced.nano);
       const time = stampOf(timeOf(commit), old.hi, old.lo);
       const atLeastCommit = compareTimes(time.hi, time.lo, timeOf(commit).hi, timeOf(commit).lo) >= 0;
-      const mine = {
-        ...contender({ nano: 0n, deleted: false, value: changed }),
-        timestampHi: time.hi,
-        timestampLo: time.lo,
-      };
+      const mine = contender({ nano: 0n, deleted: false, value: changed });
+      mine.setTime(time.hi, time.lo);
       return atLeastCommit && incomingWins(contender(replaced), mine) && !incomingWins(mine, contender(replaced));
     }),
     RUNS,
