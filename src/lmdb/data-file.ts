@@ -1,4 +1,4 @@
-import { type BigIntStats, fstatSync, statSync } from 'node:fs';
+import { type BigIntStats, closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { Errno } from './constants.ts';
 import { check } from './library.ts';
 
@@ -48,6 +48,27 @@ export function statOf(path: string): BigIntStats | undefined {
     if (errno === Errno.noEntry) return undefined;
     return check(`open ${path}`, errno) as undefined;
   }
+}
+
+/** `MDB_meta` after the page header of 16 bytes: u32 magic, u32 data version. */
+const FORMAT_AT = 16;
+const META_MAGIC = 0xbeef_c0de;
+const DATA_VERSION = 1;
+
+/** Whether a data file is of the format of liblmdb 0.9. To be asked while it is not open: LMDB has no locks on it then. */
+export function hasKnownFormat(path: string): boolean {
+  const format = Buffer.alloc(8);
+  try {
+    const fd = openSync(path, 'r');
+    try {
+      if (readSync(fd, format, 0, 8, FORMAT_AT) < 8) return false;
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return false;
+  }
+  return format.readUInt32LE(0) === META_MAGIC && format.readUInt32LE(4) === DATA_VERSION;
 }
 
 export function identityOf({ dev, ino }: BigIntStats): string {

@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { Code, EnvFlag, Errno } from './constants.ts';
-import { DataFile, type DataFileState, identityOf, statOf } from './data-file.ts';
-import { MapResizedError, ReadersFullError, SamePidError } from './errors.ts';
+import { DataFile, type DataFileState, hasKnownFormat, identityOf, statOf } from './data-file.ts';
+import { LockFormatError, MapResizedError, ReadersFullError, SamePidError } from './errors.ts';
 import { type Address, check, liblmdb } from './library.ts';
 import { ReadTransaction, type TransactionHooks, WriteTransaction } from './transaction.ts';
 
@@ -91,7 +91,7 @@ export class Environment {
 
   /**
    * Opens an LMDB with MDB_NOTLS and clears readers of dead processes.
-   * @throws LibraryMissingError, NotLmdbError, MissingFileError, FileAccessError, LmdbError
+   * @throws LibraryMissingError, NotLmdbError, LockFormatError, MissingFileError, FileAccessError, LmdbError
    */
   static open(path: string, options: EnvironmentOptions = {}): Environment {
     const lmdb = liblmdb();
@@ -121,6 +121,8 @@ export class Environment {
         (options.noSync ? EnvFlag.noSync : 0);
       const code = lmdb.envOpen(env, path, flags, options.fileMask || DEFAULT_FILE_MASK);
       if (code === Errno.tryAgain) throw new SamePidError(`open ${path}`, code, process.pid);
+      const isFormat = code === Code.versionMismatch || code === Code.invalid;
+      if (isFormat && hasKnownFormat(dataPath)) throw new LockFormatError(`open ${path}`, code);
       check(`open ${path}`, code);
       const environment = new Environment(path, dataPath, options, env);
       environment.clearStaleReaders();

@@ -66,6 +66,18 @@ export class DiskError extends LmdbError {}
 export class DbsFullError extends LmdbError {}
 /** The data file is not an LMDB, or has a format this liblmdb cannot read. */
 export class NotLmdbError extends LmdbError {}
+/** The data file is one of ours, but whoever has it open keeps a lock file of another layout. */
+export class LockFormatError extends NotLmdbError {
+  constructor(operation: string, errno: number) {
+    super(
+      'LOCK_FORMAT',
+      operation,
+      errno,
+      'the lock file beside the data file is of another LMDB',
+      'a program with another build of LMDB (LMDB 1.0, the npm package `lmdb`, 32 bits) has this LMDB open: only programs of one and the same liblmdb can share it',
+    );
+  }
+}
 /** The path does not exist. */
 export class MissingFileError extends LmdbError {}
 /** No right to read or write the file. */

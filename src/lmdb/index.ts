@@ -19,6 +19,7 @@ export {
   FileAccessError,
   LibraryMissingError,
   LmdbError,
+  LockFormatError,
   MapFullError,
   MapResizedError,
   MissingDbiError,
