@@ -60,7 +60,7 @@ export class ReadTransaction {
   /**
    * Moves a read transaction on to the last commit, within the slot of the reader table that it has: nobody can take that in
    * between, however few there are. Cursors are closed, handles of DBIs are forgotten, and bytes that were read are gone.
-   * Where it fails the transaction has ended.
+   * Where it fails (another process has enlarged the map: `MapResizedError`) the transaction has ended; begin another one.
    * @throws LmdbError
    */
   renew(): void {

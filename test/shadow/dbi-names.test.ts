@@ -1,3 +1,4 @@
+import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { dbiNameOf } from '../../src/lmdb/index.ts';
 import { UnsupportedDbiError } from '../../src/shadow/index.ts';
@@ -45,6 +46,8 @@ describe('a snapshot', () => {
     peer.write({ op: 'create', dbi: of(0x64, 0xff, 0x64) });
     peer.tracker.localRound();
     const object = await peer.snapshot();
+    // Field 1 of a DBI: tag 0a, length 3, the bytes; no second decoder needed.
+    expect(gunzipSync(object).includes(Buffer.from([0x0a, 3, 0x64, 0xff, 0x64]))).toBe(true);
     const names: string[] = [];
     const visitor = {
       header: () => {},
