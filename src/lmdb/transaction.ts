@@ -113,9 +113,12 @@ export class ReadTransaction {
     if (name !== null) this.#hooks.opensDbi(this);
     const out = new Uint32Array(1);
     const code = liblmdb().dbiOpen(this.txn, name === null ? null : terminated(name), flags, out);
-    const shown = showDbiName(name ?? '');
-    if (code === Code.notFound) throw new MissingDbiError('NO_SUCH_DBI', 'mdb_dbi_open', code, `no DBI named ${shown}`);
-    check(`mdb_dbi_open ${shown}`.trim(), code);
+    if (code !== Code.success) {
+      const shown = showDbiName(name ?? '');
+      if (code === Code.notFound)
+        throw new MissingDbiError('NO_SUCH_DBI', 'mdb_dbi_open', code, `no DBI named ${shown}`);
+      check(`mdb_dbi_open ${shown}`.trim(), code);
+    }
     const dbi = out[0]! as Dbi;
     this.handles.set(key, dbi);
     return dbi;
