@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type Environment, PRIVATE_DBI_PREFIX } from '../../lmdb/index.ts';
+import { type Environment, PRIVATE_DBI_PREFIX, showDbiName } from '../../lmdb/index.ts';
 import { forEachDatabase } from '../databases.ts';
 import type { SessionRunner } from '../session.ts';
 
@@ -12,7 +12,7 @@ export function addDropShadowCommand(program: Command, runner: SessionRunner): v
       runner.run((session) =>
         forEachDatabase(session, async (environment, name) => {
           for (const { dbiName, entries } of dropPrivateDbis(environment)) {
-            session.out.write(`${name}: dropped ${dbiName} (${entries} entries)\n`);
+            session.out.write(`${name}: dropped ${showDbiName(dbiName)} (${entries} entries)\n`);
           }
         }),
       ),
