@@ -1,11 +1,11 @@
-import { type Environment, PRIVATE_DBI_PREFIX } from '../../lmdb/index.ts';
+import { type Environment, PRIVATE_DBI_PREFIX, showDbiName } from '../../lmdb/index.ts';
 import { forEachDatabase } from '../databases.ts';
 import type { Session } from '../session.ts';
 
 export async function dropShadow(session: Session): Promise<void> {
   const dropAll = async (environment: Environment, name: string): Promise<void> => {
     for (const { dbiName, entries } of dropPrivateDbis(environment)) {
-      session.out.write(`${name}: dropped ${dbiName} (${entries} entries)\n`);
+      session.out.write(`${name}: dropped ${showDbiName(dbiName)} (${entries} entries)\n`);
     }
   };
   await forEachDatabase(session, dropAll, { readOnly: false });

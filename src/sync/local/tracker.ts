@@ -118,7 +118,7 @@ export class Tracker {
       assertSupported(now.view, this.#options.schema);
       this.#known.rememberFlags(now);
       if (this.#options.schema.native) {
-        const changes = base && nativeChanges(base, now);
+        const changes = nativeChanges(base, now);
         this.#setBase(now);
         isBase = true;
         return changes ? changes.count > 0 : true;
