@@ -1,6 +1,8 @@
 import { LmdbstreamError } from '../../errors/index.ts';
 import { storageFailure } from '../bucket/failure.ts';
+import { foreignFailure } from '../bucket/foreign-answer.ts';
 import { StorageError, type StorageOperation } from '../errors.ts';
+import { unreadable } from './azure-answers.ts';
 
 /** The built-in role that allows a call; `docs/storage.md` says which to give. */
 const ROLES: Partial<Record<StorageOperation, string>> = {
@@ -29,6 +31,8 @@ interface AzureError extends Error {
 /** What the SDK threw, as a `StorageError`; errors of our own pass as they are. */
 export function azureFailure(operation: StorageOperation, cause: unknown, objectName?: string): unknown {
   if (!(cause instanceof Error) || cause instanceof LmdbstreamError || cause instanceof TypeError) return cause;
+  const foreign = unreadable(cause);
+  if (foreign !== undefined) return foreignFailure(operation, foreign, objectName);
   const error = cause as AzureError;
   const status = error.statusCode;
   if (status === undefined && /Credential|AuthenticationRequired|AuthenticationError/.test(error.name)) {
@@ -38,7 +42,7 @@ export function azureFailure(operation: StorageOperation, cause: unknown, object
       denied: true,
       retryable: true,
       errorLabel: error.name,
-      hint: 'give this machine a managed identity, sign in, or set use_shared_key: true with account_key',
+      hint: 'give this machine a managed identity; or set AZURE_TENANT_ID and AZURE_CLIENT_ID with AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or AZURE_FEDERATED_TOKEN_FILE; or set use_shared_key: true with account_key',
       cause,
     });
   }

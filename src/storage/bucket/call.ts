@@ -3,7 +3,9 @@ import { exactly } from '../body.ts';
 import { StorageError, type StorageOperation } from '../errors.ts';
 import type { CallOptions, ObjectDownload } from '../types.ts';
 import { BodyFailure } from './body-stream.ts';
+import { ConnectionUse } from './connection-use.ts';
 import { Deadline } from './deadline.ts';
+import { ForeignAnswer, foreignFailure } from './foreign-answer.ts';
 
 /** A failure of a library as a `StorageError`; what is none of the storage's business is returned as it is. */
 export type ErrorTranslator = (operation: StorageOperation, error: unknown, objectName?: string) => unknown;
@@ -33,7 +35,7 @@ export class CallRunner {
   ): Promise<T> {
     const deadline = new Deadline(timeoutMs, signal);
     try {
-      return await action(deadline);
+      return await oncePerConnection(deadline, action);
     } catch (error) {
       throw this.#reason(deadline, signal, error, operation, objectName);
     } finally {
@@ -51,7 +53,7 @@ export class CallRunner {
   ): Promise<ObjectDownload> {
     const deadline = new Deadline(this.#timeoutMs, signal);
     try {
-      const { sizeBytes, chunks } = await action(deadline);
+      const { sizeBytes, chunks } = await oncePerConnection(deadline, action);
       // Without a listener a break before somebody reads would end the process; the reader gets the error all the same.
       if (chunks instanceof Readable) chunks.on('error', () => {});
       if (sizeBytes === undefined) throw lengthMissing(objectName);
@@ -87,7 +89,22 @@ export class CallRunner {
   ): unknown {
     const reason = deadline.reasonOr(error);
     if (reason instanceof BodyFailure) return reason.cause;
+    if (reason instanceof ForeignAnswer) return foreignFailure(operation, reason, objectName);
     return signal?.aborted && reason === signal.reason ? reason : this.#translate(operation, reason, objectName);
+  }
+}
+
+/**
+ * The service may close a connection that was idle at the very moment when it is used again: no answer comes, and nothing is
+ * wrong. Every call can be made again (I7: what is stored is whole or not at all), so that one is, and once.
+ */
+async function oncePerConnection<T>(deadline: Deadline, action: (deadline: Deadline) => Promise<T>): Promise<T> {
+  const connection = new ConnectionUse();
+  try {
+    return await connection.watch(() => action(deadline));
+  } catch (error) {
+    if (!connection.wasStale || deadline.signal.aborted) throw error;
+    return action(deadline);
   }
 }
 
