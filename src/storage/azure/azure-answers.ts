@@ -13,8 +13,7 @@ export interface AzureAnswer {
 const OWN_HEADERS = ['x-ms-request-id', 'x-ms-version'];
 
 /** @throws ForeignAnswer for a success without the headers that Azure puts on every answer. */
-export function checkAnswer(answer: AzureAnswer): void {
-  const head = headOf(answer);
+export function checkHead(head: AnswerHead): void {
   if (isSuccess(head.status) && !OWN_HEADERS.some((name) => head.header(name) !== undefined)) {
     throw new ForeignAnswer(head, 'no x-ms-request-id');
   }
@@ -32,13 +31,6 @@ export function checkEtag(answer: AzureAnswer): void {
   if (!answer._response.headers.get('etag')) throw new ForeignAnswer(headOf(answer), 'no ETag');
 }
 
-/** Of the error that the SDK throws when it cannot read an answer that claims success. */
-export function unreadable(error: unknown): ForeignAnswer | undefined {
-  const response = (error as { readonly response?: AzureAnswer['_response'] }).response;
-  if (response === undefined || !isSuccess(response.status)) return undefined;
-  return new ForeignAnswer(headOf({ _response: response }), 'not the XML of a listing');
-}
-
-function headOf({ _response: { status, headers, request } }: AzureAnswer): AnswerHead {
+export function headOf({ _response: { status, headers, request } }: AzureAnswer): AnswerHead {
   return { url: request.url, status, header: (name) => headers.get(name) };
 }

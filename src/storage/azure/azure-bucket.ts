@@ -8,7 +8,7 @@ import type { Deadline } from '../bucket/deadline.ts';
 import { md5Of, md5OfBytes, partBytesFor, partsOf, SINGLE_REQUEST_MAX_BYTES, sendParts } from '../bucket/multipart.ts';
 import { StorageError } from '../errors.ts';
 import type { CallOptions, ObjectBody, ObjectDownload, ObjectInfo } from '../types.ts';
-import { type AzureAnswer, checkAnswer, checkEtag, checkListing } from './azure-answers.ts';
+import { type AzureAnswer, checkEtag, checkHead, checkListing, headOf } from './azure-answers.ts';
 
 /** Azure's largest. */
 const PAGE_SIZE = 5_000;
@@ -151,8 +151,9 @@ export class AzureBucket implements Bucket {
 
   /** The answer, unless something else than Azure gave it. */
   #believed<T extends AzureAnswer>(answer: T): T {
-    this.#clock.answered(answer._response.headers.get('date'));
-    checkAnswer(answer);
+    const head = headOf(answer);
+    this.#clock.answered(head.header('date'));
+    checkHead(head);
     return answer;
   }
 

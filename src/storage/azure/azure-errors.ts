@@ -1,8 +1,6 @@
 import { LmdbstreamError } from '../../errors/index.ts';
 import { storageFailure } from '../bucket/failure.ts';
-import { foreignFailure } from '../bucket/foreign-answer.ts';
 import { StorageError, type StorageOperation } from '../errors.ts';
-import { unreadable } from './azure-answers.ts';
 
 /** The built-in role that allows a call; `docs/storage.md` says which to give. */
 const ROLES: Partial<Record<StorageOperation, string>> = {
@@ -31,8 +29,6 @@ interface AzureError extends Error {
 /** What the SDK threw, as a `StorageError`; errors of our own pass as they are. */
 export function azureFailure(operation: StorageOperation, cause: unknown, objectName?: string): unknown {
   if (!(cause instanceof Error) || cause instanceof LmdbstreamError || cause instanceof TypeError) return cause;
-  const foreign = unreadable(cause);
-  if (foreign !== undefined) return foreignFailure(operation, foreign, objectName);
   const error = cause as AzureError;
   const status = error.statusCode;
   if (status === undefined && /Credential|AuthenticationRequired|AuthenticationError/.test(error.name)) {

@@ -7,6 +7,7 @@ import { openBucketStorage } from '../bucket/open-bucket.ts';
 import type { OpenContext } from '../factory.ts';
 import type { AzureOptions } from '../options.ts';
 import type { ObjectStorage } from '../types.ts';
+import { checkHead } from './azure-answers.ts';
 import { AzureBucket } from './azure-bucket.ts';
 import { azureFailure } from './azure-errors.ts';
 import { azureContainerUrl, checkAzureOptions } from './azure-options.ts';
@@ -17,7 +18,10 @@ export async function openAzure(options: AzureOptions, context: OpenContext): Pr
   const agents = await createAgents(options, context.log);
   const clock = new BucketClock(context.now);
   const bucket = new AzureBucket(
-    new CallRunner(options.clientTimeoutMs, azureFailure),
+    new CallRunner(options.clientTimeoutMs, azureFailure, (head) => {
+      clock.answered(head.header('date'));
+      checkHead(head);
+    }),
     { client: await clientOf(options, agents, context), concurrency: options.concurrency || 1, clock },
     agents.close,
   );

@@ -1,5 +1,5 @@
-import type { ClientRequestArgs } from 'node:http';
-import type { Socket } from 'node:net';
+import type { ClientRequest, ClientRequestArgs } from 'node:http';
+import { isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ProxyEnvironment, proxyFor } from './proxy.ts';
 
@@ -20,6 +20,21 @@ export function proxyOf(
   { env }: ConnectionLimits,
 ): URL | undefined {
   return proxyFor(protocol, host ?? 'localhost', Number(port ?? defaultPort(protocol)), env);
+}
+
+/** What Node's agents have and its types do not name. */
+export interface WithAddRequest {
+  addRequest(request: ClientRequest, options: ClientRequestArgs): void;
+}
+
+/** Put together, not parsed: `URL` would take `..` out of a key, and the signature would not fit. */
+export function urlOf(
+  protocol: 'http:' | 'https:',
+  request: ClientRequest,
+  { host = 'localhost', port }: ClientRequestArgs,
+): string {
+  const name = host !== null && isIP(host) === 6 ? `[${host}]` : host;
+  return `${protocol}//${request.getHeader('host') ?? `${name}:${port ?? defaultPort(protocol)}`}${request.path}`;
 }
 
 /** Ends the socket unless `event` comes in time. */

@@ -2,13 +2,16 @@ import { type AgentOptions, type ClientRequest, type ClientRequestArgs, Agent as
 import { isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
-import { type ConnectionLimits, limit, type OnSocket, proxyOf } from './connection-limits.ts';
+import {
+  type ConnectionLimits,
+  limit,
+  type OnSocket,
+  proxyOf,
+  urlOf,
+  type WithAddRequest,
+} from './connection-limits.ts';
 import { ConnectionUse } from './connection-use.ts';
 import { hostOf, portOf, proxyAuthorization } from './proxy.ts';
-
-interface WithAddRequest {
-  addRequest(request: ClientRequest, options: ClientRequestArgs): void;
-}
 
 export class PatientHttpAgent extends HttpAgent {
   readonly #limits: ConnectionLimits;
@@ -23,12 +26,13 @@ export class PatientHttpAgent extends HttpAgent {
    * tunnel to port 80. `addRequest` is not in Node's documentation, but all agents for proxies stand on it.
    */
   addRequest(request: ClientRequest, options: ClientRequestArgs): void {
+    const url = urlOf('http:', request, options);
+    ConnectionUse.asked(request, url);
     const proxy = proxyOf('http:', options, this.#limits);
     if (proxy !== undefined) {
       const authorization = proxyAuthorization(proxy);
       if (authorization !== undefined) request.setHeader('proxy-authorization', authorization);
-      // Put together, not parsed: a URL of its own would take `..` out of the key, and the signature would not fit.
-      request.path = `http://${request.getHeader('host') ?? authorityOf(options)}${request.path}`;
+      request.path = url;
     }
     (HttpAgent.prototype as unknown as WithAddRequest).addRequest.call(this, request, options);
   }
@@ -52,9 +56,4 @@ export class PatientHttpAgent extends HttpAgent {
       return connectTls({ host, port: portOf(proxy), servername: isIP(host) ? '' : host });
     return super.createConnection({ ...options, host, port: portOf(proxy) }, callback);
   }
-}
-
-function authorityOf({ host, port }: ClientRequestArgs): string {
-  const name = host ?? 'localhost';
-  return `${isIP(name) === 6 ? `[${name}]` : name}:${port ?? 80}`;
 }

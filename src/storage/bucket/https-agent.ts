@@ -1,9 +1,16 @@
-import type { AgentOptions, ClientRequest } from 'node:http';
+import type { AgentOptions, ClientRequest, ClientRequestArgs } from 'node:http';
 import { Agent as HttpsAgent, type RequestOptions } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContext } from 'node:tls';
-import { type ConnectionLimits, limit, type OnSocket, proxyOf } from './connection-limits.ts';
+import {
+  type ConnectionLimits,
+  limit,
+  type OnSocket,
+  proxyOf,
+  urlOf,
+  type WithAddRequest,
+} from './connection-limits.ts';
 import { ConnectionUse } from './connection-use.ts';
 import { connectThrough } from './proxy.ts';
 
@@ -42,6 +49,12 @@ export class PatientHttpsAgent extends HttpsAgent {
   /** Asked by Node when a request has ended and its connection might be used again. */
   override keepSocketAlive(socket: Duplex): boolean {
     return this.#current.has(socket) && Boolean(super.keepSocketAlive(socket));
+  }
+
+  /** See `PatientHttpAgent`. */
+  addRequest(request: ClientRequest, options: ClientRequestArgs): void {
+    ConnectionUse.asked(request, urlOf('https:', request, options));
+    (HttpsAgent.prototype as unknown as WithAddRequest).addRequest.call(this, request, options);
   }
 
   override reuseSocket(socket: Duplex, request: ClientRequest): void {

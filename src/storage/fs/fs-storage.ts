@@ -1,5 +1,5 @@
 import { watch } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, lstat, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Log } from '../../log/index.ts';
 import { asBody, exactly } from '../body.ts';
@@ -8,6 +8,7 @@ import { isVisibleFileName, nameRefused, objectNotFound, sortByName } from '../n
 import type { FsOptions } from '../options.ts';
 import type { CallOptions, ObjectBody, ObjectDownload, ObjectInfo, ObjectStorage, StorageWatch } from '../types.ts';
 import { errnoOf, fsError } from './fs-errors.ts';
+import { makeFolder } from './make-folder.ts';
 import { removeLeftovers, temporaryName } from './temporary-files.ts';
 
 const CHUNK_BYTES = 256 * 1024;
@@ -35,7 +36,7 @@ export class FsStorage implements ObjectStorage {
     checkFsOptions(options);
     const rootPath = resolve(options.rootPath);
     try {
-      if (options.createFolder ?? true) await mkdir(rootPath, { recursive: true, mode: 0o755 });
+      if (options.createFolder ?? true) await makeFolder(rootPath);
       const removed = await removeLeftovers(rootPath, now());
       if (removed > 0) log.info('removed temporary files of earlier processes', { folder: rootPath, removed });
     } catch (error) {

@@ -9,6 +9,13 @@ import type { ListPage } from './list-page.ts';
 const LISTING_MAX_BYTES = 32 * 2 ** 20;
 
 const ETAG_COMMANDS = new Set(['PutObjectCommand', 'UploadPartCommand', 'GetObjectCommand']);
+/** Answered with 204, or with an empty body. */
+const BODILESS_COMMANDS = new Set(['DeleteObjectCommand', 'CreateBucketCommand']);
+/** What an upload in parts is answered with; an error may come with status 200. */
+const ROOTS: Readonly<Record<string, RegExp>> = {
+  CreateMultipartUploadCommand: /<(?:InitiateMultipartUploadResult|Error)[\s>]/,
+  CompleteMultipartUploadCommand: /<(?:CompleteMultipartUploadResult|Error)[\s>]/,
+};
 const OWN_HEADERS = ['x-amz-request-id', 'x-amz-id-2', 'x-goog-hash', 'x-guploader-uploadid', 'x-oss-request-id'];
 
 /**
@@ -21,7 +28,7 @@ export function lackOf(command: string, answer: AnswerHead): string | undefined 
   // An object may have been stored as HTML: then S3 says who answers.
   const isOwn = OWN_HEADERS.some((name) => answer.header(name) !== undefined);
   if (isHtml(answer) && !(command === 'GetObjectCommand' && isOwn)) return 'a page of HTML';
-  if (command === 'DeleteObjectCommand' && answer.status !== 204 && !isOwn && hasBody(answer)) return 'a body';
+  if (BODILESS_COMMANDS.has(command) && answer.status !== 204 && !isOwn && hasBody(answer)) return 'a body';
   return undefined;
 }
 
@@ -61,15 +68,22 @@ function lookAtAnswers(
     relation: 'after',
     toMiddleware: 'deserializerMiddleware',
     name,
+    // The same command may be sent a second time.
+    override: true,
   });
 }
 
 /** Looks at every answer of the client before it is believed. */
 export function watchAnswers(client: S3Client, clock: BucketClock): void {
-  lookAtAnswers(client.middlewareStack, 'lmdbstreamAnswers', (head, answer, command) => {
+  lookAtAnswers(client.middlewareStack, 'lmdbstreamAnswers', async (head, answer, command) => {
     clock.answered(head.header('date'));
     const lack = lackOf(command, head);
     if (lack !== undefined) throw foreign(head, answer, lack);
+    const root = isSuccess(head.status) ? ROOTS[command] : undefined;
+    if (root === undefined) return;
+    const body = await collect(answer.body ?? Readable.from([]), LISTING_MAX_BYTES);
+    if (!root.test(body.toString())) throw foreign(head, answer, 'not the XML of S3');
+    answer.body = Readable.from([body]);
   });
 }
 
