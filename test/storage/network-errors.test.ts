@@ -25,6 +25,7 @@ const WRONG_VERSION = '00:error:0A00010B:SSL routines:ssl3_get_record:wrong vers
 const NETWORK: readonly [string, Error, Expected][] = [
   ['nothing listens', system('ECONNREFUSED'), url(/nothing listens/)],
   ['a connection that is cut', system('ECONNRESET', 'socket hang up'), url(/was cut.*https/)],
+  ['a cut that the SDK calls a timeout', Object.assign(system('ECONNRESET'), { name: 'TimeoutError' }), url(/was cut/)],
   ['no route', system('EHOSTUNREACH'), url(/routes/)],
   ['no answer to SYN', system('ETIMEDOUT'), { label: 'Timeout', retryable: true, hint: /firewall/ }],
   ['the time limit', new DeadlineExceeded(100), { label: 'Timeout', retryable: true, hint: /client_timeout/ }],
@@ -90,6 +91,12 @@ describe('what went wrong is said with a hint', () => {
       expectFailure(translate('list', cause), expected);
       // Libraries wrap.
       expectFailure(translate('list', new Error('request failed', { cause })), expected);
+    });
+
+    it('without the inside of OpenSSL', () => {
+      expect(translate('list', system('EPROTO', WRONG_VERSION))).toMatchObject({
+        message: 'list: the other side does not speak TLS',
+      });
     });
 
     it('whatever it is', () => {

@@ -34,6 +34,8 @@ const PASSING_STATUS = new Set([408, 409, 425, 429]);
 interface NetworkFailure {
   readonly errorLabel: string;
   readonly hint: string;
+  /** In place of the library's, where that is the inside of OpenSSL. */
+  readonly message?: string;
 }
 
 /** The class of failure a request without an answer belongs to, and its label in the reference's metrics. */
@@ -47,7 +49,7 @@ function networkFailure(error: unknown): NetworkFailure | undefined {
 }
 
 function failureOfCause(cause: Error, code: string): NetworkFailure | undefined {
-  if (code === 'ECONNRESET') return { errorLabel: cause.name === 'TimeoutError' ? 'Timeout' : 'URLError', hint: CUT };
+  if (code === 'ECONNRESET') return { errorLabel: 'URLError', hint: CUT };
   if (cause instanceof DeadlineExceeded) {
     return { errorLabel: 'Timeout', hint: 'the service is too slow or the line too narrow: see client_timeout' };
   }
@@ -74,6 +76,7 @@ function failureOfCause(cause: Error, code: string): NetworkFailure | undefined 
   ) {
     return {
       errorLabel: 'URLError',
+      message: 'the other side does not speak TLS',
       hint: 'the port speaks no TLS: write http:// in endpoint_url, or use the port for https',
     };
   }
@@ -155,7 +158,7 @@ export function storageFailure(
     status >= 500 ||
     PASSING_STATUS.has(status) ||
     PASSING_CODES.has(providerCode ?? '');
-  const text = message || (cause instanceof Error ? cause.message : '') || 'no reason given';
+  const text = network?.message || message || (cause instanceof Error ? cause.message : '') || 'no reason given';
   const code = providerCode !== undefined && !text.includes(providerCode) ? `${providerCode}: ` : '';
   const subject = objectName === undefined ? operation : `${operation} of ${JSON.stringify(objectName)}`;
   return new StorageError(`${subject}: ${code}${text}${status === undefined ? '' : ` (HTTP ${status})`}`, {
