@@ -43,7 +43,7 @@ export interface Rebase {
 export type LockedBody<T> = (transaction: WriteTransaction, rebase: Rebase) => T;
 
 /**
- * Keeps main and shadow in step and knows what of it was seen (design, decisions 3 to 5). `base` is the held transaction in
+ * Keeps main and shadow in step and knows what of it was seen (decisions 3 to 5). `base` is the held transaction in
  * which main and shadow agree: whatever is different in a later one has changed since. All of it is synchronous; callers
  * take turns (`Exclusive`).
  */

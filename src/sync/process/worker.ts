@@ -1,7 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Config } from '../../config/index.ts';
 import { LmdbstreamError } from '../../errors/index.ts';
-import { createLog, descriptorStream } from '../../log/index.ts';
+import { createLog, descriptorStream, type LogStyle } from '../../log/index.ts';
+import type { ObjectStorage } from '../../storage/index.ts';
 import { DatabaseSync } from '../database.ts';
 import { systemClock } from '../time/clock.ts';
 import { LockClock } from './lock-clock.ts';
@@ -14,6 +15,8 @@ export interface WorkerInput {
   readonly databases: readonly string[];
   /** One cell a database, see `LockClock`. */
   readonly lockCells: SharedArrayBuffer;
+  /** The main thread's: both write to standard error, and the lines look the same. */
+  readonly logStyle: LogStyle;
 }
 
 /** What a worker tells. */
@@ -43,28 +46,33 @@ async function runDatabases(
   tell: (message: WorkerMessage) => void,
 ): Promise<void> {
   const { config, mode } = input;
-  const log = createLog({ ...config.log, stream: descriptorStream(2), isTty: process.stderr.isTTY === true });
+  const log = createLog({ ...input.logStyle, stream: descriptorStream(2) });
   const stop = new AbortController();
   signal.addEventListener('abort', () => stop.abort(), { once: true });
-  await Promise.all(
-    input.databases.map(async (name, index) => {
-      try {
-        const storage = await openStorage(config, systemClock, log, stop.signal);
-        if (!storage) return;
+  // One client for all its databases: connections, authorities and signing keys are the same.
+  let storage: ObjectStorage | undefined;
+  try {
+    storage = await openStorage(config, systemClock, log, stop.signal);
+  } catch (error) {
+    tell({ type: 'failed', database: input.databases.join(' '), error: serialize(error) });
+  }
+  if (storage !== undefined) {
+    const bucket = storage;
+    await Promise.all(
+      input.databases.map(async (name, index) => {
         try {
           const lockWatch = new LockClock(input.lockCells, index);
-          const options = { config, lmdb: config.lmdbs.get(name)!, mode, storage, clock: systemClock, log, lockWatch };
+          const lmdb = config.lmdbs.get(name)!;
+          const options = { config, lmdb, mode, storage: bucket, clock: systemClock, log, lockWatch };
           await new DatabaseSync({ ...options, random: Math.random }).run(stop.signal);
-        } finally {
-          await storage.close();
+        } catch (error) {
+          if (stop.signal.aborted && signal.aborted && !(error instanceof LmdbstreamError)) throw error;
+          tell({ type: 'failed', database: name, error: serialize(error) });
+          stop.abort();
         }
-      } catch (error) {
-        if (stop.signal.aborted && signal.aborted && !(error instanceof LmdbstreamError)) throw error;
-        tell({ type: 'failed', database: name, error: serialize(error) });
-        stop.abort();
-      }
-    }),
-  );
+      }),
+    ).finally(() => bucket.close());
+  }
   tell({ type: 'ended' });
 }
 
