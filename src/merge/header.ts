@@ -1,4 +1,5 @@
 import { LmdbstreamError } from '../errors/index.ts';
+import { showDbiName } from '../lmdb/index.ts';
 import type { Entry } from './entry.ts';
 import { ENTRY_DELETED, ENTRY_FLAGS_MASK } from './flags.ts';
 
@@ -17,9 +18,13 @@ const EXTRA_COUNT_AT = 22;
 /** A value that should start with a header and does not. */
 export class HeaderError extends LmdbstreamError {
   constructor(dbiName: string, key: Uint8Array, reason: string) {
-    super('BAD_HEADER', `invalid entry (DBI ${dbiName}, key ${Buffer.from(key).toString('hex')}): ${reason}`, {
-      hint: 'schema_tracks_changes: true is only for applications that write the header themselves',
-    });
+    super(
+      'BAD_HEADER',
+      `invalid entry (DBI ${showDbiName(dbiName)}, key ${Buffer.from(key).toString('hex')}): ${reason}`,
+      {
+        hint: 'schema_tracks_changes: true is only for applications that write the header themselves',
+      },
+    );
   }
 }
 

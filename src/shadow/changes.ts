@@ -1,6 +1,6 @@
 import { diffDbis, diffTrees } from '../btree/index.ts';
 import { DbiFlag } from '../lmdb/index.ts';
-import { dbiKindChanged, dupsortWithoutHack } from './errors.ts';
+import { dbiKindChanged, dbiNameTooLong, dupsortWithoutHack, unnamedDbiFlags, unnamedDbiHoldsData } from './errors.ts';
 import type { KeySet } from './key-set.ts';
 import { LocalComparer, type LocalKeys, type LocalTimes } from './local.ts';
 import { lookAgain } from './pending.ts';
@@ -21,12 +21,16 @@ export interface LocalScope extends LocalKeys {
 
 /** Everything of the application's that cannot be carried is refused before anything is written. */
 export function assertSupported(view: DatabaseView, schema: Schema): void {
+  const { flags, plainKey } = view.unnamed;
+  if (plainKey) throw unnamedDbiHoldsData(plainKey);
+  if (flags & (DbiFlag.dupSort | DbiFlag.integerKey)) throw unnamedDbiFlags(flags);
   const store = storeOf(schema.native);
   for (const dbi of view.dbis.values()) {
     if (isPrivate(dbi.name)) continue;
     if (dbi.flags & DbiFlag.dupSort && (schema.native || !schema.dupsortHack)) {
       throw dupsortWithoutHack(dbi.name, schema.native);
     }
+    if (!store.canName(dbi.name)) throw dbiNameTooLong(dbi.name);
     if (!store.canTakeKeysOf(dbi, view)) throw dbiKindChanged(dbi.name);
   }
 }
@@ -63,6 +67,7 @@ export function compareChanged(base: Snapshotted, now: Snapshotted, scope: Local
 }
 
 function compareWhole(name: string, view: DatabaseView, scope: LocalScope, plan: WritePlan): void {
+  view.dbis.get(name)?.assertOrdered();
   const into = comparer(name, view, scope, plan);
   if (!into.isFill) {
     into.compareAll();

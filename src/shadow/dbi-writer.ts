@@ -1,5 +1,5 @@
 import { sameBytes } from '../btree/index.ts';
-import { type Cursor, type Dbi, DbiFlag, PutFlag, type WriteTransaction } from '../lmdb/index.ts';
+import { type Cursor, type Dbi, DbiFlag, MAX_KEY_SIZE, PutFlag, type WriteTransaction } from '../lmdb/index.ts';
 import { Entry, incomingWins, stampOf, TIME_ZERO } from '../merge/index.ts';
 import { applicationKeyLength, ShadowKey } from './dupsort.ts';
 import type { PlannedDbi, PlannedWrite } from './planned.ts';
@@ -24,8 +24,9 @@ export class DbiWriter {
   #main: Dbi | undefined;
   #mainCursor: Cursor | undefined;
   #appendsMain = false;
-  readonly #mark = new Entry();
-  readonly #lastKey = Buffer.allocUnsafeSlow(512);
+  /** For DUPSORT only; a change of one record pays for no more than it needs. */
+  #mark: Entry | undefined;
+  #lastKey: Buffer | undefined;
   #lastKeyLength = -1;
 
   constructor(transaction: WriteTransaction, planned: PlannedDbi, store: ShadowStore, extraBlocks: number) {
@@ -56,6 +57,7 @@ export class DbiWriter {
     const key = keyBuffer.subarray(keyStart, applicationKeyEnd);
     if (oldStart >= 0) this.#deletePair(main, key, oldBuffer.subarray(oldStart, oldEnd));
     if (write.deleted) return;
+    this.#lastKey ??= Buffer.allocUnsafeSlow(MAX_KEY_SIZE);
     const last = this.#lastKey;
     const isSameKey = sameBytes(last, 0, this.#lastKeyLength, keyBuffer, keyStart, applicationKeyEnd);
     if (!isSameKey) {
@@ -76,7 +78,7 @@ export class DbiWriter {
   }
 
   writeEmptyDuplicate(shadowKey: Buffer, timestampHi: number, timestampLo: number): void {
-    const entry = this.#mark;
+    const entry = this.#scratchEntry();
     entry.setKey(shadowKey, 0, shadowKey.length);
     entry.setTime(timestampHi, timestampLo);
     entry.setValue(shadowKey, shadowKey.length, shadowKey.length);
@@ -106,11 +108,16 @@ export class DbiWriter {
   /** Marks an empty duplicate deleted, right after the time at which it lived. */
   #putMark(shadowKey: Buffer, timestampHi: number, timestampLo: number): void {
     const time = stampOf(TIME_ZERO, timestampHi, timestampLo);
-    const mark = this.#mark;
+    const mark = this.#scratchEntry();
     mark.setKey(shadowKey, 0, shadowKey.length);
     mark.setTime(time.hi, time.lo);
     mark.setDeleted();
     this.#entries.put(mark);
+  }
+
+  #scratchEntry(): Entry {
+    this.#mark ??= new Entry();
+    return this.#mark;
   }
 
   #putMain(write: PlannedWrite, keyEnd: number, append: number, plain: number): void {

@@ -1,4 +1,4 @@
-import { DbiFlag, MAX_KEY_SIZE } from '../lmdb/index.ts';
+import { DbiFlag, MAX_KEY_SIZE, showDbiName } from '../lmdb/index.ts';
 import type { Entry } from '../merge/index.ts';
 import { RefusedSnapshotError } from '../snapshot/index.ts';
 import { applicationKeyLength, ShadowKey } from './dupsort.ts';
@@ -80,6 +80,10 @@ export class EntryChecker {
 
   #refuse(reason: 'key-size' | 'value-size', entry: Entry, what: string): Error {
     const key = entry.key().toString('hex');
-    return new RefusedSnapshotError(this.#objectName, reason, `DBI ${this.#target.name}: key ${key} ${what}`);
+    return new RefusedSnapshotError(
+      this.#objectName,
+      reason,
+      `DBI ${showDbiName(this.#target.name)}: key ${key} ${what}`,
+    );
   }
 }

@@ -1,4 +1,5 @@
 import type { KeyOrder } from '../btree/index.ts';
+import { compareDbiNames } from '../lmdb/index.ts';
 import { DbiKeys, type KeyList } from './dbi-keys.ts';
 
 const DEFAULT_LIMIT_BYTES = 8 * 1024 * 1024;
@@ -42,7 +43,7 @@ export class KeySet {
 
   /** DBIs of which there is anything, by the bytes of their names. */
   get dbiNames(): string[] {
-    return [...this.#keys.keys(), ...this.#whole].sort();
+    return [...this.#keys.keys(), ...this.#whole].sort(compareDbiNames);
   }
 
   add(dbiName: string, buffer: Buffer, start: number, end: number): void {

@@ -8,13 +8,14 @@ import type { Snapshotted } from './view.ts';
 /**
  * Native mode: collects the keys that changed since `base`; they need no copy, only to be published. Where there is no base to
  * compare with, `keys.unpublished` overflows.
- * @returns how many DBIs changed; undefined when nothing can tell
- * @throws HeaderError for a new value without header
+ * @returns how many DBIs changed; undefined when nothing can tell, and the order of all DBIs has been looked at instead
+ * @throws HeaderError for a new value without header, CustomOrderError
  */
 export function nativeChanges(base: Snapshotted | undefined, now: Snapshotted, keys: LocalKeys): number | undefined {
   const { touched, unpublished } = keys;
   if (!base?.pages || !now.pages) {
     unpublished?.overflow();
+    for (const dbi of now.view.dbis.values()) if (!isPrivate(dbi.name)) dbi.assertOrdered();
     return undefined;
   }
   let count = 0;

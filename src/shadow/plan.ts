@@ -7,7 +7,7 @@ const STAGING_SIZE = 256 * 1024;
 const DEFAULT_MEMORY_BYTES = 1024 * 1024;
 
 /**
- * Writes worked out before the lock and replayed under it (design, decision 4). Any number of them in bounded memory:
+ * Writes worked out before the lock and replayed under it (decision 4). Any number of them in bounded memory:
  * records are packed into a spool, which goes to an unlinked temporary file beyond `memoryBytes`.
  */
 export class WritePlan implements WinnerSink {

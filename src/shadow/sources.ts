@@ -1,4 +1,4 @@
-import { DbiFlag } from '../lmdb/index.ts';
+import { compareDbiNames, DbiFlag } from '../lmdb/index.ts';
 import { Entry } from '../merge/index.ts';
 import { type DbiSource, DUPSORT_TRANSFORM, type EntryCursor } from '../snapshot/index.ts';
 import type { KeyList } from './dbi-keys.ts';
@@ -20,7 +20,7 @@ export function snapshotSources(
   const store = storeOf(native);
   const names = new Set([...view.dbis.keys()].filter((name) => !isPrivate(name)));
   if (store.isCopy) for (const name of knownFlags.keys()) if (store.entries(view, name)) names.add(name);
-  return [...names].sort().map((name) => {
+  return [...names].sort(compareDbiNames).map((name) => {
     const stored = store.entries(view, name);
     return sourceOf(name, view, knownFlags, () => (stored ? stored.walk() : new NoEntry()));
   });

@@ -179,6 +179,7 @@ describe('trouble that does not pass by itself', () => {
     const syncer = a.start({ wrapper: withoutPrivileges });
     await syncer.complains(/permission denied.*give this user write access/);
     expect(syncer.isRunning).toBe(true);
+    await syncer.kill();
     // Reading is allowed, so receiving works.
     const outcome = await runProduct(['--config', a.config, '--instance', 'reader', 'receive', '--only-once'], {
       wrapper: withoutPrivileges,

@@ -25,7 +25,7 @@ function contender(nano: bigint, value: string | undefined): Entry {
   return entry;
 }
 
-describe('who wins (docs/format.md)', () => {
+describe('who wins (docs/format.md, "Which entry wins")', () => {
   const wins = (present: Entry, incoming: Entry): boolean => incomingWins(present, incoming);
 
   it('LWW-15, LWW-17: the later time, whatever the value', () => {

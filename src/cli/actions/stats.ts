@@ -1,4 +1,4 @@
-import type { DbiStat, Environment, ReadTransaction } from '../../lmdb/index.ts';
+import { type DbiStat, type Environment, type ReadTransaction, showDbiName } from '../../lmdb/index.ts';
 import { forEachDatabase } from '../databases.ts';
 import type { Session } from '../session.ts';
 import { formatSize } from '../size-text.ts';
@@ -20,7 +20,7 @@ function statLines(environment: Environment, transaction: ReadTransaction): stri
     const stat = transaction.stat(transaction.openDbi(name)!);
     const usedBytes = stat.pageSizeBytes * (stat.branchPages + stat.leafPages + stat.overflowPages);
     totalBytes += usedBytes;
-    lines.push(`dbi ${name}: ${formatStat(stat)} (${formatSize(usedBytes)})`);
+    lines.push(`dbi ${showDbiName(name)}: ${formatStat(stat)} (${formatSize(usedBytes)})`);
   }
   const percent = mapSizeBytes > 0 ? (100 * totalBytes) / mapSizeBytes : 0;
   lines.push(`Total Used: ${formatSize(totalBytes)} / ${formatSize(mapSizeBytes)} (~ ${percent.toFixed(1)} %)`);

@@ -11,7 +11,7 @@ export class HeaderedWriter implements EntryWriter {
   readonly #cursor: Cursor;
   readonly #header: HeaderWriter;
   readonly #appends: boolean;
-  readonly #stored = new Entry();
+  #stored: Entry | undefined;
 
   /** @param name of the DBI that holds the entries, made with `flags` when it is missing */
   constructor(transaction: WriteTransaction, name: string, flags: number, { fillsEmpty, extraBlocks }: StoredDbi) {
@@ -40,6 +40,7 @@ export class HeaderedWriter implements EntryWriter {
   find(key: Buffer): Entry | undefined {
     const bytes = this.#transaction.get(this.#dbi, key);
     if (!bytes || bytes.length === 0) return undefined;
+    this.#stored ??= new Entry();
     const stored = this.#stored;
     const value = bytes as Uint8Array as Buffer;
     stored.setKey(key, 0, key.length);

@@ -1,14 +1,14 @@
-import { DbiFlag, MAX_KEY_SIZE, PRIVATE_DBI_PREFIX } from '../../lmdb/index.ts';
+import { DbiFlag, isDbiName, PRIVATE_DBI_PREFIX } from '../../lmdb/index.ts';
 
-const SHADOW_PREFIX = '_sync_shadow_';
+export const SHADOW_PREFIX = '_sync_shadow_';
 
 export function shadowName(dbiName: string): string {
   return SHADOW_PREFIX + dbiName;
 }
 
-/** LMDB's limit for the name of a DBI is that of a key. */
+/** Whether LMDB takes the name of the shadow. */
 export function canBeShadowed(dbiName: string): boolean {
-  return Buffer.byteLength(shadowName(dbiName)) <= MAX_KEY_SIZE;
+  return isDbiName(shadowName(dbiName));
 }
 
 /** The DBI that a shadow belongs to, or undefined for any other name. */

@@ -149,37 +149,50 @@ export class DatabaseSync {
     const { local, changes, receiver } = this.#parts!;
     switch (action.type) {
       case 'tellPhase':
-        return this.#report({ type: 'phase', phase: action.phase });
+        this.#report({ type: 'phase', phase: action.phase });
+        break;
       case 'list':
-        return this.#start(this.#list(receiver));
+        this.#start(this.#list(receiver));
+        break;
       case 'checkStale':
-        return this.#start(this.#checkStale(local));
+        this.#start(this.#checkStale(local));
+        break;
       case 'record':
-        return this.#start(this.#record(changes));
+        this.#start(this.#record(changes));
+        break;
       case 'load':
-        return receiver.start(signal);
+        receiver.start(signal);
+        break;
       case 'look':
-        return this.#start(changes.look());
+        this.#start(changes.look());
+        break;
       case 'merge':
-        return this.#letMerge(action.id);
+        this.#letMerge(action.id);
+        break;
       case 'startPublisher':
-        return this.#startPublisher(local);
+        this.#startPublisher(local);
+        break;
       case 'startWork':
-        return this.#startWork(local, changes);
+        this.#startWork(local, changes);
+        break;
       case 'publish':
-        return this.#publisher!.request();
+        this.#publisher!.request();
+        break;
       case 'wake':
-        return this.#wakeAt(action.atMs);
+        this.#wakeAt(action.atMs);
+        break;
       case 'tellDone':
-        return this.#log.info('Stopping, because requested to only do a single pass');
+        this.#log.info('Stopping, because requested to only do a single pass');
+        break;
       case 'stopWork':
         this.#work.abort();
         void this.#workEnded(receiver).then(() => this.#tell({ type: 'workEnded' }));
-        return;
+        break;
       case 'stopPublisher':
-        return this.#publishing.abort();
+        this.#publishing.abort();
+        break;
       case 'end':
-        return this.#end();
+        this.#end();
     }
   }
 

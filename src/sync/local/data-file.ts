@@ -1,9 +1,4 @@
-import { type FSWatcher, statSync, watch } from 'node:fs';
-
-/** The file's time of modification, ns since 1970 UTC. */
-export function modifiedNano(path: string): bigint {
-  return statSync(path, { bigint: true }).mtimeNs;
-}
+import { type FSWatcher, watch } from 'node:fs';
 
 /** Tells when a file was touched. */
 export interface FileWatch {

@@ -1,5 +1,5 @@
 import type { LmdbConfig, SweeperConfig } from '../../config/index.ts';
-import type { Environment } from '../../lmdb/index.ts';
+import type { Environment, InstanceLock } from '../../lmdb/index.ts';
 import type { Log } from '../../log/index.ts';
 import { deltaSources, type KeySet, newestTime, type Schema, snapshotSources } from '../../shadow/index.ts';
 import type { ObjectBody } from '../../storage/index.ts';
@@ -16,6 +16,8 @@ import { type LockWatch, WriteLock } from './write-lock.ts';
 
 export interface LmdbDatabaseOptions {
   readonly environment: Environment;
+  /** Given back at the end. */
+  readonly instanceLock?: InstanceLock | undefined;
   readonly schema: Schema;
   /** `options.map_size`: how far the map may be enlarged. */
   readonly mapSizeBytes: number;
@@ -128,6 +130,7 @@ export class LmdbDatabase implements LocalDatabase {
   close(): void {
     this.#tracker.close();
     this.#options.environment.close();
+    this.#options.instanceLock?.release();
   }
 
   /** What one turn takes: all of it is read before anything else may run, so the time is never later than the view (I3). */

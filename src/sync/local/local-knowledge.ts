@@ -2,14 +2,13 @@ import type { Environment } from '../../lmdb/index.ts';
 import { commitTime, timeOf } from '../../merge/index.ts';
 import { isPrivate, KeySet, type LocalScope, type Schema, type Snapshotted, storeOf } from '../../shadow/index.ts';
 import type { Clock } from '../time/index.ts';
-import { modifiedNano } from './data-file.ts';
 
 /** What is known of the application's side beside the pages themselves: times, kinds of DBIs, and what is still to be recorded. */
 export class LocalKnowledge {
   /** Keys that were noticed in rounds that failed; over its bound everything is compared instead. */
   readonly pending = new KeySet();
   #unpublished = new KeySet();
-  readonly #dataPath: string;
+  readonly #environment: Environment;
   readonly #clock: Clock;
   readonly #schema: Schema;
   readonly #knownFlags = new Map<string, number>();
@@ -17,7 +16,7 @@ export class LocalKnowledge {
 
   /** @param start what is there when we start */
   constructor(environment: Environment, clock: Clock, schema: Schema, start: Snapshotted) {
-    this.#dataPath = environment.dataPath;
+    this.#environment = environment;
     this.#clock = clock;
     this.#schema = schema;
     this.#isFirstMigration = !schema.native && storeOf(false).dbiNames(start.view).length === 0;
@@ -53,11 +52,10 @@ export class LocalKnowledge {
    * then that of its commit or a later one, never an earlier one's (decision 5).
    */
   scope(): LocalScope {
-    const mtimeNano = modifiedNano(this.#dataPath);
     return {
       schema: this.#schema,
       times: {
-        commit: timeOf(commitTime(mtimeNano, this.#clock.nowNano())),
+        commit: timeOf(commitTime(this.#environment.mtimeNano(), this.#clock.nowNano())),
         isFirstMigration: this.#isFirstMigration,
       },
       knownFlags: this.#knownFlags,

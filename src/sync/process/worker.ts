@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Config } from '../../config/index.ts';
 import { LmdbstreamError } from '../../errors/index.ts';
 import { createLog, descriptorStream, type Log, type LogFields, type LogStyle } from '../../log/index.ts';
+import type { ObjectStorage } from '../../storage/index.ts';
 import { DatabaseSync, systemPorts } from '../database/index.ts';
 import { type ErrorInfo, errorInfo, type SyncEvent } from '../status/index.ts';
 import { systemClock } from '../time/index.ts';
@@ -53,29 +54,31 @@ async function runDatabases(input: WorkerInput, signal: AbortSignal, tell: Tell)
   const stop = new AbortController();
   signal.addEventListener('abort', () => stop.abort(), { once: true });
   const batch = new EventBatch(systemClock, (events) => tell({ type: 'events', events }));
-  await Promise.all(
-    input.databases.map(async (name, index) => {
+  // One client for all its databases: connections, authorities and signing keys are the same.
+  let storage: ObjectStorage | undefined;
+  try {
+    storage = await openStorage(config, systemClock, log, stop.signal);
+  } catch (error) {
+    tell({ type: 'failed', database: input.databases.join(' '), error: errorInfo(error) });
+  }
+  if (storage !== undefined) {
+    const bucket = storage;
+    const run = async (name: string, index: number): Promise<void> => {
       try {
-        const storage = await openStorage(config, systemClock, log, stop.signal);
-        if (!storage) return;
-        try {
-          const lmdb = config.lmdbs.get(name)!;
-          const lockWatch = new LockClock(input.lockCells, index);
-          const ports = systemPorts({ config, lmdb, storage, lockWatch });
-          const onEvent = (event: SyncEvent): void => batch.add(event);
-          await new DatabaseSync({ config, lmdb, mode, ports, log, onEvent }).run(stop.signal);
-        } finally {
-          await storage.close();
-        }
+        const lmdb = config.lmdbs.get(name)!;
+        const lockWatch = new LockClock(input.lockCells, index);
+        const ports = systemPorts({ config, lmdb, storage: bucket, lockWatch });
+        const onEvent = (event: SyncEvent): void => batch.add(event);
+        await new DatabaseSync({ config, lmdb, mode, ports, log, onEvent }).run(stop.signal);
       } catch (error) {
         if (stop.signal.aborted && signal.aborted && !(error instanceof LmdbstreamError)) throw error;
         tell({ type: 'failed', database: name, error: errorInfo(error) });
         stop.abort();
-      } finally {
-        batch.flush();
       }
-    }),
-  );
+    };
+    await Promise.all(input.databases.map(run)).finally(() => bucket.close());
+  }
+  batch.flush();
   tell({ type: 'ended' });
 }
 

@@ -21,3 +21,11 @@ export function entryOf(stored: string): ShadowEntry {
     value: bytes.toString('latin1', 24),
   };
 }
+
+/** A value with its header, as an application in native mode writes it; `undefined`: a deletion mark. */
+export function storedEntry(nano: bigint, value: string | undefined): Buffer {
+  const header = Buffer.alloc(24);
+  header.writeBigUInt64BE(nano, 0);
+  header[17] = value === undefined ? 1 : 0;
+  return Buffer.concat([header, Buffer.from(value ?? '')]);
+}
