@@ -185,16 +185,17 @@ class Model {
 
   #answer(): void {
     const [event] = this.#answers.splice(this.#choose(this.#answers.length), 1);
-    if (event!.type === 'listed') {
-      if (!this.#isListed && this.#choose(4) === 0) return this.tell({ type: 'listFailed' });
-      if (!this.#isListed) {
-        this.#ownDue = this.#world.own;
-        this.#othersDue = this.#world.others;
-      }
-      this.#isListed = true;
-      return this.tell({ type: 'listed', remote: this.#remote });
+    this.tell(event!.type === 'listed' ? this.#listed() : event!);
+  }
+
+  #listed(): DatabaseEvent {
+    if (!this.#isListed) {
+      if (this.#choose(4) === 0) return { type: 'listFailed' };
+      this.#ownDue = this.#world.own;
+      this.#othersDue = this.#world.others;
     }
-    this.tell(event!);
+    this.#isListed = true;
+    return { type: 'listed', remote: this.#remote };
   }
 
   get unpublished(): number {
