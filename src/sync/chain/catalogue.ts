@@ -18,13 +18,16 @@ export interface CatalogueChange {
 /** The last listing. Each name is parsed once, for as long as listings show it: an unchanged listing costs a look-up a name. */
 export class Catalogue {
   readonly #databaseName: string;
+  readonly #readsDeltas: boolean;
   readonly #entries = new Map<string, Entry>();
   /** By instance, oldest first. An instance without objects has no list. */
   readonly #byInstance = new Map<string, TrackedObject[]>();
   #listings = 0;
 
-  constructor(databaseName: string) {
+  /** @param readsDeltas false: deltas are none of our objects, and what full snapshots promise about them says nothing */
+  constructor(databaseName: string, readsDeltas: boolean) {
     this.#databaseName = databaseName;
+    this.#readsDeltas = readsDeltas;
   }
 
   /** Listings taken so far. */
@@ -88,7 +91,11 @@ export class Catalogue {
   #parse(info: ObjectInfo, listing: number, strange: string[]): TrackedObject | undefined {
     try {
       const name = parseSnapshotName(info.name);
-      return name.databaseName === this.#databaseName ? new TrackedObject(name, info, listing) : undefined;
+      if (name.databaseName !== this.#databaseName) return undefined;
+      if (this.#readsDeltas) return new TrackedObject(name, info, listing);
+      if (name.kind === 'delta') return undefined;
+      const { previousTimestampNano: _, ...withoutPromise } = name;
+      return new TrackedObject(withoutPromise, info, listing);
     } catch (error) {
       if (!(error instanceof SnapshotNameError)) throw error;
       strange.push(info.name);

@@ -47,7 +47,7 @@ export class ChainIndex {
 
   constructor(options: ChainIndexOptions) {
     this.#options = options;
-    this.#catalogue = new Catalogue(options.databaseName);
+    this.#catalogue = new Catalogue(options.databaseName, options.readsDeltas ?? true);
   }
 
   /**
@@ -66,7 +66,8 @@ export class ChainIndex {
     const isMissed = this.#hasMissed(instances);
     if (wasAway || isMissed) for (const coverage of this.#coverages.values()) coverage.wantFull();
     const all = wasAway || isMissed || isRuleChanged;
-    for (const instanceId of all ? this.#catalogue.instances.keys() : instances) this.#decide(instanceId);
+    for (const instanceId of instances) this.#decide(instanceId);
+    if (all) for (const id of this.#catalogue.instances.keys()) if (!instances.has(id)) this.#decide(id);
     // A gap is given a second listing to heal.
     for (const [id, { gap }] of this.#coverages) if (gap && !all && !instances.has(id)) this.#decide(id);
     return strange;
@@ -132,16 +133,11 @@ export class ChainIndex {
   #decide(instanceId: string): void {
     this.#batches = undefined;
     this.#coverageOf(instanceId).decide({
-      objects: this.#readable(instanceId),
+      objects: this.#catalogue.objectsOf(instanceId),
       listing: this.#catalogue.listings,
       nowMs: this.#nowMs,
       isOutdated: (object) => this.#isOutdated(object),
     });
-  }
-
-  #readable(instanceId: string): readonly TrackedObject[] {
-    const objects = this.#catalogue.objectsOf(instanceId);
-    return this.#options.readsDeltas === false ? objects.filter(({ isFull }) => isFull) : objects;
   }
 
   #isOutdated({ name, timeNano }: TrackedObject): boolean {
@@ -227,13 +223,13 @@ export class ChainIndex {
 
   /** The newest object under our own name, ours or not. */
   newestOwn(): SnapshotName | undefined {
-    return this.#readable(this.#options.ownInstanceId).at(-1)?.name;
+    return this.#ownListed().at(-1)?.name;
   }
 
   /** Instances in the last listing, with at least one object that is not refused. */
   instances(): string[] {
     return [...this.#catalogue.instances.keys()]
-      .filter((id) => this.#readable(id).some(({ isRefused }) => !isRefused))
+      .filter((id) => this.#catalogue.objectsOf(id).some(({ isRefused }) => !isRefused))
       .sort();
   }
 

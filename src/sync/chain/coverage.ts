@@ -44,7 +44,8 @@ export class InstanceCoverage {
   readonly #instanceId: string;
   #coveredNano: bigint | undefined;
   readonly #mergedTimes = new Set<bigint>();
-  #gap: (Gap & { readonly sinceListing: number }) | undefined;
+  #gap: Gap | undefined;
+  #gapListing = 0;
   #healed: HealedGap | undefined;
   #batches: readonly Batch[] = [];
   #wantsFull = false;
@@ -143,7 +144,7 @@ export class InstanceCoverage {
     const atOnce = heals && previousOf(heals) === undefined ? heals : undefined;
     const reachNano = atOnce ? cheapestPath(atOnce.timeNano, usable).endNano : endNano;
     this.#judgeGap(view, reachNano);
-    const isOld = this.#gap !== undefined && view.listing > this.#gap.sinceListing;
+    const isOld = this.#gap !== undefined && view.listing > this.#gapListing;
     const missed = this.#wantsFull && full?.fate !== 'merged' ? full : undefined;
     const wanted = missed ?? atOnce ?? (isOld ? heals : undefined) ?? late.findLast(({ isFull }) => isFull);
     this.#batches = [...this.#deltaBatch(deltas), ...(wanted ? [this.#fullBatch(wanted)] : [])];
@@ -163,8 +164,8 @@ export class InstanceCoverage {
     const isBeyond = (object: TrackedObject): boolean =>
       (reachNano === undefined || object.timeNano > reachNano) && !view.isOutdated(object);
     if (view.objects.some(isBeyond)) {
-      const { sinceMs, sinceListing } = this.#gap ?? { sinceMs: view.nowMs, sinceListing: view.listing };
-      this.#gap = { instanceId: this.#instanceId, afterNano: reachNano, sinceMs, sinceListing };
+      if (!this.#gap) this.#gapListing = view.listing;
+      this.#gap = { instanceId: this.#instanceId, afterNano: reachNano, sinceMs: this.#gap?.sinceMs ?? view.nowMs };
     } else if (this.#gap) {
       const { instanceId, afterNano, sinceMs } = this.#gap;
       this.#healed = { instanceId, afterNano, sinceMs, healedMs: view.nowMs, by: this.#lastMerged };
@@ -207,15 +208,21 @@ function cover(objects: readonly TrackedObject[], passed: readonly TrackedObject
   }
 }
 
-/** Without the deltas that a single other one holds. @param deltas by time */
+/** Without the deltas that a single other one includes; by time. */
 function uncovered(deltas: readonly TrackedObject[]): TrackedObject[] {
   const left: TrackedObject[] = [];
   let earliestNano: bigint | undefined;
-  for (const delta of deltas.toReversed()) {
+  // Of one time the longest is met first.
+  for (const delta of deltas.toSorted(latestAndLongestFirst)) {
     const previousNano = previousOf(delta)!;
     if (earliestNano !== undefined && earliestNano <= previousNano) continue;
     earliestNano = previousNano;
     left.push(delta);
   }
   return left.reverse();
+}
+
+function latestAndLongestFirst(a: TrackedObject, b: TrackedObject): number {
+  if (a.timeNano !== b.timeNano) return a.timeNano > b.timeNano ? -1 : 1;
+  return previousOf(a)! < previousOf(b)! ? -1 : 1;
 }
