@@ -43,7 +43,9 @@ export class ChainIndex {
   #forgottenBeforeNano = 0n;
   #hasCurrent = false;
   #nowMs = 0;
-  #batches: readonly Batch[] | undefined;
+  /** Instances whose due batches are to be found anew, when they are asked for. */
+  readonly #undecided = new Set<string>();
+  #batches: readonly Batch[] = [];
 
   constructor(options: ChainIndexOptions) {
     this.#options = options;
@@ -56,6 +58,7 @@ export class ChainIndex {
    */
   update(listing: readonly ObjectInfo[], times: ListingTimes): readonly string[] {
     const { ownInstanceId, awayMs = Number.POSITIVE_INFINITY, missingGraceMs = 5000 } = this.#options;
+    this.#settle();
     const isFirst = this.#catalogue.listings === 0;
     const wasAway = !isFirst && times.nowMs - this.#nowMs > awayMs;
     this.#nowMs = times.nowMs;
@@ -66,10 +69,11 @@ export class ChainIndex {
     const isMissed = this.#hasMissed(instances);
     if (wasAway || isMissed) for (const coverage of this.#coverages.values()) coverage.wantFull();
     const all = wasAway || isMissed || isRuleChanged;
-    for (const instanceId of instances) this.#decide(instanceId);
-    if (all) for (const id of this.#catalogue.instances.keys()) if (!instances.has(id)) this.#decide(id);
+    for (const instanceId of instances) this.#undecided.add(instanceId);
+    if (all) for (const id of this.#catalogue.instances.keys()) this.#undecided.add(id);
     // A gap is given a second listing to heal.
-    for (const [id, { gap }] of this.#coverages) if (gap && !all && !instances.has(id)) this.#decide(id);
+    for (const [id, { gap }] of this.#coverages) if (gap) this.#undecided.add(id);
+    this.#settle();
     return strange;
   }
 
@@ -130,14 +134,21 @@ export class ChainIndex {
     return coverage;
   }
 
-  #decide(instanceId: string): void {
-    this.#batches = undefined;
-    this.#coverageOf(instanceId).decide({
-      objects: this.#catalogue.objectsOf(instanceId),
-      listing: this.#catalogue.listings,
-      nowMs: this.#nowMs,
-      isOutdated: (object) => this.#isOutdated(object),
-    });
+  /** A batch of thousands is marked one by one, and decided upon once. */
+  #settle(): void {
+    if (this.#undecided.size === 0) return;
+    for (const instanceId of this.#undecided) {
+      this.#coverageOf(instanceId).decide({
+        objects: this.#catalogue.objectsOf(instanceId),
+        listing: this.#catalogue.listings,
+        nowMs: this.#nowMs,
+        isOutdated: (object) => this.#isOutdated(object),
+      });
+    }
+    this.#undecided.clear();
+    const own = this.#options.ownInstanceId;
+    const ids = [...this.#coverages.keys()].sort((a, b) => Number(b === own) - Number(a === own) || (a < b ? -1 : 1));
+    this.#batches = ids.flatMap((id) => this.#coverages.get(id)!.batches);
   }
 
   #isOutdated({ name, timeNano }: TrackedObject): boolean {
@@ -149,11 +160,7 @@ export class ChainIndex {
    * not lead on. They do not depend on each other.
    */
   due(): readonly Batch[] {
-    if (!this.#batches) {
-      const own = this.#options.ownInstanceId;
-      const ids = [...this.#coverages.keys()].sort((a, b) => Number(b === own) - Number(a === own) || (a < b ? -1 : 1));
-      this.#batches = ids.flatMap((id) => this.#coverages.get(id)!.batches);
-    }
+    this.#settle();
     return this.#batches;
   }
 
@@ -167,20 +174,20 @@ export class ChainIndex {
     const { instanceId } = object.name;
     const coverage = this.#coverageOf(instanceId);
     coverage.merged(this.#tracked(object), this.#catalogue.objectsOf(instanceId));
-    this.#decide(instanceId);
+    this.#undecided.add(instanceId);
   }
 
   /** Refused, as it was then; another size or time is another object. Others are used instead (design, decision 11). */
   markRefused(object: ListedObject): void {
     this.#tracked(object).refuse(object);
-    if (this.#findCurrent()) for (const instanceId of this.#catalogue.instances.keys()) this.#decide(instanceId);
-    else this.#decide(object.name.instanceId);
+    if (this.#findCurrent()) for (const instanceId of this.#catalogue.instances.keys()) this.#undecided.add(instanceId);
+    else this.#undecided.add(object.name.instanceId);
   }
 
   /** Removed from the bucket since the listing. */
   markGone(object: ListedObject): void {
     this.#catalogue.forget(object.name.full);
-    this.#decide(object.name.instanceId);
+    this.#undecided.add(object.name.instanceId);
   }
 
   /** What vanished while it was being loaded was listed with the first ones, as far as anyone knows. */
@@ -201,7 +208,7 @@ export class ChainIndex {
     this.#own.addStored(object, nowMs);
     if (this.#catalogue.get(name.full)) return;
     this.#coverageOf(name.instanceId).merged(object, this.#ownListed());
-    this.#decide(name.instanceId);
+    this.#undecided.add(name.instanceId);
   }
 
   /** Our newest object that the bucket took but does not show (design, decision 12): it is to be published again. */
@@ -266,6 +273,7 @@ export class ChainIndex {
 
   /** C of each instance: the time up to which all of it is merged. */
   get merged(): ReadonlyMap<string, bigint> {
+    this.#settle();
     const merged = new Map<string, bigint>();
     for (const [id, { coveredNano }] of this.#coverages) if (coveredNano !== undefined) merged.set(id, coveredNano);
     return merged;
@@ -273,6 +281,7 @@ export class ChainIndex {
 
   /** Open gaps, and the last healed one of each instance; for status, metrics and log. */
   gaps(): { readonly open: readonly Gap[]; readonly healed: readonly HealedGap[] } {
+    this.#settle();
     const coverages = [...this.#coverages.values()];
     return {
       open: coverages.flatMap(({ gap }) => (gap ? [gap] : [])),
