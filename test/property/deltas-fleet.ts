@@ -166,9 +166,8 @@ export class ModelInstance {
       for (const [key, entry] of entries) {
         if (!wins(entry, this.state.get(key))) continue;
         this.state.set(key, entry);
-        // What a restart takes for ours is what the shadow says; here: until somebody else's is newer.
+        // A delta tells of the keys that changed here, whoever wins; after a restart only of those that are still ours.
         if (batch.instanceId !== this.id) this.#own.delete(key);
-        this.#unpublished.delete(key);
       }
     }
     for (const object of batch.objects) this.index.markMerged(object);
@@ -203,6 +202,8 @@ export class ModelInstance {
     this.#newestNano = names.newestNano;
     const included = new Map(this.index.merged);
     for (const { key, entry } of this.#untold) {
+      // What lost to another instance's entry before anyone was told of it comes with that instance's.
+      if (!this.#own.has(key)) continue;
       this.told.push({ key, entry, viewNano: parseSnapshotName((names.delta ?? names.full)!).timestampNano });
     }
     this.#untold = [];

@@ -57,13 +57,13 @@ export class ChainIndex {
    * @returns names seen for the first time that do not parse
    */
   update(listing: readonly ObjectInfo[], times: ListingTimes): readonly string[] {
-    const { ownInstanceId, awayMs = Number.POSITIVE_INFINITY, missingGraceMs = 5000 } = this.#options;
+    const { ownInstanceId, awayMs = Number.POSITIVE_INFINITY, missingGraceMs: graceMs = 5000 } = this.#options;
     this.#settle();
     const isFirst = this.#catalogue.listings === 0;
     const wasAway = !isFirst && times.nowMs - this.#nowMs > awayMs;
     this.#nowMs = times.nowMs;
     const { instances, strange } = this.#catalogue.update(listing);
-    this.#own.noteListing(this.#ownListed(), this.#catalogue, isFirst, times.startedMs, missingGraceMs);
+    this.#own.noteListing(this.#ownListed(), isFirst, times.startedMs, { graceMs, staleListings: this.#staleListings });
     if (instances.has(ownInstanceId)) this.#noteOwnMerged();
     const isRuleChanged = this.#noteForgotten(times.forgottenBeforeNano ?? 0n);
     const isMissed = this.#hasMissed(instances);
@@ -75,6 +75,10 @@ export class ChainIndex {
     for (const [id, { gap }] of this.#coverages) if (gap) this.#undecided.add(id);
     this.#settle();
     return strange;
+  }
+
+  get #staleListings(): number {
+    return this.#options.staleListings ?? 1;
   }
 
   #ownListed(): readonly TrackedObject[] {
@@ -174,6 +178,7 @@ export class ChainIndex {
     const { instanceId } = object.name;
     const coverage = this.#coverageOf(instanceId);
     coverage.merged(this.#tracked(object), this.#catalogue.objectsOf(instanceId));
+    if (instanceId === this.#options.ownInstanceId) this.#own.acknowledge(coverage.coveredNano ?? 0n);
     this.#undecided.add(instanceId);
   }
 
@@ -187,6 +192,7 @@ export class ChainIndex {
   /** Removed from the bucket since the listing. */
   markGone(object: ListedObject): void {
     this.#catalogue.forget(object.name.full);
+    this.#own.forget(object.name.full);
     this.#undecided.add(object.name.instanceId);
   }
 
@@ -213,14 +219,18 @@ export class ChainIndex {
 
   /** Our newest object that the bucket took but does not show (design, decision 12): it is to be published again. */
   get ownMissing(): OwnMissing | undefined {
-    return this.#own.missing(this.#options.staleListings ?? 1);
+    return this.#own.missing(this.#staleListings);
   }
 
-  /** What the publisher continues: the listing, and what was stored since it. */
+  /**
+   * What the publisher continues: what is listed, was listed by the listing before, or was stored since. Broken also when it
+   * ends before what was published: a delta after its end would lack what is not among the unpublished changes any more.
+   */
   ownChain(): OwnChain {
     const isUsable = ({ name }: ListedObject): boolean => !this.#catalogue.get(name.full)?.isRefused;
-    const chain = ownChainOf([...this.#ownListed(), ...this.#own.unlisted], isUsable);
-    return this.ownMissing ? { ...chain, isBroken: true } : chain;
+    const chain = ownChainOf(this.#own.present(), isUsable);
+    const isBehind = chain.endNano < this.#own.acknowledgedNano;
+    return isBehind || this.ownMissing ? { ...chain, isBroken: true } : chain;
   }
 
   /** The name of an object under our instance name that another process wrote, once seen. */

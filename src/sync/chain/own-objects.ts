@@ -1,4 +1,3 @@
-import type { Catalogue } from './catalogue.ts';
 import { type ListedObject, previousOf } from './listed.ts';
 
 /** An object of ours that the bucket took and does not show. Milliseconds by the clock given to the index. */
@@ -8,6 +7,13 @@ export interface OwnMissing {
   readonly storedMs: number;
   /** Listings since then, one after the other, that lack it. */
   readonly listings: number;
+}
+
+export interface MissingLimits {
+  /** A listing that begins so soon after a store may lack the object. */
+  readonly graceMs: number;
+  /** So many listings one after the other may lack what is there. */
+  readonly staleListings: number;
 }
 
 interface Stored {
@@ -28,8 +34,9 @@ export class OwnObjects {
   /** The newest that the bucket took, of each kind. */
   #newestFull: Stored | undefined;
   #newestDelta: Stored | undefined;
-  /** Taken, and not shown by a listing yet. */
-  readonly #unlisted = new Map<string, ListedObject>();
+  /** In the bucket, as far as we know: taken or shown, and not missing from too many listings since. */
+  readonly #present = new Map<string, { readonly object: ListedObject; readonly sinceMs: number; missed: number }>();
+  #acknowledgedNano = 0n;
   #foreign: string | undefined;
 
   /** The name of an object under our instance name that another process wrote, once seen. */
@@ -37,9 +44,18 @@ export class OwnObjects {
     return this.#foreign;
   }
 
-  /** Taken by the bucket; the last listing began before that, or lacks them. */
-  get unlisted(): Iterable<ListedObject> {
-    return this.#unlisted.values();
+  /** Also what a single listing lacks: a chain must not seem to end before what was published. */
+  *present(): Generator<ListedObject> {
+    for (const { object } of this.#present.values()) yield object;
+  }
+
+  /** What changed up to here is not among the unpublished changes any more: no delta may begin before it. */
+  get acknowledgedNano(): bigint {
+    return this.#acknowledgedNano;
+  }
+
+  acknowledge(timeNano: bigint): void {
+    if (timeNano > this.#acknowledgedNano) this.#acknowledgedNano = timeNano;
   }
 
   wrote(full: string): boolean {
@@ -52,34 +68,42 @@ export class OwnObjects {
 
   addStored(object: ListedObject, storedMs: number): void {
     const stored = { object, storedMs, missedListings: 0 };
-    this.#unlisted.set(object.name.full, object);
+    this.#present.set(object.name.full, { object, sinceMs: storedMs, missed: 0 });
+    this.acknowledge(object.name.timestampNano);
     if (object.name.kind === 'snapshot') this.#newestFull = newerOf(this.#newestFull, stored);
     else this.#newestDelta = newerOf(this.#newestDelta, stored);
   }
 
+  /** Found gone although the last listing showed it. */
+  forget(full: string): void {
+    this.#present.delete(full);
+  }
+
   /** @param isFirst what the first listing shows under our name was written by us in a former life */
-  noteListing(
-    listed: readonly ListedObject[],
-    catalogue: Catalogue,
-    isFirst: boolean,
-    startedMs: number,
-    graceMs: number,
-  ): void {
-    for (const { name } of listed) {
-      if (isFirst) this.#found.add(name.full);
-      else if (!this.#found.has(name.full) && !this.#written.has(name.full)) this.#foreign = name.full;
-      this.#unlisted.delete(name.full);
+  noteListing(listed: readonly ListedObject[], isFirst: boolean, startedMs: number, limits: MissingLimits): void {
+    const shown = new Set<string>();
+    for (const object of listed) {
+      const { full } = object.name;
+      shown.add(full);
+      if (isFirst) this.#found.add(full);
+      else if (!this.#found.has(full) && !this.#written.has(full)) this.#foreign = full;
+      const known = this.#present.get(full);
+      if (known) known.missed = 0;
+      else this.#present.set(full, { object, sinceMs: startedMs, missed: 0 });
+    }
+    for (const [full, known] of this.#present) {
+      if (shown.has(full) || startedMs < known.sinceMs + limits.graceMs) continue;
+      if (++known.missed > limits.staleListings) this.#present.delete(full);
     }
     for (const stored of [this.#newestFull, this.#newestDelta]) {
-      if (!stored || startedMs < stored.storedMs + graceMs) continue;
+      if (!stored || startedMs < stored.storedMs + limits.graceMs) continue;
       if (listed.some((object) => includes(object, stored.object))) stored.missedListings = 0;
       else stored.missedListings++;
     }
-    if (this.#written.size > MOST_WRITTEN) this.#forgetWritten(catalogue);
-    if (this.#unlisted.size > MOST_WRITTEN) this.#unlisted.clear();
+    if (this.#written.size > MOST_WRITTEN) this.#forgetWritten(shown);
+    if (this.#present.size > shown.size + MOST_WRITTEN) this.#present.clear();
   }
 
-  /** @param staleListings so many listings one after the other may lack what is there */
   missing(staleListings: number): OwnMissing | undefined {
     for (const stored of [this.#newestFull, this.#newestDelta]) {
       if (!stored || stored.missedListings <= staleListings) continue;
@@ -89,9 +113,9 @@ export class OwnObjects {
   }
 
   /** All that the listing lacks, but for the newest, which may be on its way. */
-  #forgetWritten(catalogue: Catalogue): void {
+  #forgetWritten(shown: ReadonlySet<string>): void {
     const newest = [...this.#written].at(-1)!;
-    for (const full of this.#written) if (full !== newest && !catalogue.get(full)) this.#written.delete(full);
+    for (const full of this.#written) if (full !== newest && !shown.has(full)) this.#written.delete(full);
   }
 }
 

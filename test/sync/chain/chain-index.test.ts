@@ -219,14 +219,34 @@ describe('our own objects', () => {
     expect(at.index.ownChain()).toMatchObject({ full: undefined, isBroken: false, newestNano: 0n });
     const store = (name: string): void => {
       at.index.addOwn(name);
-      at.index.addStored(parseSnapshotName(name), 50, at.nowMs);
+      at.index.addStored(parseSnapshotName(name), 100, at.nowMs);
     };
     store(modern('me', 1));
     store(delta('me', 1, 2));
-    expect(at.index.ownChain()).toMatchObject({ endNano: timeOf(2), deltaBytes: 50, isBroken: false });
+    expect(at.index.ownChain()).toMatchObject({ endNano: timeOf(2), deltaBytes: 100, isBroken: false });
     expect(at.due()).toEqual([]);
     at.list(modern('me', 1), delta('me', 1, 2));
     expect(at.index.ownChain()).toMatchObject({ endNano: timeOf(2), deltaBytes: 100, isBroken: false });
     expect([at.due(), at.index.gaps().open]).toEqual([[], []]);
+  });
+
+  it('a listing that lacks what was published does not take our chain back; two of them break it', () => {
+    at = new Driven({ missingGraceMs: 0 });
+    at.list();
+    for (const name of [modern('me', 1), delta('me', 1, 2), delta('me', 2, 3)]) {
+      at.index.addStored(parseSnapshotName(name), 100, at.nowMs);
+    }
+    at.list(modern('me', 1), delta('me', 1, 2), delta('me', 2, 3));
+    at.list(modern('me', 1), delta('me', 1, 2));
+    // A delta after the second one would lack what went out with the third.
+    expect(at.index.ownChain()).toMatchObject({ endNano: timeOf(3), isBroken: false });
+    at.list(modern('me', 1), delta('me', 1, 2));
+    expect(at.index.ownChain()).toMatchObject({ endNano: timeOf(2), isBroken: true });
+  });
+
+  it('an object of ours that is gone while it is loaded at start is not in our chain', () => {
+    at.list(modern('me', 1), modern('me', 5));
+    at.gone(modern('me', 5));
+    expect(at.index.ownChain().full?.name.full).toBe(modern('me', 1));
   });
 });
