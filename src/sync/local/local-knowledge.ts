@@ -1,12 +1,13 @@
 import type { Environment } from '../../lmdb/index.ts';
 import { commitTime, timeOf } from '../../merge/index.ts';
 import { isPrivate, KeySet, type LocalScope, type Schema, type Snapshotted, storeOf } from '../../shadow/index.ts';
-import type { Clock } from '../time/clock.ts';
+import type { Clock } from '../time/index.ts';
 
 /** What is known of the application's side beside the pages themselves: times, kinds of DBIs, and what is still to be recorded. */
 export class LocalKnowledge {
   /** Keys that were noticed in rounds that failed; over its bound everything is compared instead. */
   readonly pending = new KeySet();
+  #unpublished = new KeySet();
   readonly #environment: Environment;
   readonly #clock: Clock;
   readonly #schema: Schema;
@@ -24,6 +25,17 @@ export class LocalKnowledge {
   /** Flags of DBIs as last seen, also of those that were dropped since. */
   get knownFlags(): ReadonlyMap<string, number> {
     return this.#knownFlags;
+  }
+
+  /** Keys of recorded local changes that nothing published carries yet. */
+  get unpublished(): KeySet {
+    return this.#unpublished;
+  }
+
+  takeUnpublished(): KeySet {
+    const taken = this.#unpublished;
+    this.#unpublished = new KeySet();
+    return taken;
   }
 
   /** Remembers the kind of a DBI that is missing here, as a snapshot tells it. */
@@ -47,6 +59,7 @@ export class LocalKnowledge {
         isFirstMigration: this.#isFirstMigration,
       },
       knownFlags: this.#knownFlags,
+      unpublished: this.#unpublished,
       pending: this.pending.isEmpty ? undefined : this.pending,
     };
   }
@@ -56,9 +69,4 @@ export class LocalKnowledge {
     this.pending.clear();
     this.#isFirstMigration = false;
   }
-}
-
-/** Nobody but us writes shadows; where somebody did (drop-shadow, another syncer), nothing known of them holds. */
-export function sameShadows(base: Snapshotted, under: Snapshotted): boolean {
-  return storeOf(false).isSame(base.view, under.view);
 }

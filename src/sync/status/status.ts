@@ -1,34 +1,39 @@
+import { type DatabasePhase, type ErrorInfo, errorText, type SyncEvent } from './events.ts';
+
 /** What can be told about one database at any time; the operator's side (status page, metrics) is built on it. */
 export interface DatabaseStatus {
   readonly name: string;
-  phase: 'opening' | 'listing' | 'joining' | 'running' | 'stopped' | 'failed';
-  /** Local changes that were written to the shadow, and what they cost. */
-  localRounds: number;
-  localEntries: number;
-  mergedObjects: number;
-  mergedEntries: number;
-  refusedObjects: number;
-  publishedObjects: number;
-  publishedBytes: number;
-  storeFailures: number;
+  readonly phase: DatabasePhase;
+  /** Rounds that recorded local changes, and the entries that they wrote to the shadow. */
+  readonly localRounds: number;
+  readonly localEntries: number;
+  readonly mergedObjects: number;
+  /** Entries of merged objects that won. */
+  readonly mergedEntries: number;
+  readonly refusedObjects: number;
+  readonly publishedObjects: number;
+  readonly publishedBytes: number;
+  readonly storeFailures: number;
   /** Stores that were given up after `storage_retry_count` attempts; the change stays due. */
-  storeGivenUp: number;
-  listFailures: number;
-  loadFailures: number;
-  /** Time under LMDB's write lock, and the longest of it. */
-  lockHeldMs: number;
-  lockHeldMaxMs: number;
-  lockWaitMs: number;
-  fullScans: number;
+  readonly storeGivenUp: number;
+  readonly listFailures: number;
+  readonly loadFailures: number;
+  /** Write locks taken, the time under them in all, the longest of it, and the time spent waiting for them. */
+  readonly locks: number;
+  readonly lockHeldMs: number;
+  readonly lockHeldMaxMs: number;
+  readonly lockWaitMs: number;
+  readonly fullScans: number;
   /** Differences that a full scan found and the incremental way had missed: a defect of ours (I6). */
-  fullScanDifferences: number;
+  readonly fullScanDifferences: number;
   /** The held reader had lost its protection and everything was compared. */
-  distrustedReaders: number;
-  /** Remote entries stamped far in the future. */
-  futureTimestamps: number;
-  /** Another process publishes under our instance name. */
-  duplicateInstance: string | undefined;
-  lastError: string | undefined;
+  readonly distrustedReaders: number;
+  /** Objects with entries stamped far in the future. */
+  readonly futureTimestamps: number;
+  /** An object that another process published under our instance name. */
+  readonly duplicateInstance: string | undefined;
+  /** The last error that is not known to be over, as one line. */
+  readonly lastError: string | undefined;
 }
 
 export function newStatus(name: string): DatabaseStatus {
@@ -46,6 +51,7 @@ export function newStatus(name: string): DatabaseStatus {
     storeGivenUp: 0,
     listFailures: 0,
     loadFailures: 0,
+    locks: 0,
     lockHeldMs: 0,
     lockHeldMaxMs: 0,
     lockWaitMs: 0,
@@ -56,4 +62,74 @@ export function newStatus(name: string): DatabaseStatus {
     duplicateInstance: undefined,
     lastError: undefined,
   };
+}
+
+/** Pure: the status after an event. The same object when the event does not change it. */
+export function reduceStatus(status: DatabaseStatus, event: SyncEvent): DatabaseStatus {
+  switch (event.type) {
+    case 'phase':
+      return { ...status, phase: event.phase };
+    case 'localChange':
+      if (event.entries === 0) return status;
+      return {
+        ...status,
+        localRounds: status.localRounds + 1,
+        localEntries: status.localEntries + event.entries,
+      };
+    case 'recordFailed':
+      return withError(status, event.error);
+    case 'stored':
+      return {
+        ...status,
+        publishedObjects: status.publishedObjects + 1,
+        publishedBytes: status.publishedBytes + event.sizeBytes,
+        lastError: undefined,
+      };
+    case 'storeFailed': {
+      const storeGivenUp = status.storeGivenUp + (event.retryMs === undefined ? 1 : 0);
+      return { ...withError(status, event.error), storeFailures: status.storeFailures + 1, storeGivenUp };
+    }
+    case 'listFailed':
+      return { ...withError(status, event.error), listFailures: status.listFailures + 1 };
+    case 'loaded':
+      return {
+        ...status,
+        mergedObjects: status.mergedObjects + 1,
+        mergedEntries: status.mergedEntries + event.written,
+      };
+    case 'refused':
+      return { ...withError(status, event.error), refusedObjects: status.refusedObjects + 1 };
+    case 'loadFailed': {
+      const loadFailures = status.loadFailures + (event.cause === 'storage' ? 1 : 0);
+      return { ...withError(status, event.error), loadFailures };
+    }
+    case 'lock':
+      return {
+        ...status,
+        locks: status.locks + 1,
+        lockWaitMs: status.lockWaitMs + event.waitMs,
+        lockHeldMs: status.lockHeldMs + event.heldMs,
+        lockHeldMaxMs: Math.max(status.lockHeldMaxMs, event.heldMs),
+      };
+    case 'fullScan':
+      return {
+        ...status,
+        fullScans: status.fullScans + 1,
+        fullScanDifferences: status.fullScanDifferences + event.differences,
+      };
+    case 'distrustedReader':
+      return { ...status, distrustedReaders: status.distrustedReaders + 1 };
+    case 'futureTimestamps':
+      return { ...status, futureTimestamps: status.futureTimestamps + 1 };
+    case 'duplicateInstance':
+      return { ...status, duplicateInstance: event.name };
+    case 'error':
+      return { ...withError(status, event.error), phase: 'failed' };
+    default:
+      return status;
+  }
+}
+
+function withError(status: DatabaseStatus, error: ErrorInfo): DatabaseStatus {
+  return { ...status, lastError: errorText(error) };
 }

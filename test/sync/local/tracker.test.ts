@@ -226,7 +226,7 @@ describe('checks on ourselves', () => {
 
   it('pages that cannot be read in the middle of the work: cursors from then on', () => {
     const peer = started();
-    peer.tracker.views.distrustPages(new CorruptPageError(2, 'planned by the test'));
+    peer.tracker.fallBack(new CorruptPageError(2, 'planned by the test'));
     put(peer, 'b', '2');
     expect(peer.tracker.localRound()).toBe(true);
     put(peer, 'c', '3');

@@ -1,0 +1,172 @@
+import { LmdbstreamError } from '../../errors/index.ts';
+import type { FailureReport } from './repeated-failure.ts';
+
+/** Where a database is in its life. */
+export type DatabasePhase = 'opening' | 'listing' | 'joining' | 'running' | 'stopped' | 'failed';
+
+/** An error as it crosses a thread. */
+export interface ErrorInfo {
+  /** Stable, upper case (`LmdbstreamError.code`); `INTERNAL` for a defect of ours. */
+  readonly code: string;
+  readonly message: string;
+  /** What the operator can do. */
+  readonly hint: string | undefined;
+  /** Of a defect of ours only. */
+  readonly stack: string | undefined;
+}
+
+/** The object that an event speaks of. */
+export interface ObjectRef {
+  /** The full name in the bucket. */
+  readonly name: string;
+  readonly instanceId: string;
+  /** The time that the name claims. */
+  readonly timestampNano: bigint;
+  readonly kind: 'snapshot' | 'delta';
+}
+
+/** What LMDB tells of an environment, and the size of the data file in use. */
+export interface EnvironmentStats {
+  readonly mapSizeBytes: number;
+  readonly usedBytes: number;
+  readonly lastTxnId: number;
+  readonly readers: number;
+  readonly maxReaders: number;
+}
+
+/** What happened, without whose and when. Durations are in ms by the monotonic clock. */
+export type SyncEventBody =
+  /** The LMDB was opened. */
+  | { readonly type: 'opened'; readonly path: string; readonly stats: EnvironmentStats }
+  | { readonly type: 'phase'; readonly phase: DatabasePhase }
+  /** The application's changes were recorded; they are to be published. `entries`: written to the shadow. */
+  | { readonly type: 'localChange'; readonly entries: number; readonly txnId: number }
+  /** Recording local changes failed, and is tried again. `failures`: with the same error, in a row. */
+  | { readonly type: 'recordFailed'; readonly error: ErrorInfo; readonly failures: number }
+  | { readonly type: 'recordRecovered' }
+  /** A view was taken to be published. */
+  | { readonly type: 'captured'; readonly txnId: number; readonly timestampNano: bigint }
+  /** The bucket said yes. */
+  | {
+      readonly type: 'stored';
+      readonly object: ObjectRef;
+      readonly sizeBytes: number;
+      readonly txnId: number;
+      readonly encodeMs: number;
+      readonly storeMs: number;
+    }
+  /** `retryMs` undefined: the configured attempts are used up; the change stays due and is tried again after a pause. */
+  | {
+      readonly type: 'storeFailed';
+      readonly name: string | undefined;
+      readonly error: ErrorInfo;
+      readonly failures: number;
+      readonly retryMs: number | undefined;
+    }
+  /** What could not be published before a stop; it goes out at the next start. */
+  | { readonly type: 'leftUnpublished'; readonly error: ErrorInfo }
+  /** `objects`: of this database. `recovered`: the listing before it had failed. */
+  | {
+      readonly type: 'listed';
+      readonly objects: number;
+      readonly instances: number;
+      readonly durationMs: number;
+      readonly recovered: boolean;
+      /** What had failed before. */
+      readonly over?: FailureReport | undefined;
+    }
+  /** `tell`: what the log is to say of it; undefined: nothing this time. */
+  | {
+      readonly type: 'listFailed';
+      readonly error: ErrorInfo;
+      readonly failures: number;
+      readonly tell?: FailureReport | undefined;
+    }
+  /** An object was merged. `written`: its entries that won. */
+  | {
+      readonly type: 'loaded';
+      readonly object: ObjectRef;
+      readonly shortHash: string;
+      readonly sizeBytes: number;
+      readonly entries: number;
+      readonly written: number;
+      readonly downloadMs: number;
+      readonly mergeMs: number;
+    }
+  /** An object is bad or not for us: it is never used (I7). */
+  | { readonly type: 'refused'; readonly object: ObjectRef; readonly error: ErrorInfo }
+  /** Tried again. `cause`: the bucket failed, or our own database did (a full map or disk). */
+  | {
+      readonly type: 'loadFailed';
+      readonly object: ObjectRef;
+      readonly error: ErrorInfo;
+      readonly cause: 'storage' | 'database';
+      readonly tell?: FailureReport | undefined;
+    }
+  /** An object was removed from the bucket before it was loaded. */
+  | { readonly type: 'gone'; readonly object: ObjectRef }
+  /** An object whose name is not ours; told once. */
+  | { readonly type: 'foreignObject'; readonly name: string }
+  /** An object that is older than deletions are remembered is not loaded; told once. */
+  | { readonly type: 'outdatedObject'; readonly name: string }
+  /** One write lock of LMDB: the wait for it, and how long it was held. */
+  | { readonly type: 'lock'; readonly waitMs: number; readonly heldMs: number }
+  | { readonly type: 'mapEnlarged'; readonly fromBytes: number; readonly toBytes: number }
+  /** `differences`: what the incremental way had missed, a defect of ours (I6). */
+  | { readonly type: 'fullScan'; readonly differences: number; readonly dbis: readonly string[] }
+  /** The held reader was no longer in the lock table: everything is compared. */
+  | { readonly type: 'distrustedReader'; readonly txnId: number }
+  /** The pages of the data file cannot be read: cursors are used from now on. */
+  | { readonly type: 'pagesUnreadable'; readonly error: ErrorInfo }
+  /** Entries of this object are stamped far in the future. */
+  | { readonly type: 'futureTimestamps'; readonly name: string; readonly newestNano: bigint }
+  /** Another process publishes under our instance name. */
+  | { readonly type: 'duplicateInstance'; readonly name: string; readonly instanceId: string }
+  | { readonly type: 'stats'; readonly stats: EnvironmentStats }
+  /** One sweep of old deletion marks has ended. */
+  | {
+      readonly type: 'swept';
+      readonly totalEntries: number;
+      readonly deletedEntries: number;
+      readonly cleanedEntries: number;
+      readonly badEntries: number;
+      readonly transactions: number;
+      readonly durationMs: number;
+    }
+  | { readonly type: 'cleanerListed'; readonly failed: boolean }
+  | { readonly type: 'cleaned'; readonly reason: string; readonly failed: boolean }
+  /** One request to a remote bucket; `errorLabel` undefined: it succeeded (`StorageObserver`). */
+  | {
+      readonly type: 'storageCall';
+      readonly storage: string;
+      readonly method: string;
+      readonly errorLabel: string | undefined;
+      readonly durationMs: number;
+      readonly bytes: number;
+    }
+  /** The database's loop ended with this error. */
+  | { readonly type: 'error'; readonly error: ErrorInfo };
+
+/** A moment in the life of a database. Plain data: workers post it to the main thread. */
+export type SyncEvent = SyncEventBody & {
+  /** The database's name in the configuration. */
+  readonly db: string;
+  /** ms since 1970 UTC. */
+  readonly atMs: number;
+};
+
+/** Tells of a moment; whose and when is added by who receives it. */
+export type Report = (event: SyncEventBody) => void;
+
+export function errorInfo(error: unknown): ErrorInfo {
+  if (error instanceof LmdbstreamError) {
+    return { code: error.code, message: error.message, hint: error.hint, stack: undefined };
+  }
+  const stack = error instanceof Error ? error.stack : undefined;
+  return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error), hint: undefined, stack };
+}
+
+/** One line: the message and the hint. */
+export function errorText({ message, hint }: ErrorInfo): string {
+  return hint ? `${message} (${hint})` : message;
+}
