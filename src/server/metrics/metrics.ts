@@ -11,6 +11,8 @@ export interface MetricsOptions {
   readonly databases: readonly string[];
   readonly version: string;
   readonly instance: string;
+  /** The same as it stands in the names of objects. */
+  readonly instanceId: string;
   /** The text of `/proc/self/smaps`; undefined where there is none, or it is not wanted. */
   readonly readSmaps: () => Promise<string | undefined>;
   /** ms since 1970 UTC. */
@@ -49,7 +51,7 @@ export class Metrics {
     else if (event.type === 'storageCall') this.#storage.apply(event);
     else {
       applyToReference(this.#reference, event);
-      applyToOurs(this.#ours, event);
+      applyToOurs(this.#ours, event, this.#options.instanceId);
     }
   }
 

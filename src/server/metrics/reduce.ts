@@ -79,8 +79,11 @@ export function applyToReference(metrics: Instruments<typeof LIGHTNING_STREAM>, 
   }
 }
 
-/** The metrics that Lightning Stream has not. */
-export function applyToOurs(metrics: Instruments<typeof LMDBSTREAM>, event: ServerEvent): void {
+/**
+ * The metrics that Lightning Stream has not.
+ * @param ownInstanceId whose objects are no peer's: our own newest is merged at start
+ */
+export function applyToOurs(metrics: Instruments<typeof LMDBSTREAM>, event: ServerEvent, ownInstanceId: string): void {
   const { db: lmdb, atMs } = event;
   if ('error' in event) metrics.errors.inc({ lmdb });
   switch (event.type) {
@@ -91,13 +94,14 @@ export function applyToOurs(metrics: Instruments<typeof LMDBSTREAM>, event: Serv
       metrics.changesRecorded.inc({ lmdb }, event.entries);
       return;
     case 'loaded': {
+      metrics.changesMerged.inc({ lmdb }, event.written);
+      metrics.objectsMerged.inc({ lmdb, kind: event.object.kind });
+      if (event.object.instanceId === ownInstanceId) return;
       const labels = { lmdb, syncer_instance: event.object.instanceId };
       const lagSeconds = (atMs - nanoToMs(event.object.timestampNano)) / 1000;
       metrics.peerLag.set(labels, Math.max(0, lagSeconds));
       metrics.clockAhead.set(labels, Math.max(0, -lagSeconds));
       metrics.mergeLag.observe({ lmdb }, Math.max(0, lagSeconds));
-      metrics.changesMerged.inc({ lmdb }, event.written);
-      metrics.objectsMerged.inc({ lmdb, kind: event.object.kind });
       return;
     }
     case 'refused':
