@@ -67,8 +67,8 @@ export class Plots {
     for (const [element, plot] of this.#plots) if (!element.isConnected) this.#remove(element, plot);
     const databases = new Map(status.databases.map((database) => [database.name, database]));
     for (const element of page.querySelectorAll<HTMLElement>('.plot')) {
-      const kind = KINDS[element.dataset['plot'] ?? ''];
-      const history = databases.get(element.dataset['db'] ?? '')?.history;
+      const kind = KINDS[element.getAttribute('data-plot') ?? ''];
+      const history = databases.get(element.getAttribute('data-db') ?? '')?.history;
       if (kind === undefined || history === undefined) continue;
       const firstSeconds = Date.parse(history.firstTime) / 1000;
       const times = history.recorded.map((_, index) => firstSeconds + index * history.stepSeconds);
