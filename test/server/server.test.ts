@@ -161,6 +161,17 @@ describe('/api/status', () => {
     expect(main!.history.mergeLagMaxMs.at(-1)).toBe(250);
   });
 
+  it('an older object that is merged late does not put a peer behind', async () => {
+    const source = new FakeSource();
+    const { get } = await start(source);
+    const rest = { shortHash: 'a', sizeBytes: 5, entries: 1, written: 1, downloadMs: 1, mergeMs: 1 } as const;
+    for (const timeMs of [NOW_MS - 100, NOW_MS - 9_000]) {
+      source.post({ type: 'loaded', ...rest, object: objectOf('peer', timeMs) });
+    }
+    const { databases } = apiStatusSchema.parse(await (await get('api/status')).json());
+    expect(databases[0]!.peers).toMatchObject([{ behind: false, lagSeconds: 0.1, mergedObjects: 2 }]);
+  });
+
   it('has its schema in docs/', () => {
     expect(readFileSync(join(root, 'docs/api-status.schema.json'), 'utf8')).toBe(apiStatusJsonSchema());
   });

@@ -4,6 +4,13 @@ import type { ApiStatus, DatabaseAnswer } from '../state/status-schema.ts';
 const HEIGHT_PX = 140;
 const STEPS_PER_MINUTE_MIN = 1;
 
+/** All times of the page are UTC, as in the log and in the names of objects. */
+const HOURS_MINUTES = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', timeZone: 'UTC' });
+
+function clock(seconds: number): string {
+  return HOURS_MINUTES.format(seconds * 1000);
+}
+
 interface Curve {
   readonly label: string;
   /** Name of a custom property of the style sheet. */
@@ -102,11 +109,11 @@ export class Plots {
       // Nothing happened: a flat line at the bottom, not in the middle.
       scales: { y: { range: (_, __, max) => [0, Math.max(max * 1.1, 1)] } },
       axes: [
-        { ...axis, size: 24 },
+        { ...axis, size: 24, space: 60, values: (_, ticks) => ticks.map(clock) },
         { ...axis, size: 58, values: (_, ticks) => ticks.map((tick) => `${tick.toLocaleString('en-US')}${kind.unit}`) },
       ],
       series: [
-        { label: 'time' },
+        { label: 'UTC', value: (_, seconds) => (seconds === null ? '–' : clock(seconds)) },
         ...kind.curves.map((curve, index) => ({
           label: curve.label,
           stroke: colour(curve.colour),

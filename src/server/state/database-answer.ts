@@ -66,7 +66,7 @@ function peerAnswer(instance: string, peer: PeerState): PeerAnswer {
     mergedObject: peer.mergedName ?? null,
     mergedTime: merged ? isoTime(mergedTimeMs) : null,
     mergedAt: merged ? isoTime(mergedAtMs) : null,
-    lagSeconds: merged ? Math.max(0, Math.round(mergedAtMs - mergedTimeMs) / 1000) : null,
+    lagSeconds: peer.lagMs === undefined ? null : Math.max(0, Math.round(peer.lagMs) / 1000),
     behind: !merged || mergedTimeMs < peer.newestTimeMs,
     mergedObjects: peer.mergedObjects,
     mergedChanges: peer.mergedChanges,

@@ -8,10 +8,12 @@ export interface PeerState {
   /** The newest object that was listed or merged. */
   newestName: string;
   newestTimeMs: number;
-  /** The last merged one; undefined: none yet. */
+  /** The newest merged one, which an older one that comes late does not change; undefined: none yet. */
   mergedName: string | undefined;
   mergedTimeMs: number | undefined;
   mergedAtMs: number | undefined;
+  /** From the time of the newest merged one to its merge. */
+  lagMs: number | undefined;
   mergedObjects: number;
   mergedChanges: number;
   refusedObjects: number;
@@ -77,9 +79,12 @@ export class DatabaseState {
         step.merged += event.written;
         if (instanceId === this.#ownInstanceId) return;
         const peer = this.#see(instanceId, name, timeMs);
-        peer.mergedName = name;
-        peer.mergedTimeMs = timeMs;
-        peer.mergedAtMs = event.atMs;
+        if (timeMs >= (peer.mergedTimeMs ?? 0)) {
+          peer.mergedName = name;
+          peer.mergedTimeMs = timeMs;
+          peer.mergedAtMs = event.atMs;
+          peer.lagMs = event.atMs - timeMs;
+        }
         peer.mergedObjects++;
         peer.mergedChanges += event.written;
         // While joining, objects are as old as they are: that says nothing about how fast changes travel.
@@ -129,6 +134,7 @@ export class DatabaseState {
         mergedName: undefined,
         mergedTimeMs: undefined,
         mergedAtMs: undefined,
+        lagMs: undefined,
         mergedObjects: 0,
         mergedChanges: 0,
         refusedObjects: 0,
