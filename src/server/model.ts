@@ -4,7 +4,7 @@ import type { SyncEvent } from '../sync/index.ts';
 export interface StatusSource {
   /** The databases that are kept in step, in the order of the configuration. */
   readonly databases: readonly string[];
-  /** Calls `listener` for every event, those from before first. @returns what ends that */
+  /** Calls `listener` for every event from now on. @returns what ends that */
   subscribe(listener: (event: ServerEvent) => void): () => void;
   /** Since when a worker waits for the write lock, in ms since 1970: it is blocked and posts no event meanwhile. */
   lockWaitingSinceMs(db: string): number | undefined;

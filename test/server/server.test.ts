@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -195,7 +196,10 @@ describe('/', () => {
 });
 
 describe('the address', () => {
-  it.each([':0', '0.0.0.0:0', '127.0.0.1:0', 'localhost:0'])('%s', async (address) => {
+  // A machine without IPv6 has no such address to listen on.
+  const ipv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'));
+
+  it.each([':0', '0.0.0.0:0', '127.0.0.1:0', 'localhost:0', ...(ipv6 ? ['[::1]:0'] : [])])('%s', async (address) => {
     const config: Config = { ...configOf(), http: { address } };
     expect((await (await start(new FakeSource(), config)).get('livez')).status).toBe(200);
   });

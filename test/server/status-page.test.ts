@@ -60,7 +60,7 @@ interface Opened {
 }
 
 async function open(url: string, options: Parameters<Browser['newContext']>[0] = {}): Promise<Opened> {
-  const context = await browser.newContext({ viewport: { width: 1320, height: 900 }, ...options });
+  const context = await browser.newContext({ viewport: { width: 1320, height: 1000 }, ...options });
   onTestFinished(() => context.close());
   const page = await context.newPage();
   const errors: string[] = [];
@@ -86,7 +86,7 @@ describe('the status page in Chromium', () => {
       const background = await page.evaluate('getComputedStyle(document.body).backgroundColor');
       expect(background).toBe(colorScheme === 'light' ? 'rgb(245, 246, 248)' : 'rgb(15, 19, 24)');
       if (pictures) {
-        const picture = await page.screenshot({ fullPage: true });
+        const picture = await page.screenshot();
         writeFileSync(join(pictures, `status-page-${colorScheme}.png`), picture);
       }
       expect(errors).toEqual([]);
