@@ -22,6 +22,8 @@ type OperatorEventBody =
   | { readonly type: 'inStorage'; readonly objects: number; readonly sizeBytes: number }
   /** The newest object of a peer in the bucket, when it is a new one. `timestampNano`: the time in its name. */
   | { readonly type: 'seen'; readonly instanceId: string; readonly name: string; readonly timestampNano: bigint }
+  /** All instances that have objects of this database in the bucket, when that has changed. */
+  | { readonly type: 'instances'; readonly instanceIds: readonly string[] }
   /** LMDB's own counts, taken by the worker that owns the environment. */
   | ({ readonly type: 'lmdbStats' } & LmdbStats)
   | {

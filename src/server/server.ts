@@ -59,7 +59,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     assets: await loadAssets(options.assetsFolder ?? new URL('./assets/', import.meta.url)),
     log,
   });
-  const listening = await listen(app, config.http.address);
+  const listening = await listen(app, config.http.address, log);
   const unsubscribe = source.subscribe(apply);
   log.info('HTTP server is listening', { address: config.http.address });
   return {

@@ -206,6 +206,18 @@ describe('values', () => {
     expect(await text()).not.toContain('db="people"');
   });
 
+  it('of a peer that has left the bucket are gone, and those of the others stay', async () => {
+    const { source, text } = create();
+    source.post(loadedFrom('old', NOW_MS - 1500));
+    source.post(loadedFrom('new', NOW_MS - 500));
+    source.post({ type: 'instances', instanceIds: ['new'] });
+    const lags = (await text()).match(
+      /^(?:lmdbstream_peer_lag|lightningstream_receiver_snapshots_last_received)_seconds\{.*/gm,
+    );
+    expect(lags).toHaveLength(2);
+    expect(lags!.every((line) => line.includes('"new"'))).toBe(true);
+  });
+
   it('our own newest object is no peer', async () => {
     const { source, text } = create();
     source.post(loadedFrom('local', NOW_MS - 1500));

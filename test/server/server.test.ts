@@ -162,7 +162,7 @@ describe('/api/status', () => {
     expect(main!.history.mergeLagMaxMs.at(-1)).toBe(250);
   });
 
-  it('an older object that is merged late does not put a peer behind', async () => {
+  it('an older object that is merged late does not put a peer behind; a peer that left the bucket is not shown', async () => {
     const source = new FakeSource();
     const { get } = await start(source);
     const rest = { shortHash: 'a', sizeBytes: 5, entries: 1, written: 1, downloadMs: 1, mergeMs: 1 } as const;
@@ -171,6 +171,9 @@ describe('/api/status', () => {
     }
     const { databases } = apiStatusSchema.parse(await (await get('api/status')).json());
     expect(databases[0]!.peers).toMatchObject([{ behind: false, lagSeconds: 0.1, mergedObjects: 2 }]);
+    source.post({ type: 'instances', instanceIds: ['local'] });
+    const later = apiStatusSchema.parse(await (await get('api/status')).json());
+    expect(later.databases[0]!.peers).toEqual([]);
   });
 
   it('has its schema in docs/', () => {

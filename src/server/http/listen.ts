@@ -3,6 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { parseListenAddress } from '../../config/index.ts';
+import { describeError } from '../../errors/index.ts';
+import type { Log } from '../../log/index.ts';
 import { ListenError } from '../errors.ts';
 
 export interface Listening {
@@ -18,7 +20,7 @@ const LIMITS = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeou
  * @param address as in Go: `host:port`, `:port` for every address of the machine, `[ipv6]:port`; port 0: any free one
  * @throws ListenError
  */
-export async function listen(app: Hono, address: string): Promise<Listening> {
+export async function listen(app: Hono, address: string, log: Log): Promise<Listening> {
   const { host, port } = parseListenAddress(address);
   // Request and Response of the process stay Node's own: the SDKs of the buckets use them.
   const server = createAdaptorServer({
@@ -30,6 +32,8 @@ export async function listen(app: Hono, address: string): Promise<Listening> {
     server.once('error', (error) => reject(new ListenError(address, error)));
     server.listen({ port, ...(host === undefined ? {} : { host }) }, resolve);
   });
+  // A connection that cannot be accepted, for want of file descriptors, must not end the sync.
+  server.on('error', (error) => log.error('HTTP server error', { error: describeError(error) }));
   return {
     url: urlOf(server.address() as AddressInfo),
     close: () =>

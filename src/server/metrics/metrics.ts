@@ -30,6 +30,8 @@ export class Metrics {
   readonly #ours: Instruments<typeof LMDBSTREAM>;
   readonly #storage: StorageMetrics;
   readonly #process: ProcessMetrics;
+  /** Instances that have gauges, by database. */
+  readonly #peers = new Map<string, Set<string>>();
 
   constructor(options: MetricsOptions) {
     this.#options = options;
@@ -47,9 +49,11 @@ export class Metrics {
   }
 
   apply(event: ServerEvent): void {
-    if (event.type === 'lmdbStats') this.#lmdb.apply(event.db, event);
+    if (event.type === 'instances') this.#keepPeers(event.db, event.instanceIds);
+    else if (event.type === 'lmdbStats') this.#lmdb.apply(event.db, event);
     else if (event.type === 'storageCall') this.#storage.apply(event);
     else {
+      if (event.type === 'loaded') this.#knowPeer(event.db, event.object.instanceId);
       applyToReference(this.#reference, event);
       applyToOurs(this.#ours, event, this.#options.instanceId);
     }
@@ -66,6 +70,24 @@ export class Metrics {
     this.#process.collect();
     await this.#lmdb.collectSmaps(readSmaps);
     return this.#registry.metrics();
+  }
+
+  #knowPeer(lmdb: string, instanceId: string): void {
+    const known = this.#peers.get(lmdb);
+    if (known === undefined) this.#peers.set(lmdb, new Set([instanceId]));
+    else known.add(instanceId);
+  }
+
+  /** Gauges of a peer that has left end with it; its counters stay, for they are sums. */
+  #keepPeers(lmdb: string, instanceIds: readonly string[]): void {
+    const known = this.#peers.get(lmdb) ?? new Set();
+    for (const instanceId of known) {
+      if (instanceIds.includes(instanceId)) continue;
+      known.delete(instanceId);
+      const labels = { lmdb, syncer_instance: instanceId };
+      for (const gauge of [this.#reference.lastReceived, this.#ours.peerLag, this.#ours.clockAhead])
+        gauge.remove(labels);
+    }
   }
 
   /** A rate needs a first value: what may be counted is there from the start. */

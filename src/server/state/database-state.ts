@@ -71,6 +71,12 @@ export class DatabaseState {
       case 'seen':
         this.#see(event.instanceId, event.name, nanoToMs(event.timestampNano));
         return;
+      case 'instances':
+        // Names of short-lived machines must not pile up for as long as the process runs.
+        for (const instanceId of this.peers.keys()) {
+          if (!event.instanceIds.includes(instanceId)) this.peers.delete(instanceId);
+        }
+        return;
       case 'loaded': {
         const { name, instanceId, timestampNano } = event.object;
         const timeMs = nanoToMs(timestampNano);
