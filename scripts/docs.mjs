@@ -1,7 +1,8 @@
 // Writes the parts of docs/ that are made of the code: `npm run docs`. Tests compare them with the code.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { apiStatusJsonSchema, metricsAsMarkdown } from '../dist/server/index.js';
+import { metricsAsMarkdown } from '../dist/server/index.js';
+import { apiStatusJsonSchema } from '../dist/server/state/status-schema.js';
 import { root } from './processes.mjs';
 
 const MARK = 'src/server/metrics/definitions.ts. -->\n\n';

@@ -3,4 +3,4 @@ export { METRIC_GROUPS, type MetricDefinition, metricsAsMarkdown } from './metri
 export type { DbiStats, LmdbStats, OperatorEvent, ServerEvent, StatusSource } from './model.ts';
 export { ProcessSource, type ProcessSourceOptions } from './process-source.ts';
 export { type RunningServer, type ServerOptions, startServer } from './server.ts';
-export { type ApiStatus, apiStatusJsonSchema, apiStatusSchema } from './state/index.ts';
+export type { ApiStatus } from './state/index.ts';

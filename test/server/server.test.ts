@@ -7,7 +7,8 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Config } from '../../src/config/index.ts';
 import { silentLog } from '../../src/log/index.ts';
-import { apiStatusJsonSchema, apiStatusSchema, type RunningServer, startServer } from '../../src/server/index.ts';
+import { type RunningServer, startServer } from '../../src/server/index.ts';
+import { apiStatusJsonSchema, apiStatusSchema } from '../../src/server/state/status-schema.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { configOf, errorOf, FakeSource, LMDB_STATS, NOW_MS, objectOf } from './fake-source.ts';
 
