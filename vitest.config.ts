@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// Two cores in CI: two forks. Forks, not threads: a process never opens one LMDB twice (design, decision 2),
+// Two cores in CI: two forks. Forks, not threads: a process never opens one LMDB twice (decision 2),
 // and a fork that is torn down takes its environments with it.
 export default defineConfig({
   test: {

@@ -13,7 +13,10 @@ npm run demo -- --pdns    two PowerDNS servers`;
 
 const OPTIONS = ['--pdns', '--help', '-h'];
 
-/** @returns {Promise<number>} the exit code */
+/**
+ * @param {readonly string[]} args
+ * @returns {Promise<number>} the exit code
+ */
 async function main(args) {
   const unknown = args.find((argument) => !OPTIONS.includes(argument));
   if (unknown !== undefined) console.error(`unknown option ${unknown}`);

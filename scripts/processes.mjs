@@ -5,7 +5,13 @@ import { fileURLToPath } from 'node:url';
 /** The folder of package.json. */
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** Runs a command in the project's root with its output passed through. @returns its exit code; 127 when it is missing */
+/**
+ * Runs a command in the project's root with its output passed through.
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<number>} its exit code; 127 when it is missing
+ */
 export function run(command, args, env = process.env) {
   console.log(`\n$ ${[command, ...args].join(' ')}`);
   return new Promise((done) => {
@@ -21,7 +27,11 @@ export function run(command, args, env = process.env) {
   });
 }
 
-/** What a command prints, or undefined when it is missing or fails. */
+/**
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @returns {string | undefined} what it prints; undefined when it is missing or fails
+ */
 export function outputOf(command, args) {
   const result = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
   return result.status === 0 ? result.stdout : undefined;

@@ -1,7 +1,8 @@
 // Installs what lmdbstream needs from the system. `npm run setup`: for the tests too; `node scripts/setup.mjs --run`: only to run it.
 // Nothing happens when all is there, so `npm test` calls it every time.
 import { spawnSync } from 'node:child_process';
-import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { outputOf, root, run } from './processes.mjs';
@@ -24,8 +25,17 @@ const TEST_PACKAGES = [
 ];
 
 const POLICY = '/usr/sbin/policy-rc.d';
+const POLICY_TEXT =
+  '#!/bin/sh\n# Written by the setup of lmdbstream while it installs packages; may be removed.\nexit 101\n';
+/** The same by hand. */
+const FORBID_SERVICES = `printf '#!/bin/sh\\nexit 101\\n' > ${POLICY}; chmod 755 ${POLICY}`;
+/** @type {NodeJS.Signals[]} */
+const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
-/** Those of `packages` that dpkg does not list as installed; undefined on a system without dpkg. */
+/**
+ * @param {readonly string[]} packages
+ * @returns {string[] | undefined} those that dpkg does not list as installed; undefined on a system without dpkg
+ */
 function missingPackages(packages) {
   if (outputOf('dpkg-query', ['--version']) === undefined) return undefined;
   // Exits 1 when one is unknown, and still lists the others.
@@ -40,7 +50,10 @@ function missingPackages(packages) {
   return packages.filter((name) => !installed.has(name));
 }
 
-/** Installs missing Debian packages. @returns whether all are there now */
+/**
+ * Installs missing Debian packages.
+ * @returns {Promise<boolean>} whether all are there now
+ */
 export async function ensureSystemPackages(packages = TEST_PACKAGES) {
   const missing = missingPackages(packages);
   if (missing === undefined) {
@@ -50,8 +63,10 @@ export async function ensureSystemPackages(packages = TEST_PACKAGES) {
   if (missing.length === 0) return true;
   const install = ['install', '-y', '--no-install-recommends', ...missing];
   if (process.getuid?.() !== 0) {
-    console.error('These Debian packages are missing; run this line, then start again:');
-    console.error(`  sudo sh -c 'apt-get update && apt-get ${install.join(' ')}'`);
+    // No sudo: it is not everywhere, and the line is the same in a root shell or behind su, sudo or doas.
+    console.error('These Debian packages are missing. Run these lines as root, then start again:');
+    console.error(`  ${FORBID_SERVICES}`);
+    console.error(`  apt-get update && apt-get ${install.join(' ')}; rm ${POLICY}`);
     return false;
   }
   return withoutServices(async () => {
@@ -61,25 +76,38 @@ export async function ensureSystemPackages(packages = TEST_PACKAGES) {
   });
 }
 
-/** Installing pdns-server would start it on port 53: a policy forbids services meanwhile. A policy that exists is respected. */
-async function withoutServices(body) {
-  if (existsSync(POLICY)) return body();
-  const remove = () => rmSync(POLICY, { force: true });
-  const interrupted = () => {
-    remove();
-    process.exit(130);
+/**
+ * Installing pdns-server would start it on port 53: a policy forbids services meanwhile (`invoke-rc.d` takes exit code 101 for
+ * "forbidden"). A policy that exists is respected. A signal waits until the installation has ended, for what it still unpacks
+ * must not start either; then ours is removed, whatever happened.
+ * @param {() => Promise<boolean>} body
+ */
+export async function withoutServices(body, policy = POLICY) {
+  if (existsSync(policy) && readFileSync(policy, 'utf8') !== POLICY_TEXT) return body();
+  // Only SIGKILL leaves it behind: the file says who wrote it, and the next run of ours takes it away.
+  writeFileSync(policy, POLICY_TEXT);
+  // Not as a mode of the above, which is less the umask: a policy that cannot be run forbids nothing.
+  chmodSync(policy, 0o755);
+  /** @type {NodeJS.Signals | undefined} */
+  let signalled;
+  /** @param {NodeJS.Signals} signal */
+  const note = (signal) => {
+    signalled ??= signal;
   };
-  writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
-  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
+  for (const signal of ENDING_SIGNALS) process.on(signal, note);
   try {
     return await body();
   } finally {
-    remove();
-    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+    rmSync(policy, { force: true });
+    for (const signal of ENDING_SIGNALS) process.off(signal, note);
+    if (signalled !== undefined) process.exit(128 + constants.signals[signalled]);
   }
 }
 
-/** Installs the npm packages when they are missing or older than the lock file. @returns whether they are there now */
+/**
+ * Installs the npm packages when they are missing or older than the lock file.
+ * @returns {Promise<boolean>} whether they are there now
+ */
 export async function ensureNodeModules() {
   // npm writes this file last, so it also tells a broken installation from a whole one.
   const marker = join(root, 'node_modules', '.package-lock.json');

@@ -7,6 +7,10 @@ import { runVitest, summaryOf } from './vitest.mjs';
 
 const VERSIONS = ['24', '26'];
 
+/**
+ * @param {string} version
+ * @returns {Promise<string | undefined>} the path of its `node`
+ */
 async function fetchNode(version) {
   const folder = join(root, '.deps', 'nodes', version);
   const name = `node-${process.platform}-${process.arch}`;

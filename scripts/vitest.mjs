@@ -6,7 +6,11 @@ import { run } from './processes.mjs';
 /**
  * Runs vitest under the Node of `node` and counts from its JSON report. Whatever makes vitest fail without a failed test
  * (a file that does not load, an unhandled error, no test at all) counts as a failed one, so that the count tells the truth.
- * @returns {Promise<{ passed: number, failed: number, skipped: number }>}
+ * @typedef {{ passed: number, failed: number, skipped: number }} Counts
+ * @param {readonly string[]} args
+ * @param {string} node
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<Counts>}
  */
 export async function runVitest(args, node = process.execPath, env = process.env) {
   const folder = mkdtempSync(join(tmpdir(), 'lmdbstream-report-'));
@@ -22,6 +26,7 @@ export async function runVitest(args, node = process.execPath, env = process.env
   }
 }
 
+/** @param {string} file @returns {Counts} */
 function countsOf(file) {
   let report;
   try {
@@ -40,7 +45,10 @@ function countsOf(file) {
   };
 }
 
-/** The line CI counts: `N passed, N failed`, and `, N skipped` when there are any. */
+/**
+ * The line CI counts: `N passed, N failed`, and `, N skipped` when there are any.
+ * @param {Counts} counts
+ */
 export function summaryOf({ passed, failed, skipped }) {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 }

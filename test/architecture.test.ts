@@ -2,11 +2,12 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-/** The stations of `design.md`, top to bottom; a folder may import only from folders after it. */
+/** The stations of `docs/architecture.md`, top to bottom; a folder may import only from folders after it. */
 const LAYERS = [
   'cli',
   'server',
   'sync',
+  'powerdns',
   'shadow',
   'merge',
   'snapshot',
@@ -39,7 +40,7 @@ const layerOf = (file: string): string => relative(src, file).split(sep)[0]!;
 describe('the way of the data', () => {
   const sources = filesBelow(src, '.ts');
 
-  it('has no folder that design.md does not name', () => {
+  it('has no folder that docs/architecture.md does not name', () => {
     const folders = readdirSync(src).filter((name) => statSync(join(src, name)).isDirectory());
     expect(folders.filter((folder) => !LAYERS.includes(folder as (typeof LAYERS)[number]))).toEqual([]);
   });

@@ -7,6 +7,7 @@ import { nowMs, pause } from './clock.mjs';
 const PRIVATE_PREFIX = '_sync';
 const MAP_SIZE_BYTES = 64 * 1024 * 1024;
 
+/** @type {Environment} The first request opens it. */
 let environment;
 
 const requests = {
@@ -83,10 +84,11 @@ function everything(transaction) {
 }
 
 process.on('message', async ({ id, do: what, ...request }) => {
+  const send = (answer) => process.send?.(answer);
   try {
-    process.send({ id, result: await requests[what](request) });
+    send({ id, result: await requests[what](request) });
   } catch (error) {
-    process.send({ id, error: error.message });
+    send({ id, error: error.message });
   }
 });
 process.on('disconnect', () => {

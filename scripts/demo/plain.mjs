@@ -122,6 +122,7 @@ async function manyAtOnce(a, b) {
 async function conflict(a, b) {
   heading('Both write the same key before they hear of each other');
   await Promise.all([a.write({ cherry: 'black' }), b.write({ cherry: 'white' })]);
+  /** @type {(string | null)[]} */
   let values = [];
   const read = (machine) => machine.application.ask({ do: 'read', dbi: DBI, key: 'cherry' });
   await until(

@@ -3,15 +3,21 @@ import { join } from 'node:path';
 import { root, run } from '../processes.mjs';
 import { ensureNodeModules, ensureSystemPackages } from '../setup.mjs';
 
-const OLDEST_NODE = [20, 19];
+const OLDEST_NODE = { major: 20, minor: 19 };
 const PACKAGES = ['liblmdb0'];
 const POWERDNS_PACKAGES = ['pdns-server', 'pdns-backend-lmdb', 'bind9-dnsutils'];
 
-/** Installs and builds what is missing; silent when all is there. @returns {Promise<boolean>} whether the demo can start */
+/**
+ * Installs and builds what is missing; silent when all is there.
+ * @param {{ withPowerDns: boolean }} options
+ * @returns {Promise<boolean>} whether the demo can start
+ */
 export async function prepare({ withPowerDns }) {
-  const [major, minor] = process.versions.node.split('.').map(Number);
-  if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
-    console.error(`This is Node ${process.versions.node}; lmdbstream needs ${OLDEST_NODE.join('.')} or newer.`);
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major < OLDEST_NODE.major || (major === OLDEST_NODE.major && minor < OLDEST_NODE.minor)) {
+    console.error(
+      `This is Node ${process.versions.node}; lmdbstream needs ${OLDEST_NODE.major}.${OLDEST_NODE.minor} or newer.`,
+    );
     return false;
   }
   if (!(await ensureSystemPackages(withPowerDns ? [...PACKAGES, ...POWERDNS_PACKAGES] : PACKAGES))) return false;

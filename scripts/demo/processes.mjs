@@ -37,7 +37,7 @@ export class Owned {
     this.#ended = new Promise((resolve) => {
       child.once('error', (error) => {
         this.output += error.message;
-        resolve();
+        resolve(undefined);
       });
       child.once('exit', resolve);
     }).then(() => running.delete(this));
@@ -126,7 +126,13 @@ export class Application extends Owned {
   }
 }
 
-/** Polls until `condition` holds. @returns when, in ms of the machine's monotonic clock */
+/**
+ * Polls until `condition` holds.
+ * @param {() => unknown} condition may be asynchronous
+ * @param {string} what for the error message
+ * @param {{ everyMs?: number, withinMs?: number, watch?: any[] }} options `watch`: processes that must not end meanwhile
+ * @returns {Promise<number>} when, in ms of the machine's monotonic clock
+ */
 export async function until(condition, what, { everyMs = 20, withinMs = 30_000, watch = [] } = {}) {
   const deadline = nowMs() + withinMs;
   while (!(await condition())) {
@@ -141,7 +147,7 @@ export async function until(condition, what, { everyMs = 20, withinMs = 30_000, 
 export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const { port } = server.address();
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
   server.close();
   await once(server, 'close');
   return port;

@@ -67,7 +67,7 @@ class Side {
 
 /**
  * The leaves in which two trees of one file differ. While the older tree's reader is held no page of it is reused, so two
- * equal page numbers are equal subtrees (design, decision 3): level by level from the roots, pages that both sides have are
+ * equal page numbers are equal subtrees (decision 3): level by level from the roots, pages that both sides have are
  * dropped, and only the others are read. Every key that differs lies in what remains, on each side, in key order.
  */
 export class ChangedLeaves {

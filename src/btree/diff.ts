@@ -6,7 +6,7 @@ import { sameBytes } from './order.ts';
 import { PageCursor } from './page-cursor.ts';
 import type { Tree } from './tree.ts';
 import { ValueRange } from './value-range.ts';
-import { type ZipVisitor, zip } from './zip.ts';
+import { keysOf, type ZipVisitor, zip } from './zip.ts';
 
 /**
  * Takes what differs. Buffers belong to the mapping, or are reused (values that straddle two mappings): whatever is kept
@@ -41,7 +41,7 @@ export interface DiffSink {
  * Every difference is given to the sink, and nothing else. Only a DBI that was dropped and created again with other flags is
  * given as all of the old one gone, then all of the new one come: a key of both then comes twice, the last word last.
  *
- * @throws CorruptPageError; what the sink was given until then is true, but not all
+ * @throws CorruptPageError, CustomOrderError; what the sink was given until then is true, but not all
  */
 export function diffTrees(oldTree: Tree | undefined, newTree: Tree | undefined, sink: DiffSink): void {
   if (oldTree && newTree && oldTree.flags !== newTree.flags) {
@@ -67,7 +67,7 @@ export function zipChanged(oldTree: Tree | undefined, newTree: Tree | undefined,
   const newNodes = new PageCursor(after.file, after.pageLimit);
   oldNodes.openLeaves(changed.oldLeaves.pages, changed.oldLeaves.length, 0);
   newNodes.openLeaves(changed.newLeaves.pages, changed.newLeaves.length, 0);
-  zip(oldNodes, newNodes, after.keyOrder, visitor);
+  zip(oldNodes, newNodes, keysOf(after), visitor);
 }
 
 const EMPTY = { root: 0, depth: 0 };

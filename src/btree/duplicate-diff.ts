@@ -5,11 +5,11 @@ import type { LeafPage } from './leaf-page.ts';
 import { sameBytes } from './order.ts';
 import { PageCursor, subTreeOf } from './page-cursor.ts';
 import type { Tree } from './tree.ts';
-import { type ZipVisitor, zip } from './zip.ts';
+import { duplicatesOf, type Ordered, type ZipVisitor, zip } from './zip.ts';
 
 /** Compares the duplicates of single keys of two DUPSORT trees, and gives the sink the pairs that came or went. */
 export class DuplicateDiff implements ZipVisitor {
-  readonly #tree: Tree;
+  readonly #ordered: Ordered;
   readonly #sink: DiffSink;
   readonly #old: PageCursor;
   readonly #new: PageCursor;
@@ -18,7 +18,7 @@ export class DuplicateDiff implements ZipVisitor {
   #key: LeafPage | undefined;
 
   constructor(oldTree: Tree, newTree: Tree, sink: DiffSink) {
-    this.#tree = newTree;
+    this.#ordered = duplicatesOf(newTree);
     this.#sink = sink;
     this.#old = new PageCursor(oldTree.file, oldTree.pageLimit);
     this.#new = new PageCursor(newTree.file, newTree.pageLimit);
@@ -37,7 +37,7 @@ export class DuplicateDiff implements ZipVisitor {
       if (after) this.#new.openDuplicates(after);
       else this.#new.openTree(0, 0, 0);
     }
-    zip(this.#old, this.#new, this.#tree.duplicateOrder, this);
+    zip(this.#old, this.#new, this.#ordered, this);
   }
 
   removed(before: LeafPage): void {

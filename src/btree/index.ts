@@ -1,6 +1,7 @@
+export { assertOrdered } from './assert-ordered.ts';
 export { type DiffSink, diffTrees } from './diff.ts';
 export { type DbiChange, diffDbis } from './diff-dbis.ts';
-export { CorruptPageError, UnknownFormatError } from './errors.ts';
+export { CorruptPageError, CustomOrderError, UnknownFormatError } from './errors.ts';
 export { lastTxnId, type Meta, readMeta } from './meta.ts';
 export { compareDuplicates, compareKeys, type KeyOrder, sameBytes } from './order.ts';
 export { PageFile, type PageFileOptions } from './page-file.ts';

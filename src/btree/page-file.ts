@@ -27,11 +27,11 @@ export interface PageFileOptions {
 const DEFAULT_WINDOW_BYTES = 2 ** 30;
 
 /**
- * The data file of an open environment, mapped read-only in windows of one size. A window is mapped whole even where the
- * file ends inside it, so that a growing file needs no new mapping; but a page at or past `pageCount` is never touched
+ * The data file of an open environment, mapped read-only in windows of one size, as far as a view has asked for (`mapPages`). A
+ * window is mapped whole even where the file ends inside it, so that a growing file needs no new mapping; but a page at or past `pageCount` is never touched
  * (the system answers that with SIGBUS). A branch or leaf page never straddles two windows; a large value may.
  *
- * What is read is only meaningful while a read transaction keeps the pages in place (design, decision 3).
+ * What is read is only meaningful while a read transaction keeps the pages in place (decision 3).
  */
 export class PageFile {
   readonly pageSizeBytes: number;
@@ -58,7 +58,7 @@ export class PageFile {
     this.#windowBytes = windowBytes;
     const sizeBytes = fstatSync(fd).size;
     if (sizeBytes < META_BYTES) throw new UnknownFormatError(`the data file has only ${sizeBytes} bytes`);
-    this.#mapUpTo(sizeBytes);
+    this.#mapUpTo(Math.min(sizeBytes, 2 * MAX_PAGE_SIZE_BYTES));
     try {
       this.pageSizeBytes = pageSizeOf(this.#windows[0]!);
       this.#windowShift = Math.log2(windowBytes / this.pageSizeBytes);
@@ -82,14 +82,21 @@ export class PageFile {
     return this.#pageCount;
   }
 
-  /** Looks at the size of the file again, and maps what is new. */
+  /** Looks at the size of the file again. */
   refresh(): void {
     if (this.#closed) throw new TypeError('the page file is closed');
     const sizeBytes = fstatSync(this.#fd).size;
     const pageCount = Math.floor(sizeBytes / this.pageSizeBytes);
     if (pageCount >= NO_PAGE) throw new UnknownFormatError(`the data file has ${pageCount} pages, over 2^32`);
-    this.#mapUpTo(sizeBytes);
     this.#pageCount = pageCount;
+  }
+
+  /**
+   * Maps the pages below `pageLimit`, as far as they are in the file: those that some transaction uses. Under MDB_WRITEMAP the
+   * file is as large as the map, however little of it is in use.
+   */
+  mapPages(pageLimit: number): void {
+    this.#mapUpTo(Math.min(pageLimit, this.#pageCount) * this.pageSizeBytes);
   }
 
   /** Unmaps. Nothing that was read from this file may be touched afterwards. */

@@ -19,6 +19,8 @@ import type { PageFile } from './page-file.ts';
 
 /** One B+tree of a view: a named DBI, or the root tree that holds their names. Cheap; reads nothing but its record. */
 export class Tree {
+  /** Of the DBI; '' for the unnamed one. */
+  readonly name: string;
   readonly file: PageFile;
   /** Page numbers from here on did not exist when the tree was committed, or lie past the end of the file. */
   readonly pageLimit: number;
@@ -42,7 +44,8 @@ export class Tree {
    * @param pageNumber the page it was read from, for errors
    * @throws CorruptPageError, UnknownFormatError
    */
-  constructor(file: PageFile, pageLimit: number, buffer: Uint8Array, at: number, pageNumber: number) {
+  constructor(name: string, file: PageFile, pageLimit: number, buffer: Uint8Array, at: number, pageNumber: number) {
+    this.name = name;
     this.file = file;
     this.pageLimit = pageLimit;
     this.flags = readU16(buffer, at + RECORD_FLAGS);

@@ -1,3 +1,4 @@
+import { dbiNameBytes, dbiNameOf } from '../lmdb/index.ts';
 import { CorruptPageError } from './errors.ts';
 import { META_MAIN_RECORD, NodeFlag } from './layout.ts';
 import type { LeafPage } from './leaf-page.ts';
@@ -13,6 +14,13 @@ export interface NamedTree {
   readonly tree: Tree;
 }
 
+/** The entries of the root tree: named DBIs, and what an application keeps in the unnamed DBI, which is the same tree. */
+export interface RootEntries {
+  readonly dbis: readonly NamedTree[];
+  /** The first key that is no DBI. */
+  readonly plainKey: Buffer | undefined;
+}
+
 /** Everything one transaction committed. Valid while the read transaction of that id is held. */
 export class View {
   readonly txnId: number;
@@ -25,26 +33,38 @@ export class View {
 
   constructor(file: PageFile, meta: Meta) {
     const pageLimit = Math.min(meta.lastPage + 1, file.pageCount);
+    file.mapPages(pageLimit);
     this.txnId = meta.txnId;
     this.mapSizeBytes = meta.mapSizeBytes;
-    this.mainTree = new Tree(file, pageLimit, meta.bytes, META_MAIN_RECORD, 0);
+    this.mainTree = new Tree('', file, pageLimit, meta.bytes, META_MAIN_RECORD, 0);
     this.#file = file;
     this.#names = new PageCursor(file, pageLimit);
     this.#rootCopy = this.#copyRoot();
   }
 
   /**
-   * The named DBIs in the order of their names. Reads the root tree: O(number of DBIs).
+   * What the root tree holds. O(its entries).
    * @throws CorruptPageError, UnknownFormatError
    */
-  dbis(): NamedTree[] {
-    const found: NamedTree[] = [];
+  root(): RootEntries {
+    const dbis: NamedTree[] = [];
+    let plainKey: Buffer | undefined;
     this.#names.openTree(this.mainTree.root, this.mainTree.depth, 0);
     while (this.#names.next()) {
       const { leaf } = this.#names;
-      if (isDbi(leaf)) found.push({ name: nameOf(leaf), tree: treeAt(leaf, this.mainTree) });
+      if (isDbi(leaf)) {
+        const tree = treeAt(leaf, this.mainTree);
+        dbis.push({ name: tree.name, tree });
+      } else {
+        plainKey ??= Buffer.from(leaf.buffer.subarray(leaf.keyStart, leaf.keyEnd));
+      }
     }
-    return found;
+    return { dbis, plainKey };
+  }
+
+  /** The named DBIs in the order of their names. @throws CorruptPageError, UnknownFormatError */
+  dbis(): readonly NamedTree[] {
+    return this.root().dbis;
   }
 
   /**
@@ -53,26 +73,15 @@ export class View {
    */
   dbi(name: string): Tree | undefined {
     const { root, depth, keyOrder } = this.mainTree;
-    const key = Buffer.from(name);
+    const key = dbiNameBytes(name);
     this.#names.openTree(root, depth, 0);
     if (!this.#names.seek(keyOrder, key, 0, key.length) || !this.#names.leaf.exact) return undefined;
     return isDbi(this.#names.leaf) ? treeAt(this.#names.leaf, this.mainTree) : undefined;
   }
 
-  /** Keys of the root tree that are no DBIs: data in the unnamed DBI, which is not synchronised. At most `limit`. */
-  plainKeys(limit = 16): Buffer[] {
-    const found: Buffer[] = [];
-    this.#names.openTree(this.mainTree.root, this.mainTree.depth, 0);
-    while (found.length < limit && this.#names.next()) {
-      const { leaf } = this.#names;
-      if (!isDbi(leaf)) found.push(Buffer.from(leaf.buffer.subarray(leaf.keyStart, leaf.keyEnd)));
-    }
-    return found;
-  }
-
   /**
    * Whether the root page still holds the bytes it held when the view was opened. False means that the read transaction no
-   * longer protects its pages (design, decision 3) and nothing of this view may be believed.
+   * longer protects its pages (decision 3) and nothing of this view may be believed.
    */
   isIntact(): boolean {
     const { root } = this.mainTree;
@@ -115,10 +124,10 @@ export function isDbi(leaf: LeafPage): boolean {
 }
 
 export function nameOf(leaf: LeafPage): string {
-  return leaf.buffer.toString('utf8', leaf.keyStart, leaf.keyEnd);
+  return dbiNameOf(leaf.buffer, leaf.keyStart, leaf.keyEnd);
 }
 
 /** The tree of the selected DBI node. */
 export function treeAt(leaf: LeafPage, mainTree: Tree): Tree {
-  return new Tree(mainTree.file, mainTree.pageLimit, leaf.buffer, subRecordOf(leaf), leaf.pageNumber);
+  return new Tree(nameOf(leaf), mainTree.file, mainTree.pageLimit, leaf.buffer, subRecordOf(leaf), leaf.pageNumber);
 }

@@ -1,7 +1,8 @@
-import { CorruptPageError } from './errors.ts';
+import { CustomOrderError } from './errors.ts';
 import type { LeafPage } from './leaf-page.ts';
 import type { KeyOrder } from './order.ts';
 import type { PageCursor } from './page-cursor.ts';
+import type { Tree } from './tree.ts';
 
 /** What becomes of the entries of two sides, in key order. */
 export interface ZipVisitor {
@@ -15,12 +16,13 @@ export interface ZipVisitor {
 
 /**
  * Merges the entries of two positions by key.
- * @throws CorruptPageError when a side is not in the order of its DBI's flags: a custom comparator, or corruption. Then a
- * merge could call a key removed that is only elsewhere, so there must not be one.
+ * @throws CustomOrderError when a side is not in the order of its DBI's flags. Then a merge could call a key removed that is
+ * only elsewhere, so there must not be one.
  */
-export function zip(before: PageCursor, after: PageCursor, order: KeyOrder, visitor: ZipVisitor): void {
-  const oldSide = new OrderedSide(before, order);
-  const newSide = new OrderedSide(after, order);
+export function zip(before: PageCursor, after: PageCursor, ordered: Ordered, visitor: ZipVisitor): void {
+  const { order } = ordered;
+  const oldSide = new OrderedSide(before, ordered);
+  const newSide = new OrderedSide(after, ordered);
   const oldLeaf = before.leaf;
   const newLeaf = after.leaf;
   let hasOld = oldSide.next();
@@ -44,17 +46,40 @@ export function zip(before: PageCursor, after: PageCursor, order: KeyOrder, visi
   for (; hasNew; hasNew = newSide.next()) visitor.added(newLeaf);
 }
 
+/** What the entries of a position are, and the order that they must have. */
+export interface Ordered {
+  readonly order: KeyOrder;
+  readonly what: 'keys' | 'duplicates';
+  readonly dbiName: string;
+}
+
+export function keysOf(tree: Tree): Ordered {
+  return { order: tree.keyOrder, what: 'keys', dbiName: tree.name };
+}
+
+/** The duplicates of one key. */
+export function duplicatesOf(tree: Tree): Ordered {
+  return { order: tree.duplicateOrder, what: 'duplicates', dbiName: tree.name };
+}
+
 /** A position that refuses to go backwards. Keys lie in the mapping, so the one before is still there to compare with. */
-class OrderedSide {
+export class OrderedSide {
   readonly #cursor: PageCursor;
   readonly #order: KeyOrder;
+  readonly #ordered: Ordered;
   #buffer: Buffer | undefined;
   #start = 0;
   #end = 0;
 
-  constructor(cursor: PageCursor, order: KeyOrder) {
+  constructor(cursor: PageCursor, ordered: Ordered) {
     this.#cursor = cursor;
-    this.#order = order;
+    this.#order = ordered.order;
+    this.#ordered = ordered;
+  }
+
+  /** The cursor was opened anew: what comes next is the first. */
+  restart(): void {
+    this.#buffer = undefined;
   }
 
   next(): boolean {
@@ -62,7 +87,7 @@ class OrderedSide {
     const { leaf } = this.#cursor;
     const { buffer, keyStart, keyEnd } = leaf;
     if (this.#buffer && this.#order(this.#buffer, this.#start, this.#end, buffer, keyStart, keyEnd) >= 0) {
-      throw new CorruptPageError(leaf.pageNumber, `entry ${leaf.index} is not after the one before it`);
+      throw new CustomOrderError(this.#ordered.dbiName, this.#ordered.what);
     }
     this.#buffer = buffer;
     this.#start = keyStart;

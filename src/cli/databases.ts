@@ -3,6 +3,12 @@ import { Environment } from '../lmdb/index.ts';
 import { DatabasesFailedError, OutputClosed } from './errors.ts';
 import type { Session } from './session.ts';
 
+interface DatabasesOptions {
+  readonly isWanted?: (name: string) => boolean;
+  /** Default true: liblmdb then writes nothing, not even the first pages of an empty file. */
+  readonly readOnly?: boolean;
+}
+
 /**
  * Opens each configured LMDB in the order of the names, with the options of the configuration, and closes it again.
  * One that fails does not keep the others from their turn.
@@ -11,14 +17,14 @@ import type { Session } from './session.ts';
 export async function forEachDatabase(
   { config, signal }: Pick<Session, 'config' | 'signal'>,
   body: (environment: Environment, name: string) => Promise<void>,
-  isWanted: (name: string) => boolean = () => true,
+  { isWanted = () => true, readOnly = true }: DatabasesOptions = {},
 ): Promise<void> {
   const failures = new Map<string, unknown>();
   for (const name of [...config.lmdbs.keys()].sort()) {
     if (!isWanted(name)) continue;
     signal.throwIfAborted();
     try {
-      const environment = openEnvironment(config.lmdbs.get(name)!);
+      const environment = openEnvironment(config.lmdbs.get(name)!, readOnly);
       try {
         await body(environment, name);
       } finally {
@@ -32,7 +38,10 @@ export async function forEachDatabase(
   if (failures.size > 0) throw new DatabasesFailedError(failures);
 }
 
-/** @throws LmdbError and its kin; see `Environment.open` */
-function openEnvironment({ path, options }: LmdbConfig): Environment {
-  return Environment.open(path, options);
+/**
+ * Never creates an LMDB, whatever `options.create` says: a command that reads would only hide a wrong path.
+ * @throws LmdbError and its kin; see `Environment.open`
+ */
+function openEnvironment({ path, options }: LmdbConfig, readOnly: boolean): Environment {
+  return Environment.open(path, { ...options, create: false, readOnly });
 }

@@ -9,7 +9,7 @@ const AHEAD_MS = 30 * 24 * 3_600_000;
 
 /**
  * Bytes for a person: text with a `.` for what is no printable ASCII, then, where the text alone would not tell, the
- * bytes in hex, and the time in front of a value that begins with one (behaviours.md, section 21).
+ * bytes in hex, and the time in front of a value that begins with one (docs/reference-behaviour.md, "Command line").
  */
 export function displayAscii(bytes: Buffer, nowMs: number): string {
   let printable = true;

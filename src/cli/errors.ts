@@ -2,17 +2,19 @@ import { LmdbstreamError } from '../errors/index.ts';
 
 /** The command line itself is wrong: an unknown command or flag, a missing argument. */
 export class UsageError extends LmdbstreamError {
-  constructor(message: string, hint?: string) {
-    super('USAGE', message, { hint });
+  constructor(message: string, hint?: string, code = 'USAGE') {
+    super(code, message, { hint });
   }
 }
 
 /** A flag names a database that the configuration does not have. */
-export class UnknownDatabaseError extends LmdbstreamError {
+export class UnknownDatabaseError extends UsageError {
   constructor(name: string, configured: Iterable<string>) {
-    super('NO_SUCH_DATABASE', `no database ${JSON.stringify(name)} is configured`, {
-      hint: `configured: ${[...configured].sort().join(', ')}`,
-    });
+    super(
+      `no database ${JSON.stringify(name)} is configured`,
+      `configured: ${[...configured].sort().join(', ')}`,
+      'NO_SUCH_DATABASE',
+    );
   }
 }
 

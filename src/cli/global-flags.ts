@@ -1,5 +1,4 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { parseGoDuration } from '../config/index.ts';
 import { MAXIMUM_MINIMUM_PID } from './minimum-pid.ts';
 
 /** Flags of every command; absent: not given. */
@@ -12,8 +11,8 @@ export interface GlobalFlags {
   readonly logFormat?: string;
   readonly logTimestamp?: string;
   readonly minimumPid?: number;
-  /** Milliseconds. */
-  readonly timeout?: number;
+  /** A duration as Go writes it; read with the configuration, whose parser is loaded by then. */
+  readonly timeout?: string;
 }
 
 /** They may stand before or after the command. */
@@ -32,20 +31,10 @@ export function addGlobalFlags(program: Command): void {
         `start again until the process id is at least this (at most ${MAXIMUM_MINIMUM_PID}), against clashes in LMDB's lock table between containers`,
       ).argParser(parsePid),
     )
-    .addOption(
-      new Option('--timeout <duration>', 'stop after this time (5m, 30s), with exit code 75').argParser(parseTimeout),
-    );
+    .option('--timeout <duration>', 'stop after this time (5m, 30s), with exit code 75');
 }
 
 function parsePid(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('a whole number is expected.');
   return Number(text);
-}
-
-function parseTimeout(text: string): number {
-  try {
-    return parseGoDuration(text);
-  } catch (error) {
-    throw new InvalidArgumentError(`${(error as Error).message}.`);
-  }
 }

@@ -1,11 +1,10 @@
 import type { Writable } from 'node:stream';
-import { exitAtOnce } from '../lmdb/index.ts';
 import type { LogStream } from '../log/index.ts';
 import type { RunOptions } from '../sync/index.ts';
 import { burnPid, restartProcess } from './processes.ts';
 
 /** A signal that asks the process to end. */
-export type StopSignal = 'SIGTERM' | 'SIGINT';
+export type StopSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP';
 
 export interface SignalSource {
   on(signal: StopSignal, listener: () => void): unknown;
@@ -45,10 +44,19 @@ export function processIo(): Io {
     pid: process.pid,
     now: Date.now,
     signals: process,
-    exit: exitAtOnce,
+    exit: (code) => void exitNow(code),
     burnPid,
     restart: restartProcess,
     // Loaded when it is needed: the other commands start no threads and speak to no bucket.
     runSync: async (options) => (await import('../sync/index.ts')).runSync(options),
   };
+}
+
+/** liblmdb's binding is loaded by whatever could keep the process from ending; `version` does without it. */
+async function exitNow(code: number): Promise<void> {
+  try {
+    (await import('../lmdb/index.ts')).exitAtOnce(code);
+  } catch {
+    process.exit(code);
+  }
 }

@@ -18,10 +18,11 @@ import { SessionRunner } from './session.ts';
 import { version } from './version.ts';
 
 /**
- * The command line. Never throws and never ends the process, except where it was told to end at once.
+ * The command line. Never throws and never ends the process, except where it was told to end at once, or a thread is blocked
+ * in LMDB. Nothing but the words themselves is loaded here; a command loads what it works with when it runs.
  *
  * @param argv the words after the name of the program
- * @returns the exit code: 0 done, 1 failed, 75 `--timeout`; `docs/commands.md`
+ * @returns the exit code: `ExitCode`
  */
 export async function main(argv: readonly string[], io: Io = processIo()): Promise<number> {
   const out = new Output(io.stdout);
@@ -63,5 +64,6 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
   } catch (error) {
     exitCode ||= report(error);
   }
+  if (runner.mustEndAtOnce) io.exit(exitCode);
   return exitCode;
 }

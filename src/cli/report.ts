@@ -1,8 +1,8 @@
 import { CommanderError } from 'commander';
 import { LmdbstreamError } from '../errors/index.ts';
 import type { Log } from '../log/index.ts';
-import { CommandTimeoutError, DatabasesFailedError, OutputClosed, UsageError } from './errors.ts';
-import { EXIT_TIMEOUT } from './session.ts';
+import { DatabasesFailedError, OutputClosed, UsageError } from './errors.ts';
+import { ExitCode, exitCodeOf } from './exit-codes.ts';
 
 export interface ReportTo {
   readonly stderr: { write(text: string): unknown };
@@ -13,16 +13,17 @@ export interface ReportTo {
 }
 
 /** Tells the operator why a command failed: a line, and a hint on the next. @returns the exit code (CLI-20) */
-export function reportError(thrown: unknown, to: ReportTo): number {
-  if (thrown instanceof OutputClosed) return 0;
-  if (thrown instanceof CommanderError && isHelp(thrown)) return 0;
+export function reportError(thrown: unknown, to: ReportTo): ExitCode {
+  if (thrown instanceof OutputClosed) return ExitCode.done;
+  if (thrown instanceof CommanderError && isHelp(thrown)) return ExitCode.done;
   const error = thrown instanceof CommanderError ? usageError(thrown) : thrown;
   if (error instanceof DatabasesFailedError) {
     for (const [name, failure] of error.failures) tell(failure, to, name);
   } else {
-    tell(error, to);
+    tell(error, to, error instanceof LmdbstreamError ? error.database : undefined);
+    if (error instanceof LmdbstreamError) for (const other of error.others) tell(other, to, other.database);
   }
-  return error instanceof CommandTimeoutError ? EXIT_TIMEOUT : 1;
+  return exitCodeOf(error);
 }
 
 /** Help and version arrive as errors, too; a bare command shows its help, which is no mistake (CLI-02). */

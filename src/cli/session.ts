@@ -1,14 +1,8 @@
 import type { Command } from 'commander';
-import {
-  applyFlags,
-  type Config,
-  type ConfigFlags,
-  formatGoDuration,
-  loadConfig,
-  redactConfig,
-} from '../config/index.ts';
-import { createLog, type Log } from '../log/index.ts';
-import { CommandTimeoutError } from './errors.ts';
+import type { Config, ConfigFlags } from '../config/index.ts';
+import type { Log, LogStyle } from '../log/index.ts';
+import { CommandTimeoutError, UsageError } from './errors.ts';
+import { ExitCode } from './exit-codes.ts';
 import type { GlobalFlags } from './global-flags.ts';
 import type { Io } from './io.ts';
 import { ensureMinimumPid } from './minimum-pid.ts';
@@ -20,23 +14,24 @@ import { version } from './version.ts';
 export interface Session {
   readonly config: Config;
   readonly log: Log;
+  /** How `log` writes, for threads that write beside it. */
+  readonly logStyle: LogStyle;
   readonly out: Output;
   /** Aborted when the command is to stop. */
   readonly signal: AbortSignal;
   readonly io: Io;
+  /** A thread is blocked for good: once everything is written, the process ends without waiting for it. */
+  readonly endAtOnce: () => void;
 }
 
 export interface SessionOptions {
   readonly flags?: Pick<ConfigFlags, 'onlyOnce' | 'acceptStale'>;
   /**
-   * SIGTERM and SIGINT abort the signal instead of ending the process. Only for commands that leave the main thread
+   * SIGTERM, SIGINT and SIGHUP abort the signal instead of ending the process. Only for commands that leave the main thread
    * free: one that waits for LMDB's write lock could not be ended otherwise.
    */
   readonly stopsOnSignal?: boolean;
 }
-
-/** Exit code of `--timeout`, EX_TEMPFAIL of sysexits.h. */
-export const EXIT_TIMEOUT = 75;
 
 /** Leads a command from its flags to its end. */
 export class SessionRunner {
@@ -44,6 +39,7 @@ export class SessionRunner {
   readonly #io: Io;
   readonly #program: Command;
   #exitCode = 0;
+  #mustEndAtOnce = false;
   #log: Log | undefined;
   #machineLog: Log | undefined;
 
@@ -55,6 +51,10 @@ export class SessionRunner {
 
   get exitCode(): number {
     return this.#exitCode;
+  }
+
+  get mustEndAtOnce(): boolean {
+    return this.#mustEndAtOnce;
   }
 
   get debug(): boolean {
@@ -73,8 +73,11 @@ export class SessionRunner {
   /** Loads the configuration, then runs `body` under the global flags. */
   async run(body: (session: Session) => Promise<void>, options: SessionOptions = {}): Promise<void> {
     const flags = this.#flags;
+    const { applyFlags, formatGoDuration, loadConfig, parseGoDuration } = await import('../config/index.ts');
+    const timeoutMs = readTimeout(flags.timeout, parseGoDuration);
     const config = applyFlags(loadConfig(flags.config, { env: this.#io.env }), { ...flags, ...options.flags });
-    const log = this.#openLog(config);
+    const logStyle = this.#styleOf(config);
+    const log = await this.#openLog(config, logStyle);
     log.debug('running', { version: version() });
     for (const warning of config.warnings) log.warn(warning);
     const childExitCode = await ensureMinimumPid(this.#io, flags.minimumPid ?? 0, log);
@@ -82,13 +85,17 @@ export class SessionRunner {
       this.#exitCode = childExitCode;
       return;
     }
-    if (flags.logConfig) log.info(`effective configuration:\n${redactConfig(config)}`);
+    if (flags.logConfig) await this.#logConfig(config, log);
     const stop = new Stop(this.#io, log);
     if (options.stopsOnSignal) stop.onSignals();
     try {
-      await this.#runUntil(stop, flags.timeout ?? 0, () =>
-        body({ config, log, out: this.out, signal: stop.signal, io: this.#io }),
+      const endAtOnce = (): void => {
+        this.#mustEndAtOnce = true;
+      };
+      await this.#runUntil(stop, timeoutMs, () =>
+        body({ config, log, logStyle, out: this.out, signal: stop.signal, io: this.#io, endAtOnce }),
       );
+      if (stop.timedOut) throw new CommandTimeoutError(formatGoDuration(timeoutMs));
     } finally {
       stop.dispose();
     }
@@ -109,17 +116,43 @@ export class SessionRunner {
     }
     if (outcome === 'overdue') {
       this.#log?.error('the stop took too long, ending at once');
-      this.#exitCode = EXIT_TIMEOUT;
-      this.#io.exit(EXIT_TIMEOUT);
+      this.#exitCode = ExitCode.timeout;
+      this.#io.exit(ExitCode.timeout);
     }
-    if (stop.timedOut) throw new CommandTimeoutError(formatGoDuration(timeoutMs));
   }
 
-  #openLog(config: Config): Log {
+  #styleOf({ log }: Config): LogStyle {
     const { logStream, now } = this.#io;
-    const log = createLog({ ...config.log, stream: logStream, now });
+    return { ...log, isTty: logStream === undefined && process.stderr.isTTY === true, startedMs: now() };
+  }
+
+  async #openLog(config: Config, style: LogStyle): Promise<Log> {
+    const { createLog } = await import('../log/index.ts');
+    const { logStream, now } = this.#io;
+    const log = createLog({ ...style, stream: logStream, now });
     this.#log = log;
     if (config.log.format !== 'human' && config.log.level !== 'fatal') this.#machineLog = log;
     return log;
+  }
+
+  /** For a person as the YAML file that it is; in a log for programs it stays one line. */
+  async #logConfig(config: Config, log: Log): Promise<void> {
+    const { redactConfig } = await import('../config/index.ts');
+    const text = redactConfig(config);
+    if (config.log.format !== 'human') log.info(`effective configuration:\n${text}`);
+    else if (config.log.level === 'debug' || config.log.level === 'info') {
+      log.info('effective configuration:');
+      this.#io.stderr.write(text);
+    }
+  }
+}
+
+/** @returns milliseconds, 0: no limit */
+function readTimeout(text: string | undefined, parse: (text: string) => number): number {
+  if (text === undefined) return 0;
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new UsageError(`--timeout "${text}": ${(error as Error).message}`, 'write 30s, 5m or 1h30m');
   }
 }

@@ -1,4 +1,5 @@
 import { formatDbiFlags } from '../config/index.ts';
+import { showDbiName } from '../lmdb/index.ts';
 import {
   type DbiHeader,
   type EntryRef,
@@ -43,9 +44,10 @@ export class SnapshotPrinter implements SnapshotVisitor {
   }
 
   dbi({ name, flags, transform }: DbiHeader): void {
-    this.#isWanted = !this.#isMuted && (this.#onlyDbi === undefined || name === this.#onlyDbi);
+    const shown = showDbiName(name);
+    this.#isWanted = !this.#isMuted && (this.#onlyDbi === undefined || shown === this.#onlyDbi);
     if (!this.#isWanted) return;
-    this.#out.write(`\n### ${name} (transform=${JSON.stringify(transform)}, flags="${formatDbiFlags(flags)}")\n\n`);
+    this.#out.write(`\n### ${shown} (transform=${JSON.stringify(transform)}, flags="${formatDbiFlags(flags)}")\n\n`);
   }
 
   entry(entry: EntryRef): void {

@@ -6,7 +6,8 @@ import type { Io, StopSignal } from './io.ts';
 export const STOP_GUARD_MS = 10_000;
 /** `setTimeout` takes no more. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-const SIGNALS: readonly StopSignal[] = ['SIGTERM', 'SIGINT'];
+/** SIGHUP too: a terminal that goes away asks for a clean stop. Logs go to standard error, so there is none to reopen. */
+const SIGNALS: readonly StopSignal[] = ['SIGTERM', 'SIGINT', 'SIGHUP'];
 
 /** Why `Stop.signal` was aborted; what waits on the signal rejects with it. */
 export class StopRequest extends Error {
@@ -38,7 +39,7 @@ export class Stop {
     return this.#timedOut;
   }
 
-  /** The first SIGTERM or SIGINT asks for a clean stop; the second ends the process at once, with 143 or 130. */
+  /** The first SIGTERM, SIGINT or SIGHUP asks for a clean stop; the second ends the process at once, with 128 plus its number. */
   onSignals(): void {
     for (const name of SIGNALS) {
       const listener = (): void => this.#onSignal(name);

@@ -13,9 +13,9 @@ const MIN_FORCE_SNAPSHOT_MS = 60_000;
 const MIN_DBS_WITH_SHADOWS = 4;
 
 /** In the order of the file's sections. */
-export function* checkConfig(config: Config): Generator<Problem> {
+export function* checkConfig(config: Config, identityOf: (dataFile: string) => string): Generator<Problem> {
   for (const lmdb of config.lmdbs.values()) yield* checkLmdb(lmdb);
-  yield* checkPathsDiffer([...config.lmdbs.values()]);
+  yield* checkPathsDiffer([...config.lmdbs.values()], identityOf);
   yield* checkAddress(config.http.address);
   yield* checkTopLevel(config);
   yield* checkSweeper(config);
@@ -89,21 +89,21 @@ function* checkDatabaseName(name: string): Generator<Problem> {
     yield { path, what: 'a control character in a name', hint };
 }
 
-/** A process that opens one LMDB twice loses its locks on it (design, decision 2). */
-function* checkPathsDiffer(lmdbs: readonly LmdbConfig[]): Generator<Problem> {
+/** A process that opens one LMDB twice loses its locks on it (decision 2). */
+function* checkPathsDiffer(lmdbs: readonly LmdbConfig[], identityOf: (dataFile: string) => string): Generator<Problem> {
   const owners = new Map<string, string>();
   for (const { name, path, options } of lmdbs) {
     if (path === '') continue;
-    const dataFile = resolve(options.noSubdir ? path : join(path, 'data.mdb'));
-    const owner = owners.get(dataFile);
+    const identity = identityOf(resolve(options.noSubdir ? path : join(path, 'data.mdb')));
+    const owner = owners.get(identity);
     if (owner !== undefined) {
       yield {
         path: ['lmdbs', name, 'path'],
-        what: `is the LMDB of "${owner}" already`,
+        what: `${path} is the LMDB of "${owner}" already`,
         hint: 'one process must not open an LMDB twice: its locks would be lost; remove one of the two',
       };
     }
-    owners.set(dataFile, name);
+    owners.set(identity, name);
   }
 }
 

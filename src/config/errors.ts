@@ -13,6 +13,7 @@ export interface ConfigPlace {
 interface ConfigErrorOptions {
   readonly hint?: string | undefined;
   readonly cause?: unknown;
+  readonly others?: readonly ConfigError[] | undefined;
 }
 
 /** Something is wrong with the configuration. The message starts with the place: `file:line: key: …`. */

@@ -157,6 +157,6 @@ export function readChoice<T extends string>(
 ): T {
   const key = word.toLowerCase();
   const found = Object.hasOwn(aliases, key) ? aliases[key] : words.find((candidate) => candidate === key);
-  if (found === undefined) throw new RangeError(`must be one of: ${words.join(', ')}`);
+  if (found === undefined) throw new RangeError(`"${word}": must be one of: ${words.join(', ')}`);
   return found;
 }

@@ -45,6 +45,6 @@ function flagChoice<T extends string>(
   try {
     return readChoice(words, aliases, value);
   } catch (cause) {
-    throw new ConfigFlagError(`${flag} "${value}": ${(cause as Error).message}`, { cause });
+    throw new ConfigFlagError(`${flag} ${(cause as Error).message}`, { cause });
   }
 }

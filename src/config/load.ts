@@ -1,15 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { hostname as systemHostname } from 'node:os';
-import type { z } from 'zod';
+import { resolve } from 'node:path';
 import { checkConfig } from './checks.ts';
 import { type Environment, expandEnvironment } from './environment.ts';
-import { type ConfigError, ConfigFileError, ConfigKeyError, type ConfigPlace, ConfigValueError } from './errors.ts';
+import { ConfigFileError } from './errors.ts';
 import type { Field } from './fields.ts';
+import { fileIdentity } from './file-identity.ts';
+import { ConfigProblems } from './problems.ts';
+import type { Problem } from './rules.ts';
 import { azureSchema, fileSchema, fsSchema, s3Schema } from './schema.ts';
 import type { IssueParams } from './section.ts';
 import { nearestWord } from './suggest.ts';
 import type { Config, HealthTimes, LmdbConfig, StorageBackend } from './types.ts';
-import { isYamlMapping, readYaml, type YamlFile, YamlScalar, type YamlTree } from './yaml-tree.ts';
+import { isYamlMapping, readYaml, YamlScalar, type YamlTree } from './yaml-tree.ts';
 
 export interface ParseOptions {
   /** As the operator named it; for messages only. */
@@ -18,6 +21,8 @@ export interface ParseOptions {
   readonly env?: Environment | undefined;
   /** Names the instance where the file does not. */
   readonly hostname?: (() => string) | undefined;
+  /** The same text for two paths of one data file; default: compares the paths as such. */
+  readonly identityOf?: ((dataFile: string) => string) | undefined;
 }
 
 /**
@@ -29,99 +34,120 @@ export function loadConfig(file: string, options: Omit<ParseOptions, 'file'> = {
   try {
     text = readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new ConfigFileError(
-      `cannot read the configuration: ${(cause as Error).message}`,
-      { file },
-      {
-        cause,
-        hint: 'name the file with --config',
-      },
-    );
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const hint = UNREADABLE_HINTS[code ?? ''] ?? 'name another file with --config';
+    throw new ConfigFileError(`cannot read the configuration: ${message}`, { file }, { cause, hint });
   }
-  return parseConfig(text, { ...options, file });
+  return parseConfig(text, { identityOf: fileIdentity, ...options, file });
 }
+
+const UNREADABLE_HINTS: Readonly<Record<string, string>> = {
+  ENOENT: 'name the file with --config',
+  EISDIR: 'it is a folder: name the file in it with --config',
+  EACCES: 'let this user read it, or name another file with --config',
+};
 
 /**
  * Text → environment → YAML → kinds and defaults → checks; see `docs/configuration.md` for every key.
- * @throws ConfigError for the first problem, with file, line and key
+ * @throws ConfigError for the first problem, with file, line and key; the others are in `others`
  */
 export function parseConfig(text: string, options: ParseOptions = {}): Config {
-  const { file, env = process.env, hostname = systemHostname } = options;
+  const { file, env = process.env, hostname = systemHostname, identityOf = resolve } = options;
   const expanded = expandEnvironment(text, env, file);
-  const source: Source = { file, yaml: readYaml(expanded.text, file) };
-  const parsed = decode(fileSchema, source.yaml.root, [], source);
+  const yaml = readYaml(expanded.text, file);
+  const problems = new ConfigProblems(file, yaml);
+  const parsed = decode(fileSchema, yaml.root, [], problems);
+  if (parsed === undefined) {
+    findOptionProblems(yaml.root, problems);
+    problems.throwIfAny();
+  }
+  const { lmdbs, storage: storageSection, health, ...rest } = parsed!;
   // Before the storage, so that an empty file is told what it is about.
-  if (parsed.lmdbs.size === 0) {
-    throw valueError('no LMDBs configured', ['lmdbs'], source, 'name at least one database under lmdbs, with its path');
+  if (lmdbs.size === 0) {
+    const hint = 'name at least one database under lmdbs, with its path';
+    problems.add({ path: ['lmdbs'], what: 'no LMDBs configured', hint });
   }
   const warnings = expanded.warnings;
-  const { rootPath, ...storage } = parsed.storage;
+  const { rootPath, ...storage } = storageSection;
   if (rootPath !== undefined) warnings.push('storage.root_path is deprecated: write storage.options.root_path');
-  const backend = readBackend(storage.type, storage.options, rootPath, source);
+  const backend = readBackend(storage.type, storage.options, rootPath, problems) ?? STAND_IN;
   const config: Config = {
-    ...parsed,
-    instance: parsed.instance || hostname(),
-    lmdbs: new Map([...parsed.lmdbs].map(([name, lmdb]) => [name, withLmdbDefaults({ name, ...lmdb })])),
+    ...rest,
+    instance: rest.instance || hostname(),
+    lmdbs: new Map([...lmdbs].map(([name, lmdb]) => [name, withLmdbDefaults({ name, ...lmdb })])),
     storage: { ...backend, cleanup: storage.cleanup },
     health: {
-      storageList: withFloors(parsed.health.storageList),
-      storageLoad: withFloors(parsed.health.storageLoad),
-      storageStore: withFloors(parsed.health.storageStore),
-      start: withFloors(parsed.health.start),
+      storageList: withFloors(health.storageList),
+      storageLoad: withFloors(health.storageLoad),
+      storageStore: withFloors(health.storageStore),
+      start: withFloors(health.start),
     },
     warnings,
   };
-  for (const problem of checkConfig(config)) throw valueError(problem.what, problem.path, source, problem.hint);
+  for (const problem of checkConfig(config, identityOf)) problems.add(problem);
+  problems.throwIfAny();
   return config;
 }
 
-interface Source {
-  readonly file: string | undefined;
-  readonly yaml: YamlFile;
-}
+/** In place of a backend that cannot be read: lets the other checks go on, and never leaves `parseConfig`. */
+const STAND_IN: StorageBackend = { type: 'memory', options: {} };
 
-/** Runs a schema; the first issue in the order of the file becomes the error. */
-function decode<T>(schema: Field<T>, tree: YamlTree, at: readonly string[], source: Source): T {
+/** Runs a schema. @returns undefined when there were problems */
+function decode<T>(schema: Field<T>, tree: YamlTree, at: readonly string[], problems: ConfigProblems): T | undefined {
   const result = schema.safeParse(tree);
   if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => describeIssue(issue, at, source));
-  throw problems.reduce((first, next) => ((next.place.line ?? 0) < (first.place.line ?? 0) ? next : first));
+  for (const issue of result.error.issues) {
+    const path = [...at, ...issue.path.map(String)];
+    const { known }: IssueParams = issue.code === 'custom' ? (issue.params ?? {}) : {};
+    if (known === undefined) problems.add({ path, what: issue.message });
+    else problems.add({ path, what: issue.message, hint: keyHint(path.at(-1)!, known), isUnknownKey: true });
+  }
+  return undefined;
 }
 
-function describeIssue(issue: z.core.$ZodIssue, at: readonly string[], source: Source): ConfigError {
-  const path = [...at, ...issue.path.map(String)];
-  const params: IssueParams = issue.code === 'custom' ? (issue.params ?? {}) : {};
-  const options = { hint: params.hint };
-  if (params.unknownKey) return new ConfigKeyError(issue.message, place(path, source), options);
-  return new ConfigValueError(issue.message, place(path, source), options);
+function keyHint(key: string, known: readonly string[]): string {
+  const near = nearestWord(key, known);
+  return near === undefined ? `known here: ${known.join(', ')}` : `did you mean ${near}?`;
 }
 
-function valueError(what: string, path: readonly string[], source: Source, hint?: string): ConfigValueError {
-  return new ConfigValueError(what, place(path, source), { hint });
+/** The options of the storage are read by themselves; here when the rest of the file could not be. */
+function findOptionProblems(root: YamlTree, problems: ConfigProblems): void {
+  const storage = isYamlMapping(root) ? (root.storage ?? null) : null;
+  if (!isYamlMapping(storage) || !(storage.type instanceof YamlScalar)) return;
+  readBackend(storage.type.text, storage.options ?? null, undefined, problems);
 }
 
-function place(path: readonly string[], { file, yaml }: Source): ConfigPlace {
-  return { file, line: yaml.lineOf(path), path };
-}
-
-/** The options of a backend are read with its own schema; `memory` takes none and, as in the reference, ignores any. */
-function readBackend(type: string, options: YamlTree, rootPath: string | undefined, source: Source): StorageBackend {
+/**
+ * The options of a backend are read with its own schema; `memory` takes none and, as in the reference, ignores any.
+ * @returns undefined when there were problems
+ */
+function readBackend(
+  type: string,
+  options: YamlTree,
+  rootPath: string | undefined,
+  problems: ConfigProblems,
+): StorageBackend | undefined {
   const at = ['storage', 'options'];
   if (rootPath !== undefined && type !== 'fs') {
-    throw valueError('is for the storage type fs only', ['storage', 'root_path'], source);
+    problems.add({ path: ['storage', 'root_path'], what: 'is for the storage type fs only' });
   }
   switch (type) {
     case 's3':
-      return { type, options: decode(s3Schema, options, at, source) };
+      return backendOf(type, decode(s3Schema, options, at, problems));
     case 'azure':
-      return { type, options: decode(azureSchema, options, at, source) };
+      return backendOf(type, decode(azureSchema, options, at, problems));
     case 'fs':
-      return { type, options: decode(fsSchema, withRootPath(options, rootPath), at, source) };
+      return backendOf(type, decode(fsSchema, withRootPath(options, rootPath), at, problems));
     case 'memory':
       return { type, options: {} };
     default:
-      throw unknownStorageType(type, source);
+      problems.add(unknownStorageType(type));
+      return undefined;
   }
+}
+
+function backendOf<T extends string, O>(type: T, options: O | undefined): { type: T; options: O } | undefined {
+  return options === undefined ? undefined : { type, options };
 }
 
 /** The deprecated `storage.root_path`; it wins over the option, as in the reference. */
@@ -130,13 +156,13 @@ function withRootPath(options: YamlTree, rootPath: string | undefined): YamlTree
   return { ...options, root_path: new YamlScalar(rootPath, false) };
 }
 
-function unknownStorageType(type: string, source: Source): ConfigValueError {
+function unknownStorageType(type: string): Problem {
   const known = ['s3', 'azure', 'fs', 'memory'];
   const path = ['storage', 'type'];
   const hint = `there are ${known.join(', ')}`;
-  if (type === '') return valueError('no storage type configured', path, source, hint);
+  if (type === '') return { path, what: 'no storage type configured', hint };
   const near = nearestWord(type, known);
-  return valueError(`there is no storage type "${type}"`, path, source, near ? `did you mean ${near}?` : hint);
+  return { path, what: `there is no storage type "${type}"`, hint: near ? `did you mean ${near}?` : hint };
 }
 
 /** 0 or missing stands for these. */

@@ -2,7 +2,7 @@
 export interface Problem {
   readonly path: readonly string[];
   readonly what: string;
-  readonly hint?: string;
+  readonly hint?: string | undefined;
 }
 
 export function* above(limit: number, value: number, path: readonly string[]): Generator<Problem> {

@@ -1,13 +1,12 @@
 import { z } from 'zod';
 import type { Field } from './fields.ts';
 import { fileKey } from './naming.ts';
-import { nearestWord } from './suggest.ts';
 import { isYamlMapping, treeKind, type YamlTree } from './yaml-tree.ts';
 
 /** What an issue of ours carries besides its message. */
 export interface IssueParams {
-  readonly unknownKey?: boolean;
-  readonly hint?: string | undefined;
+  /** Of a key that is unknown: those that are known in its section. */
+  readonly known?: readonly string[];
 }
 
 /** Not looked at. */
@@ -23,23 +22,16 @@ type Section<S extends Shape> = { readonly [K in Exclude<keyof S, OptionalKeys<S
 export function section<const S extends Shape>(shape: S): Field<Section<S>> {
   const names = Object.keys(shape);
   const keys = names.map(fileKey);
-  const known = mapping.transform((values, context) => {
-    for (const key of Object.keys(values).filter((key) => !keys.includes(key))) {
-      const near = nearestWord(key, keys);
-      const hint = near === undefined ? `known here: ${keys.join(', ')}` : `did you mean ${near}?`;
-      const params: IssueParams = { unknownKey: true, hint };
-      context.issues.push({
-        code: 'custom',
-        message: 'unknown key',
-        path: [key],
-        params: { ...params },
-        input: undefined,
-      });
-    }
-    return values;
+  const params: IssueParams = { known: keys };
+  // As a kind of value, and not as a check before the others: what is wrong with the known keys is found as well.
+  const unknown = z.unknown().transform((_value, context) => {
+    context.issues.push({ code: 'custom', message: 'unknown key', params: { ...params }, input: undefined });
+    return z.NEVER;
   });
-  const inFile = z.object(Object.fromEntries(names.map((name, index) => [keys[index]!, shape[name]!])));
-  const renamed = known.pipe(inFile).transform((values) => {
+  const inFile = z
+    .object(Object.fromEntries(names.map((name, index) => [keys[index]!, shape[name]!])))
+    .catchall(unknown);
+  const renamed = mapping.pipe(inFile).transform((values) => {
     const entries = names.map((name, index) => [name, values[keys[index]!]] as const);
     return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as Section<S>;
   });

@@ -24,7 +24,7 @@ export interface Config {
   readonly memoryDownloadedSnapshots: number;
   readonly memoryDecompressedSnapshots: number;
   readonly onlyOnce: boolean;
-  /** Ours. Full comparison as a check on ourselves (design, decision 3); 0: at start only. */
+  /** Ours. Full comparison as a check on ourselves (decision 3); 0: at start only. */
   readonly fullScanIntervalMs: number;
   /** Ours. Longest time one merge keeps LMDB's write lock; 0: one transaction, however long it takes. */
   readonly lmdbLockMaxMs: number;

@@ -1,3 +1,10 @@
+export interface LmdbstreamErrorOptions {
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+  readonly database?: string | undefined;
+  readonly others?: readonly LmdbstreamError[] | undefined;
+}
+
 /**
  * The base of every error a user can meet: one class a cause, a stable `code`, and a hint that says what to do next.
  * Programmer errors are plain assertions (`TypeError`, `RangeError`) and are not derived from it.
@@ -7,12 +14,18 @@ export class LmdbstreamError extends Error {
   readonly code: string;
   /** What the operator can do, one sentence; shown on a line of its own. */
   readonly hint: string | undefined;
+  /** The configured name of the database it happened in; undefined: it is not about one. */
+  readonly database: string | undefined;
+  /** What else is wrong, found at the same time: all mistakes of a configuration are told at once. */
+  readonly others: readonly LmdbstreamError[];
 
-  constructor(code: string, message: string, options: { hint?: string | undefined; cause?: unknown } = {}) {
+  constructor(code: string, message: string, options: LmdbstreamErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
     this.code = code;
     this.hint = options.hint;
+    this.database = options.database;
+    this.others = options.others ?? [];
   }
 }
 

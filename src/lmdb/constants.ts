@@ -65,7 +65,7 @@ export const Code = {
 } as const;
 
 /** Numbers of the system (`errno.h`) that are told apart. */
-export const Errno = { noEntry: 2, exists: 17, notDirectory: 20 } as const;
+export const Errno = { noEntry: 2, tryAgain: 11, accessDenied: 13, exists: 17, notDirectory: 20 } as const;
 
 /** `mdb_env_get_maxkeysize` of every liblmdb in distributions; keys and duplicates may not be longer. */
 export const MAX_KEY_SIZE = 511;

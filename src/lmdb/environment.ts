@@ -1,7 +1,8 @@
-import { fstatSync, mkdirSync, type Stats, statSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { Code, EnvFlag, Errno } from './constants.ts';
-import { MapResizedError } from './errors.ts';
+import { DataFile, type DataFileState, hasKnownFormat, identityOf, statOf } from './data-file.ts';
+import { LockFormatError, MapResizedError, ReadersFullError, SamePidError } from './errors.ts';
 import { type Address, check, liblmdb } from './library.ts';
 import { ReadTransaction, type TransactionHooks, WriteTransaction } from './transaction.ts';
 
@@ -28,7 +29,9 @@ export interface EnvironmentInfo {
   readonly mapSizeBytes: number;
   readonly lastPageNumber: number;
   readonly lastTxnId: number;
+  /** Slots of the reader table: what the first process that opened the LMDB asked for. */
   readonly maxReaders: number;
+  /** Slots that were taken at once, at most so far; LMDB never lowers it while anybody has the LMDB open. */
   readonly numReaders: number;
 }
 
@@ -44,9 +47,14 @@ const DEFAULT_DIR_MASK = 0o775;
 const DEFAULT_FILE_MASK = 0o664;
 const DEFAULT_MAX_DBS = 64;
 
+/** While another process has our process id, its end is awaited this long, for it may only have looked. */
+const SAME_PID_ATTEMPTS = 10;
+const SAME_PID_PAUSE_MS = 100;
+const sleepCell = new Int32Array(new SharedArrayBuffer(4));
+
 /**
  * One open LMDB. A process opens an LMDB once: a second open in the same process would drop the process's POSIX locks
- * (design, decision 2); `open` refuses it. Not shared between threads: a write transaction belongs to the thread that began it.
+ * (decision 2); `open` refuses it. Not shared between threads: a write transaction belongs to the thread that began it.
  */
 export class Environment {
   /** Identities of the data files that are open. */
@@ -61,7 +69,7 @@ export class Environment {
   readonly fd: number;
   readonly pageSizeBytes: number;
   readonly #env: Address;
-  readonly #identity: string;
+  readonly #dataFile: DataFile;
   readonly #live = new Set<ReadTransaction>();
   /** The one live transaction that has opened DBIs: LMDB's handle table is the environment's and knows no two of them. */
   #dbiOwner: ReadTransaction | undefined;
@@ -75,7 +83,7 @@ export class Environment {
     const fd = new Int32Array(1);
     check('mdb_env_get_fd', liblmdb().envGetFd(env, fd));
     this.fd = fd[0]!;
-    this.#identity = identityOf(fstatSync(this.fd));
+    this.#dataFile = new DataFile(dataPath, this.fd);
     const stat = new BigUint64Array(6);
     check('mdb_env_stat', liblmdb().envStat(env, stat));
     this.pageSizeBytes = Number(stat[0]! & 0xffff_ffffn);
@@ -83,7 +91,7 @@ export class Environment {
 
   /**
    * Opens an LMDB with MDB_NOTLS and clears readers of dead processes.
-   * @throws LibraryMissingError, NotLmdbError, MissingFileError, FileAccessError, LmdbError
+   * @throws LibraryMissingError, NotLmdbError, LockFormatError, MissingFileError, FileAccessError, LmdbError
    */
   static open(path: string, options: EnvironmentOptions = {}): Environment {
     const lmdb = liblmdb();
@@ -96,7 +104,7 @@ export class Environment {
     // LMDB itself would make the file; the reference fails here too (ENV-02).
     if (!existing && !options.create) check(`open ${dataPath}`, Errno.noEntry);
     // LMDB fills an empty file as if it were missing.
-    const isNew = (existing?.size ?? 0) === 0;
+    const isNew = (existing?.size ?? 0n) === 0n;
     const out = new BigUint64Array(1);
     check('mdb_env_create', lmdb.envCreate(out));
     const env = Number(out[0]);
@@ -111,10 +119,14 @@ export class Environment {
         (options.readOnly ? EnvFlag.readOnly : 0) |
         (options.writeMap ? EnvFlag.writeMap : 0) |
         (options.noSync ? EnvFlag.noSync : 0);
-      check(`open ${path}`, lmdb.envOpen(env, path, flags, options.fileMask || DEFAULT_FILE_MASK));
+      const code = lmdb.envOpen(env, path, flags, options.fileMask || DEFAULT_FILE_MASK);
+      if (code === Errno.tryAgain) throw new SamePidError(`open ${path}`, code, process.pid);
+      const isFormat = code === Code.versionMismatch || code === Code.invalid;
+      if (isFormat && hasKnownFormat(dataPath)) throw new LockFormatError(`open ${path}`, code);
+      check(`open ${path}`, code);
       const environment = new Environment(path, dataPath, options, env);
       environment.clearStaleReaders();
-      Environment.#open.add(environment.#identity);
+      Environment.#open.add(environment.#dataFile.identity);
       return environment;
     } catch (error) {
       lmdb.envClose(env);
@@ -127,13 +139,13 @@ export class Environment {
     if (this.#closed) return;
     for (const transaction of [...this.#live]) transaction.abort();
     this.#closed = true;
-    Environment.#open.delete(this.#identity);
+    Environment.#open.delete(this.#dataFile.identity);
     liblmdb().envClose(this.#env);
   }
 
   /**
    * A reader's view of the last commit.
-   * @throws ReadersFullError, LmdbError
+   * @throws ReadersFullError, SamePidError, LmdbError
    */
   beginRead(): ReadTransaction {
     return this.#track(new ReadTransaction(this.#begin(EnvFlag.readOnly), this.#hooks));
@@ -205,6 +217,29 @@ export class Environment {
     return dead[0]!;
   }
 
+  /**
+   * Slots of the reader table, taken or free. Each open read transaction takes one, a renewed one keeps its own
+   * (`ReadTransaction.renew`), and a write transaction needs none.
+   */
+  get readerSlots(): number {
+    return this.info().maxReaders;
+  }
+
+  /** Whether the path still names the file that is open. One system call. @throws FileAccessError */
+  dataFileState(): DataFileState {
+    return this.#dataFile.state();
+  }
+
+  /** When the open data file was changed last, whatever its path names now; nanoseconds since 1970. */
+  mtimeNano(): bigint {
+    return this.#dataFile.mtimeNano();
+  }
+
+  /** Size of the open data file. Under MDB_WRITEMAP that is the map's; what is used tells `info().lastPageNumber`. */
+  sizeBytes(): number {
+    return this.#dataFile.sizeBytes();
+  }
+
   get isOpen(): boolean {
     return !this.#closed;
   }
@@ -236,6 +271,14 @@ export class Environment {
       code = begin();
     }
     if (code === Code.readersFull && this.clearStaleReaders() > 0) code = begin();
+    if (code === Code.readersFull) throw new ReadersFullError(this.readerSlots);
+    // The lock on our place in the lock file (`mdb_reader_pid`); POSIX lets fcntl say either.
+    const isOthers = () => flags === EnvFlag.readOnly && (code === Errno.tryAgain || code === Errno.accessDenied);
+    for (let attempt = 0; isOthers() && attempt < SAME_PID_ATTEMPTS; attempt++) {
+      Atomics.wait(sleepCell, 0, 0, SAME_PID_PAUSE_MS);
+      code = begin();
+    }
+    if (isOthers()) throw new SamePidError('mdb_txn_begin', code, process.pid);
     if (code === Code.mapResized)
       throw new MapResizedError('MAP_RESIZED', 'mdb_txn_begin', code, 'the map keeps growing');
     check('mdb_txn_begin', code);
@@ -255,27 +298,14 @@ export class Environment {
       }
       this.#dbiOwner = transaction;
     },
+    closesDbis: (transaction) => {
+      if (this.#dbiOwner === transaction) this.#dbiOwner = undefined;
+    },
     ended: (transaction) => {
       this.#live.delete(transaction);
       if (this.#dbiOwner === transaction) this.#dbiOwner = undefined;
     },
   };
-}
-
-/** What is at the path, or undefined for nothing. @throws FileAccessError, MissingFileError (part of the path is a file) */
-function statOf(path: string): Stats | undefined {
-  try {
-    return statSync(path);
-  } catch (error) {
-    const errno = -((error as NodeJS.ErrnoException).errno ?? 0);
-    if (errno === Errno.noEntry) return undefined;
-    return check(`open ${path}`, errno) as undefined;
-  }
-}
-
-/** Of the file itself, whatever the path that led to it. */
-function identityOf({ dev, ino }: Stats): string {
-  return `${dev}:${ino}`;
 }
 
 function makeFolder(folder: string, mode: number): void {

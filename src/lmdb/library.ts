@@ -22,6 +22,8 @@ export interface Liblmdb {
   readonly txnBegin: Call;
   readonly txnCommit: Call;
   readonly txnAbort: Call;
+  readonly txnReset: Call;
+  readonly txnRenew: Call;
   readonly txnId: Call;
   readonly dbiOpen: Call;
   readonly dbiClose: Call;
@@ -46,6 +48,9 @@ export interface Libc {
   readonly munmap: Call;
   readonly exit: Call;
   readonly memcpy: Call;
+  /** @returns 0, or -1 with `errno` set */
+  readonly flock: Call;
+  readonly errno: () => number;
 }
 
 const CANDIDATES = ['liblmdb.so.0', 'liblmdb.so', 'liblmdb.dylib'];
@@ -54,7 +59,7 @@ let library: Liblmdb | undefined;
 let libc: Libc | undefined;
 
 /**
- * The system's liblmdb, loaded at the first call (design, decision 1). `LMDBSTREAM_LIBLMDB` names another file.
+ * The system's liblmdb, loaded at the first call (decision 1). `LMDBSTREAM_LIBLMDB` names another file.
  * @throws LibraryMissingError
  */
 export function liblmdb(): Liblmdb {
@@ -82,8 +87,10 @@ function bind(): Liblmdb {
     txnBegin: call('txn_begin', ['uint64', 'uint64', 'uint', 'void*']),
     txnCommit: call('txn_commit', ['uint64']),
     txnAbort: call('txn_abort', ['uint64'], 'void'),
+    txnReset: call('txn_reset', ['uint64'], 'void'),
+    txnRenew: call('txn_renew', ['uint64']),
     txnId: call('txn_id', ['uint64'], 'uint64'),
-    dbiOpen: call('dbi_open', ['uint64', 'str', 'uint', 'void*']),
+    dbiOpen: call('dbi_open', ['uint64', 'void*', 'uint', 'void*']),
     dbiClose: call('dbi_close', ['uint64', 'uint'], 'void'),
     dbiFlags: call('dbi_flags', ['uint64', 'uint', 'void*']),
     stat: call('stat', ['uint64', 'uint', 'void*']),
@@ -121,6 +128,8 @@ export function systemLibc(): Libc {
       mmap: handle.func('mmap', 'uint64', ['uint64', 'uint64', 'int', 'int', 'int', 'int64']) as Call,
       exit: handle.func('_exit', 'void', ['int']) as Call,
       munmap: handle.func('munmap', 'int', ['uint64', 'uint64']) as Call,
+      flock: handle.func('flock', 'int', ['int', 'int']) as Call,
+      errno: () => koffi.errno(),
       memcpy: handle.func('memcpy', 'uint64', ['uint64', 'uint64', 'uint64']) as Call,
     };
   }

@@ -1,5 +1,6 @@
-import { Code, CREATE, DBI_FLAGS_MASK, MAX_KEY_SIZE, PutFlag } from './constants.ts';
+import { Code, CREATE, DBI_FLAGS_MASK, PutFlag } from './constants.ts';
 import { Cursor } from './cursor.ts';
+import { dbiNameBytes, dbiNameOf, isDbiName, showDbiName } from './dbi-name.ts';
 import { BadDbiNameError, MissingDbiError } from './errors.ts';
 import { type Address, check, liblmdb } from './library.ts';
 import { addressOf, copyMemory, scratch } from './memory.ts';
@@ -25,6 +26,8 @@ export interface DbiStat {
 export interface TransactionHooks {
   /** Called before a named DBI is opened; throws when another transaction holds the handles. */
   opensDbi(transaction: ReadTransaction): void;
+  /** Called when it gives its handles up and goes on. */
+  closesDbis(transaction: ReadTransaction): void;
   ended(transaction: ReadTransaction): void;
 }
 
@@ -36,17 +39,43 @@ export interface TransactionHooks {
  * the DBI in between, and re-opening costs a microsecond. So nothing is cached, and nothing can be stale.
  */
 export class ReadTransaction {
-  readonly id: number;
   protected readonly txn: Address;
   protected readonly handles = new Map<string, Dbi>();
   readonly #cursors = new Set<Cursor>();
   readonly #hooks: TransactionHooks;
+  #id: number;
   #ended = false;
 
   constructor(txn: Address, hooks: TransactionHooks) {
     this.txn = txn;
-    this.id = Number(liblmdb().txnId(txn));
+    this.#id = Number(liblmdb().txnId(txn));
     this.#hooks = hooks;
+  }
+
+  /** Of the commit that it sees, or makes. */
+  get id(): number {
+    return this.#id;
+  }
+
+  /**
+   * Moves a read transaction on to the last commit, within the slot of the reader table that it has: nobody can take that in
+   * between, however few there are. Cursors are closed, handles of DBIs are forgotten, and bytes that were read are gone.
+   * Where it fails (another process has enlarged the map: `MapResizedError`) the transaction has ended; begin another one.
+   * @throws LmdbError
+   */
+  renew(): void {
+    this.assertOpen();
+    if (this instanceof WriteTransaction) throw new TypeError('only a read transaction can be renewed');
+    this.closeCursors();
+    this.handles.clear();
+    this.#hooks.closesDbis(this);
+    liblmdb().txnReset(this.txn);
+    const code = liblmdb().txnRenew(this.txn);
+    if (code !== Code.success) {
+      this.abort();
+      check('mdb_txn_renew', code);
+    }
+    this.#id = Number(liblmdb().txnId(this.txn));
   }
 
   get isOpen(): boolean {
@@ -83,9 +112,13 @@ export class ReadTransaction {
     if (known !== undefined) return known;
     if (name !== null) this.#hooks.opensDbi(this);
     const out = new Uint32Array(1);
-    const code = liblmdb().dbiOpen(this.txn, name, flags, out);
-    if (code === Code.notFound) throw new MissingDbiError('NO_SUCH_DBI', 'mdb_dbi_open', code, `no DBI named ${name}`);
-    check(`mdb_dbi_open ${name ?? ''}`.trim(), code);
+    const code = liblmdb().dbiOpen(this.txn, name === null ? null : terminated(name), flags, out);
+    if (code !== Code.success) {
+      const shown = showDbiName(name ?? '');
+      if (code === Code.notFound)
+        throw new MissingDbiError('NO_SUCH_DBI', 'mdb_dbi_open', code, `no DBI named ${shown}`);
+      check(`mdb_dbi_open ${shown}`.trim(), code);
+    }
     const dbi = out[0]! as Dbi;
     this.handles.set(key, dbi);
     return dbi;
@@ -131,15 +164,28 @@ export class ReadTransaction {
     const names: string[] = [];
     const cursor = this.cursor(this.openMain());
     while (cursor.next()) {
-      const name = cursor.keyBuffer.toString('utf8', cursor.keyStart, cursor.keyEnd);
+      const name = dbiNameOf(cursor.keyBuffer, cursor.keyStart, cursor.keyEnd);
       if (this.#isDbi(name)) names.push(name);
     }
     cursor.close();
     return names;
   }
 
+  /** The first key of the unnamed DBI that is not the name of another one: data that the application keeps there. */
+  firstPlainKey(): Buffer | undefined {
+    const cursor = this.cursor(this.openMain());
+    try {
+      while (cursor.next()) {
+        if (!this.#isDbi(dbiNameOf(cursor.keyBuffer, cursor.keyStart, cursor.keyEnd))) return cursor.key();
+      }
+      return undefined;
+    } finally {
+      cursor.close();
+    }
+  }
+
   #isDbi(name: string): boolean {
-    if (name.includes('\0')) return false;
+    if (!isDbiName(name)) return false;
     try {
       return this.openDbi(name) !== undefined;
     } catch (error) {
@@ -239,5 +285,10 @@ export class WriteTransaction extends ReadTransaction {
 
 /** A name comes from a remote snapshot too: C would cut it at a NUL, and open another DBI. */
 function assertDbiName(name: string): void {
-  if (name === '' || name.includes('\0') || Buffer.byteLength(name) > MAX_KEY_SIZE) throw new BadDbiNameError(name);
+  if (!isDbiName(name)) throw new BadDbiNameError(name);
+}
+
+/** A C string. */
+function terminated(name: string): Buffer {
+  return Buffer.concat([dbiNameBytes(name), Buffer.alloc(1)]);
 }

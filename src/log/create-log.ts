@@ -16,16 +16,22 @@ export interface LogStream {
   write(line: string): unknown;
 }
 
-export interface LogOptions {
+/** How the lines look. Plain data: a worker thread is given the main thread's, so that all lines of a process look alike. */
+export interface LogStyle {
   /** Lines below it are dropped; default `info`. `fatal` drops all: what is fatal is told by the command line itself. */
   readonly level?: 'debug' | 'info' | 'warning' | 'error' | 'fatal' | undefined;
   /** `human` (default): colours on a terminal, elsewhere logfmt with the database in front of the message. */
   readonly format?: 'human' | 'logfmt' | 'json' | undefined;
   readonly timestamp?: TimestampStyle | undefined;
-  /** Default: standard error. */
-  readonly stream?: LogStream | undefined;
   /** Whether `stream` is a terminal. */
   readonly isTty?: boolean | undefined;
+  /** Milliseconds since 1970 from which a terminal's short timestamps count; default: now. */
+  readonly startedMs?: number | undefined;
+}
+
+export interface LogOptions extends LogStyle {
+  /** Default: standard error. */
+  readonly stream?: LogStream | undefined;
   /** Milliseconds since 1970. */
   readonly now?: (() => number) | undefined;
 }
@@ -42,7 +48,7 @@ const RESERVED: readonly string[] = ['time', 'level', 'msg'];
 export function createLog(options: LogOptions = {}): Log {
   const { format = 'human', timestamp = 'short', stream = descriptorStream(STANDARD_ERROR), now = Date.now } = options;
   const isTty = options.isTty ?? (options.stream === undefined && process.stderr.isTTY === true);
-  const startedMs = now();
+  const startedMs = options.startedMs ?? now();
   const toLine = (record: LogRecord): string => {
     if (format === 'logfmt') return formatLogfmt(record, timestamp);
     return isTty ? formatTerminal(record, timestamp, startedMs) : formatLogfmt(prefixDatabase(record), timestamp);

@@ -1,7 +1,8 @@
 import { LmdbstreamError } from '../errors/index.ts';
+import { showDbiName } from '../lmdb/index.ts';
 
 /**
- * The 24-byte header of values in native and shadow DBIs (format.md, "LMDB value header"), big-endian:
+ * The 24-byte header of values in native and shadow DBIs (docs/format.md, "Value header"), big-endian:
  * timestamp u64, transaction id u64, version u8, flags u8, reserved 4 B, number of extra 8-byte blocks u16.
  */
 export const HEADER_SIZE = 24;
@@ -18,9 +19,13 @@ const EXTRA_COUNT_AT = 22;
 /** A value that should start with a header and does not. */
 export class HeaderError extends LmdbstreamError {
   constructor(dbiName: string, key: Uint8Array, reason: string) {
-    super('BAD_HEADER', `invalid entry (DBI ${dbiName}, key ${Buffer.from(key).toString('hex')}): ${reason}`, {
-      hint: 'schema_tracks_changes: true is only for applications that write the header themselves',
-    });
+    super(
+      'BAD_HEADER',
+      `invalid entry (DBI ${showDbiName(dbiName)}, key ${Buffer.from(key).toString('hex')}): ${reason}`,
+      {
+        hint: 'schema_tracks_changes: true is only for applications that write the header themselves',
+      },
+    );
   }
 }
 

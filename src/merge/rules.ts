@@ -1,7 +1,7 @@
 import { compareKeys } from '../btree/index.ts';
 
 /**
- * Who wins (format.md): pure functions over bytes and 64-bit times split into two u32 halves, so that a merge of a
+ * Who wins (docs/format.md): pure functions over bytes and 64-bit times split into two u32 halves, so that a merge of a
  * million entries makes no BigInt. Order-free by construction: `incomingWins` is a strict total order (I1).
  */
 
@@ -66,7 +66,7 @@ export function nanoOf(time: Time): bigint {
 }
 
 /**
- * The time of a local change (design, decision 5): the commit's time, never above now, and always above the entry it
+ * The time of a local change (decision 5): the commit's time, never above now, and always above the entry it
  * replaces, since the application saw that entry. At the end of time it stays there.
  */
 export function stampOf(commit: Time, replacedHi: number, replacedLo: number): Time {

@@ -1,7 +1,7 @@
 import { type DiffSink, diffDbis, diffTrees, type View } from '../btree/index.ts';
-import { DbiFlag } from '../lmdb/index.ts';
+import { DbiFlag, isDbiName } from '../lmdb/index.ts';
 import { applicationStart, HeaderError, headerProblem } from '../merge/index.ts';
-import { dbiKindChanged, dupsortWithoutHack } from './errors.ts';
+import { dbiKindChanged, dbiNameTooLong, dupsortWithoutHack, unnamedDbiFlags, unnamedDbiHoldsData } from './errors.ts';
 import { LocalComparer, type LocalTimes } from './local.ts';
 import { isPrivate, shadowedName, shadowFlags, shadowName } from './names.ts';
 import { WritePlan, type WriteSink } from './plan.ts';
@@ -28,12 +28,17 @@ export interface LocalScope {
 
 /** Everything of the application's that cannot be carried is refused before anything is written. */
 export function assertSupported(view: DatabaseView, schema: Schema): void {
+  const { flags, plainKey } = view.unnamed;
+  if (plainKey) throw unnamedDbiHoldsData(plainKey);
+  if (flags & (DbiFlag.dupSort | DbiFlag.integerKey)) throw unnamedDbiFlags(flags);
   for (const dbi of view.dbis.values()) {
     if (isPrivate(dbi.name)) continue;
     if (dbi.flags & DbiFlag.dupSort && (schema.native || !schema.dupsortHack)) {
       throw dupsortWithoutHack(dbi.name, schema.native);
     }
-    const shadow = schema.native ? undefined : view.dbis.get(shadowName(dbi.name));
+    if (schema.native) continue;
+    if (!isDbiName(shadowName(dbi.name))) throw dbiNameTooLong(dbi.name);
+    const shadow = view.dbis.get(shadowName(dbi.name));
     if (shadow && !canHoldKeys(shadow, dbi)) throw dbiKindChanged(dbi.name);
   }
 }
@@ -59,7 +64,7 @@ export function compareEverything(now: Snapshotted, scope: LocalScope): WritePla
   });
 }
 
-/** Shadow mode: looks only at what changed since `base`, by page number (design, decision 3). */
+/** Shadow mode: looks only at what changed since `base`, by page number (decision 3). */
 export function compareChanged(base: Snapshotted, now: Snapshotted, scope: LocalScope): WritePlan {
   if (!base.pages || !now.pages) return compareEverything(now, scope);
   const plan = new WritePlan();
@@ -82,6 +87,7 @@ export function compareChanged(base: Snapshotted, now: Snapshotted, scope: Local
 }
 
 function compareWhole(name: string, view: DatabaseView, scope: LocalScope, plan: WritePlan): void {
+  view.dbis.get(name)?.assertOrdered();
   const into = comparer(name, view, scope, plan);
   if (!into.isFill) {
     into.compareAll();
@@ -141,13 +147,17 @@ function trackedNames(view: DatabaseView): Set<string> {
 
 /**
  * Native mode: the keys that changed since `base`; they need no copy, only to be published.
- * @throws HeaderError for a new value without header
+ * @returns undefined where there is no telling; then the order of all DBIs has been looked at instead
+ * @throws HeaderError for a new value without header, CustomOrderError
  */
 export function nativeChanges(
-  base: Snapshotted,
+  base: Snapshotted | undefined,
   now: Snapshotted,
 ): { count: number; touched: TouchedKeys } | undefined {
-  if (!base.pages || !now.pages) return undefined;
+  if (!base?.pages || !now.pages) {
+    for (const dbi of now.view.dbis.values()) if (!isPrivate(dbi.name)) dbi.assertOrdered();
+    return undefined;
+  }
   const touched = new TouchedKeys();
   let count = 0;
   for (const change of diffDbis(base.pages, now.pages)) {

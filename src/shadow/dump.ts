@@ -1,4 +1,4 @@
-import { DbiFlag } from '../lmdb/index.ts';
+import { compareDbiNames, DbiFlag } from '../lmdb/index.ts';
 import { applicationStart, flagsOf, HeaderError, headerProblem, timestampHiOf, timestampLoOf } from '../merge/index.ts';
 import { type DbiSource, DUPSORT_TRANSFORM, type EntryCursor } from '../snapshot/index.ts';
 import { isPrivate, shadowName } from './names.ts';
@@ -19,7 +19,7 @@ export function snapshotSources(
   for (const name of view.dbis.keys()) if (!isPrivate(name)) names.add(name);
   if (!native) for (const name of knownFlags.keys()) if (view.dbis.has(shadowName(name))) names.add(name);
   const sources: DbiSource[] = [];
-  for (const name of [...names].sort(byBytes)) {
+  for (const name of [...names].sort(compareDbiNames)) {
     const flags = view.dbis.get(name)?.flags ?? knownFlags.get(name)!;
     const tracked = view.dbis.get(native ? name : shadowName(name));
     sources.push({
@@ -30,10 +30,6 @@ export function snapshotSources(
     });
   }
   return sources;
-}
-
-function byBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 const NO_BYTES = Buffer.alloc(0);

@@ -1,7 +1,7 @@
 import { MAX_KEY_SIZE } from '../lmdb/index.ts';
 
 /**
- * `dupsort_hack_v1` (format.md): one shadow key for each pair of a DUPSORT DBI,
+ * `dupsort_hack_v1` (docs/format.md): one shadow key for each pair of a DUPSORT DBI,
  * key ‖ 00 00 00 00 ‖ value cut so that all fits 511 bytes ‖ u8 length of key.
  */
 const SEPARATOR_SIZE = 4;
@@ -32,7 +32,7 @@ export class ShadowKey {
 }
 
 /**
- * Length of the application's key inside a shadow key, or -1 when it is none (behaviours.md DUP-06 to DUP-08).
+ * Length of the application's key inside a shadow key, or -1 when it is none (DUP-06 to DUP-08).
  */
 export function applicationKeyLength(buffer: Uint8Array, start: number, end: number): number {
   const length = end - start;

@@ -1,4 +1,6 @@
 import { LmdbstreamError } from '../errors/index.ts';
+import { DbiFlag, MAX_KEY_SIZE, showDbiName } from '../lmdb/index.ts';
+import { SHADOW_PREFIX } from './names.ts';
 
 function show(key: Uint8Array): string {
   return Buffer.from(key).toString('hex');
@@ -8,7 +10,7 @@ function show(key: Uint8Array): string {
 export class UnsupportedDbiError extends LmdbstreamError {}
 
 export function dupsortWithoutHack(dbiName: string, native: boolean): UnsupportedDbiError {
-  return new UnsupportedDbiError('DUPSORT_UNSUPPORTED', `DBI ${dbiName} has MDB_DUPSORT`, {
+  return new UnsupportedDbiError('DUPSORT_UNSUPPORTED', `DBI ${showDbiName(dbiName)} has MDB_DUPSORT`, {
     hint: native
       ? 'native mode cannot carry duplicates; use schema_tracks_changes: false with dupsort_hack: true'
       : 'set dupsort_hack: true for this database',
@@ -17,7 +19,7 @@ export function dupsortWithoutHack(dbiName: string, native: boolean): Unsupporte
 
 export function dupsortKeyLength(dbiName: string, key: Uint8Array): UnsupportedDbiError {
   const what = key.length === 0 ? 'an empty key' : `a key of ${key.length} bytes`;
-  return new UnsupportedDbiError('DUPSORT_KEY_LENGTH', `DBI ${dbiName} holds ${what}: ${show(key)}`, {
+  return new UnsupportedDbiError('DUPSORT_KEY_LENGTH', `DBI ${showDbiName(dbiName)} holds ${what}: ${show(key)}`, {
     hint: 'dupsort_hack carries keys of 1 to 255 bytes',
   });
 }
@@ -25,7 +27,7 @@ export function dupsortKeyLength(dbiName: string, key: Uint8Array): UnsupportedD
 export function dupsortNotUnique(dbiName: string, key: Uint8Array): UnsupportedDbiError {
   return new UnsupportedDbiError(
     'DUPSORT_NOT_UNIQUE',
-    `DBI ${dbiName}: two duplicates of key ${show(key)} differ only beyond what a shadow key can hold`,
+    `DBI ${showDbiName(dbiName)}: two duplicates of key ${show(key)} differ only beyond what a shadow key can hold`,
     { hint: 'dupsort_hack carries duplicates whose first bytes (506 less the key) differ' },
   );
 }
@@ -33,9 +35,42 @@ export function dupsortNotUnique(dbiName: string, key: Uint8Array): UnsupportedD
 export function dbiKindChanged(dbiName: string): UnsupportedDbiError {
   return new UnsupportedDbiError(
     'DBI_KIND_CHANGED',
-    `DBI ${dbiName} was made again as another kind, which its shadow cannot hold`,
+    `DBI ${showDbiName(dbiName)} was made again as another kind, which its shadow cannot hold`,
     {
       hint: 'give the new DBI another name; or stop every instance, remove its shadows (drop-shadow) and its objects, and start again',
+    },
+  );
+}
+
+/** The unnamed DBI is also LMDB's list of the named ones: a shadow of it would be among its own keys. */
+export function unnamedDbiHoldsData(key: Uint8Array): UnsupportedDbiError {
+  return new UnsupportedDbiError(
+    'UNNAMED_DBI',
+    `the unnamed DBI holds data, which is not synchronised: key ${show(key)}`,
+    {
+      hint: 'let the application keep its data in a named DBI (mdb_dbi_open with a name; py-lmdb: env.open_db(b"name") and max_dbs), and remove what the unnamed one holds',
+    },
+  );
+}
+
+/** LMDB makes no named DBI, and so no shadow, beside one of these kinds. */
+export function unnamedDbiFlags(flags: number): UnsupportedDbiError {
+  const flag = flags & DbiFlag.dupSort ? 'MDB_DUPSORT' : 'MDB_INTEGERKEY';
+  return new UnsupportedDbiError(
+    'UNNAMED_DBI',
+    `the unnamed DBI was opened with ${flag}: LMDB makes no named DBI beside it`,
+    {
+      hint: 'let the application keep its data in a named DBI, in a new LMDB',
+    },
+  );
+}
+
+export function dbiNameTooLong(dbiName: string): UnsupportedDbiError {
+  return new UnsupportedDbiError(
+    'DBI_NAME_TOO_LONG',
+    `no shadow of DBI ${showDbiName(dbiName)} can be made: its name is too long`,
+    {
+      hint: `the name of a shadow is ${SHADOW_PREFIX} and that of the DBI, together at most ${MAX_KEY_SIZE} bytes`,
     },
   );
 }

@@ -23,7 +23,7 @@ export interface LocalDbi {
   readonly name: string;
   /** Flags of the application's DBI; those last known when it was dropped. */
   readonly flags: number;
-  /** undefined: dropped by the application, which deletes its entries (design, decision 9). */
+  /** undefined: dropped by the application, which deletes its entries (decision 9). */
   readonly main: DbiView | undefined;
   readonly shadow: DbiView | undefined;
 }

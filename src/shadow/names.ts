@@ -19,7 +19,7 @@ export function isPrivate(dbiName: string): boolean {
 }
 
 /**
- * Flags of the shadow of a DBI: INTEGERKEY alone is carried over (format.md), and not with DUPSORT, whose shadow keys
+ * Flags of the shadow of a DBI: INTEGERKEY alone is carried over (docs/format.md), and not with DUPSORT, whose shadow keys
  * are byte strings.
  */
 export function shadowFlags(dbiFlags: number): number {

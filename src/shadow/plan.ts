@@ -2,7 +2,7 @@ import { ByteCopier } from '../lmdb/index.ts';
 import { Spool } from '../storage/index.ts';
 
 /**
- * Writes worked out before the lock and replayed under it (design, decision 4). Any number of them in bounded memory:
+ * Writes worked out before the lock and replayed under it (decision 4). Any number of them in bounded memory:
  * records are packed into a spool, which goes to an unlinked temporary file beyond `memoryBytes`.
  *
  * Record: u8 bits, u8 0, u16 DBI, u32 time hi, u32 time lo, u32 key length, u32 value length, u32 old length;

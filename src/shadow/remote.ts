@@ -30,7 +30,7 @@ const NO_BYTES = Buffer.alloc(0);
 export interface RemoteOptions {
   readonly objectName: string;
   readonly schema: Schema;
-  /** What the winners are found against: a read transaction, without a lock (design, decision 4). */
+  /** What the winners are found against: a read transaction, without a lock (decision 4). */
   readonly view: DatabaseView;
   /** Deletions of unknown keys before this are not added. */
   readonly cutoff: Time;

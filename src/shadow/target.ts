@@ -1,4 +1,4 @@
-import { DBI_FLAGS_MASK, DbiFlag, MAX_KEY_SIZE } from '../lmdb/index.ts';
+import { DBI_FLAGS_MASK, DbiFlag, isDbiName, MAX_KEY_SIZE, showDbiName } from '../lmdb/index.ts';
 import {
   checkTransform,
   type DbiHeader,
@@ -56,7 +56,7 @@ export function targetOf(
     throw new RefusedSnapshotError(
       objectName,
       'dbi-kind',
-      `DBI ${dbi.name} does not exist here, and format version ${formatVersion} does not tell its flags`,
+      `DBI ${showDbiName(dbi.name)} does not exist here, and format version ${formatVersion} does not tell its flags`,
     );
   }
   const isDupSort = (flags & DbiFlag.dupSort) !== 0;
@@ -66,14 +66,14 @@ export function targetOf(
     throw new RefusedSnapshotError(
       objectName,
       'dbi-kind',
-      `DBI ${dbi.name} has MDB_DUPSORT, which cannot be kept here`,
+      `DBI ${showDbiName(dbi.name)} has MDB_DUPSORT, which cannot be kept here`,
     );
   }
-  if (!schema.native && Buffer.byteLength(shadowName(dbi.name)) > MAX_KEY_SIZE) {
+  if (!schema.native && !isDbiName(shadowName(dbi.name))) {
     throw new RefusedSnapshotError(
       objectName,
       'dbi-name',
-      `no shadow of DBI ${dbi.name} can be made: its name is too long`,
+      `no shadow of DBI ${showDbiName(dbi.name)} can be made: its name is too long`,
     );
   }
   const saysDupSort = (dbi.flags & DbiFlag.dupSort) !== 0;
@@ -82,7 +82,7 @@ export function targetOf(
     throw new RefusedSnapshotError(
       objectName,
       'dbi-kind',
-      `DBI ${dbi.name} ${there} MDB_DUPSORT there, unlike the one here`,
+      `DBI ${showDbiName(dbi.name)} ${there} MDB_DUPSORT there, unlike the one here`,
     );
   }
   const tracked = schema.native ? main : view.dbis.get(shadowName(dbi.name));
@@ -171,6 +171,10 @@ export class EntryChecker {
 
   #refuse(reason: 'key-size' | 'value-size', buffer: Buffer, start: number, end: number, what: string): Error {
     const key = buffer.toString('hex', start, end);
-    return new RefusedSnapshotError(this.#objectName, reason, `DBI ${this.#target.name}: key ${key} ${what}`);
+    return new RefusedSnapshotError(
+      this.#objectName,
+      reason,
+      `DBI ${showDbiName(this.#target.name)}: key ${key} ${what}`,
+    );
   }
 }

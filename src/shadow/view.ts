@@ -1,5 +1,15 @@
-import { type Tree, TreeReader, TreeWalker, type View } from '../btree/index.ts';
-import type { Cursor, Dbi, ReadTransaction } from '../lmdb/index.ts';
+import {
+  assertOrdered,
+  CustomOrderError,
+  compareDuplicates,
+  compareKeys,
+  sameBytes,
+  type Tree,
+  TreeReader,
+  TreeWalker,
+  type View,
+} from '../btree/index.ts';
+import { type Cursor, type Dbi, DbiFlag, type ReadTransaction } from '../lmdb/index.ts';
 
 /** Entries in LMDB's order; the current one's bytes are `keyBuffer[keyStart, keyEnd)` and so on, until the next move. */
 export interface EntryWalker {
@@ -32,19 +42,33 @@ export interface DbiView {
   readonly tree: Tree | undefined;
   walk(): EntryWalker;
   reader(): EntryReader;
+  /**
+   * Looks at all keys and duplicates: whether they are in the order of the DBI's flags.
+   * @throws CustomOrderError
+   */
+  assertOrdered(): void;
+}
+
+/** The DBI without a name, which is also the list of the others: an application may keep data in it, or give it flags. */
+export interface UnnamedDbi {
+  readonly flags: number;
+  /** The first key that is no DBI. */
+  readonly plainKey: Buffer | undefined;
 }
 
 /** All named DBIs as one transaction sees them. */
 export interface DatabaseView {
   readonly txnId: number;
   readonly dbis: ReadonlyMap<string, DbiView>;
+  readonly unnamed: UnnamedDbi;
 }
 
 /** The fast way: LMDB's pages through a mapping of the file. */
 export function pagedView(view: View): DatabaseView {
   const dbis = new Map<string, DbiView>();
-  for (const { name, tree } of view.dbis()) dbis.set(name, new PagedDbi(name, tree));
-  return { txnId: view.txnId, dbis };
+  const root = view.root();
+  for (const { name, tree } of root.dbis) dbis.set(name, new PagedDbi(name, tree));
+  return { txnId: view.txnId, dbis, unnamed: { flags: view.mainTree.flags, plainKey: root.plainKey } };
 }
 
 class PagedDbi implements DbiView {
@@ -71,6 +95,10 @@ class PagedDbi implements DbiView {
   reader(): EntryReader {
     return new TreeReader(this.tree);
   }
+
+  assertOrdered(): void {
+    assertOrdered(this.tree);
+  }
 }
 
 /** The slow way, for a data file whose pages we cannot read: liblmdb's cursors. */
@@ -79,7 +107,8 @@ export function cursorView(transaction: ReadTransaction): DatabaseView {
   for (const name of transaction.dbiNames()) {
     dbis.set(name, new CursorDbi(transaction, name, transaction.openDbi(name)!));
   }
-  return { txnId: transaction.id, dbis };
+  const flags = transaction.dbiFlags(transaction.openMain());
+  return { txnId: transaction.id, dbis, unnamed: { flags, plainKey: transaction.firstPlainKey() } };
 }
 
 class CursorDbi implements DbiView {
@@ -104,6 +133,27 @@ class CursorDbi implements DbiView {
 
   reader(): EntryReader {
     return new CursorReader(this.#transaction.cursor(this.#dbi));
+  }
+
+  assertOrdered(): void {
+    const keyOrder = compareKeys(this.flags);
+    const duplicateOrder = compareDuplicates(this.flags);
+    const cursor = this.#transaction.cursor(this.#dbi);
+    let key: Buffer | undefined;
+    let value: Buffer | undefined;
+    while (cursor.next()) {
+      const { keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd } = cursor;
+      if (key && value && sameBytes(key, 0, key.length, keyBuffer, keyStart, keyEnd)) {
+        if (duplicateOrder(value, 0, value.length, valueBuffer, valueStart, valueEnd) >= 0) {
+          throw new CustomOrderError(this.name, 'duplicates');
+        }
+      } else if (key && keyOrder(key, 0, key.length, keyBuffer, keyStart, keyEnd) >= 0) {
+        throw new CustomOrderError(this.name, 'keys');
+      }
+      key = cursor.key();
+      value = this.flags & DbiFlag.dupSort ? cursor.value() : undefined;
+    }
+    cursor.close();
   }
 }
 

@@ -19,7 +19,7 @@ export const FLAG_DELETED = 1;
 /** LMDB's own limit of a key or a DBI name, bytes (`mdb_env_get_maxkeysize` of every common build). */
 export const MAX_KEY_BYTES = 511;
 
-/** Protobuf tags, `field << 3 | wire type`, as they stand on the wire (behaviours.md, section 8). */
+/** Protobuf tags, `field << 3 | wire type`, as they stand on the wire (docs/format.md, "Snapshot message"). */
 export const SNAPSHOT_TAG = { formatVersion: 0x08, meta: 0x12, dbi: 0x1a, compatVersion: 0x20 } as const;
 export const META_TAG = {
   generationId: 0x0a,

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { dbiNameBytes } from '../lmdb/index.ts';
 import { COMPAT_VERSION, DBI_TAG, FORMAT_VERSION, META_TAG, SNAPSHOT_TAG } from './constants.ts';
 import { type BlockEnd, EntryEncoder } from './encode-entry.ts';
 import { type CompressMember, compressMember, MemberSink } from './members.ts';
@@ -35,9 +36,9 @@ const DEFAULT_IN_FLIGHT = Math.min(4, Math.max(2, availableParallelism() - 1));
 
 /**
  * Encodes a snapshot (or a delta: the same message with fewer entries) and yields the object's bytes, one gzip member
- * after the other. The bytes before compression are exactly those of the reference (behaviours.md, section 8).
+ * after the other. The bytes before compression are exactly those of the reference (docs/format.md, "Snapshot message").
  * Every cursor is opened twice, for a DBI message begins with its length: the first pass counts. Memory does not
- * depend on the size of the snapshot (design, decision 7).
+ * depend on the size of the snapshot (decision 7).
  * @throws what a cursor throws; `Error` when the second pass shows other entries than the first.
  */
 export async function* encodeSnapshot(
@@ -165,7 +166,7 @@ function encodeMeta(meta: SnapshotMeta): Buffer {
 
 function encodeDbiFields(dbi: DbiSource): Buffer {
   return Buffer.concat([
-    stringField(DBI_TAG.name, dbi.name),
+    bytesField(DBI_TAG.name, dbiNameBytes(dbi.name)),
     dbi.flags === 0 ? Buffer.alloc(0) : varintField(DBI_TAG.flags, dbi.flags),
     stringField(DBI_TAG.transform, dbi.transform),
   ]);
@@ -199,7 +200,10 @@ function fixed64Field(tag: number, value: bigint): Buffer {
 }
 
 function stringField(tag: number, text: string): Buffer {
-  if (text === '') return Buffer.alloc(0);
-  const bytes = Buffer.from(text, 'utf8');
+  return bytesField(tag, Buffer.from(text, 'utf8'));
+}
+
+function bytesField(tag: number, bytes: Buffer): Buffer {
+  if (bytes.length === 0) return Buffer.alloc(0);
   return Buffer.concat([messageStart(tag, bytes.length), bytes]);
 }

@@ -26,6 +26,7 @@ export interface SnapshotHeader {
 
 /** What a DBI says about itself before its entries. */
 export interface DbiHeader {
+  /** Of any bytes, as `dbiNameOf` of lmdb/ makes a string of them. */
   readonly name: string;
   /** LMDB's MDB_* bits of the original DBI (from format version 3 on); cut to unsigned 32 bits, as LMDB has them. */
   readonly flags: number;

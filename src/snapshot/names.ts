@@ -3,7 +3,7 @@ import { SnapshotNameError } from './errors.ts';
 import { formatNameTimestamp, hasNameTimestampShape, parseNameTimestamp, type TimestampNano } from './timestamp.ts';
 
 /**
- * Object names (format.md, "Object names" and "Deltas"; NAM-01 to NAM-14):
+ * Object names (docs/format.md, "Object names" and "Deltas"; NAM-01 to NAM-14):
  *
  *     <db>__<instance>__<YYYYMMDD-HHMMSS-nnnnnnnnn>__<generation>[__<extra>...].<extension>
  */
@@ -102,7 +102,7 @@ function kindOf(extension: string): SnapshotKind | undefined {
 
 /**
  * The object name of these parts; `buildSnapshotName(parseSnapshotName(x)) === x` (NAM-09). `D1` and `F` are added
- * when they are asked for and not among the extras, each where the sorted order of format.md wants it.
+ * when they are asked for and not among the extras, each where the sorted order of docs/format.md wants it.
  * @throws RangeError for parts that would not parse back to themselves: a `.` or `__` inside of one, a year of five
  * digits, a delta without a previous timestamp. Configuration and {@link toInstanceId} keep such parts out.
  */

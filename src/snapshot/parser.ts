@@ -190,7 +190,7 @@ export class SnapshotParser {
       case DBI_TAG.name:
         if (length > MAX_KEY_BYTES) throw this.#refuse('dbi-name', `a DBI has a name of ${length} B`);
         if (at + length > end) return this.#stall(start, at + length - start);
-        this.#headers.setDbiName(this.#wire.text(window, at, 'a DBI name'));
+        this.#headers.setDbiName(this.#wire.dbiName(window, at));
         return at + length;
       case DBI_TAG.transform:
         if (length > MAX_TRANSFORM_BYTES) throw this.#refuse('transform', `a transform of ${length} B`);

@@ -24,7 +24,7 @@ export interface SnapshotSummary extends SnapshotHeader, GunzipSummary {
 export type OpenObject = () => AsyncIterable<Uint8Array>;
 
 /**
- * Reads a gzipped Snapshot message (format.md; several members, any level, any order of fields) and tells the visitor,
+ * Reads a gzipped Snapshot message (docs/format.md; several members, any level, any order of fields) and tells the visitor,
  * in order: header, then each DBI with its entries. Memory does not grow with the object, only with its largest value.
  *
  * The object is good only when the promise resolves: whatever the visitor was given before a rejection must be thrown

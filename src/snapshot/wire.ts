@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { dbiNameOf } from '../lmdb/index.ts';
 import { type CorruptReason, CorruptSnapshotError } from './errors.ts';
 import { VARINT_INCOMPLETE, VARINT_OVERFLOW, VarintReader } from './varint.ts';
 
@@ -98,6 +99,11 @@ export class WireReader {
     const bytes = buffer.subarray(at, at + this.length);
     if (!isUtf8(bytes)) throw this.corrupt('utf8', `${name} is not UTF-8`);
     return bytes.toString('utf8');
+  }
+
+  /** The name of a DBI, of `length` bytes at `at`: any bytes, as LMDB has them, though its field is a `string`. */
+  dbiName(buffer: Buffer, at: number): string {
+    return dbiNameOf(buffer, at, at + this.length);
   }
 
   /** Called for a tag that is not one of the message's: its field number must not be one of them either. */

@@ -1,6 +1,6 @@
 import type { Config, LmdbConfig } from '../config/index.ts';
 import { describeError } from '../errors/index.ts';
-import { Environment } from '../lmdb/index.ts';
+import { acquireInstanceLock, Environment, type InstanceLock } from '../lmdb/index.ts';
 import type { Log } from '../log/index.ts';
 import { timeOf } from '../merge/index.ts';
 import type { Schema } from '../shadow/index.ts';
@@ -77,7 +77,8 @@ export class DatabaseSync {
   /**
    * Until aborted (ends cleanly: the transaction and the upload under way are finished), or, with only_once, until one pass
    * is done.
-   * @throws UnsupportedDbiError, HeaderError, StaleInstanceError, LmdbError: what only the operator can mend
+   * @throws UnsupportedDbiError, CustomOrderError, HeaderError, StaleInstanceError, InstanceLockedError, LmdbError: what only the
+   * operator can mend
    */
   async run(signal: AbortSignal): Promise<void> {
     const { lmdb, clock, lockWatch } = this.#options;
@@ -86,8 +87,10 @@ export class DatabaseSync {
     if (signal.aborted) stop();
     let environment: Environment | undefined;
     let tracker: Tracker | undefined;
+    let instanceLock: InstanceLock | undefined;
     try {
       environment = Environment.open(lmdb.path, lmdb.options);
+      instanceLock = this.#lockInstance(environment);
       const info = environment.info();
       this.#log.info('Opened LMDB', { path: lmdb.path, mapSize: info.mapSizeBytes, lastTxnID: info.lastTxnId });
       const shared = { environment, clock, log: this.#log, status: this.status };
@@ -105,6 +108,7 @@ export class DatabaseSync {
       await this.#turns.idle();
       tracker?.close();
       environment?.close();
+      instanceLock?.release();
     }
   }
 
@@ -149,6 +153,16 @@ export class DatabaseSync {
     if (this.#fatal !== undefined) throw this.#fatal;
     if (config.onlyOnce && publisher.gaveUp !== undefined) throw publisher.gaveUp;
     if (config.onlyOnce && this.#refusal !== undefined) throw this.#refusal;
+  }
+
+  /** One process at a time: two would stamp the same change twice, under two names. */
+  #lockInstance({ dataPath }: Environment): InstanceLock | undefined {
+    const { lmdb, config } = this.#options;
+    const holder = `process ${process.pid}, instance ${config.instance}`;
+    const lock = acquireInstanceLock(dataPath, holder, lmdb.options.fileMask);
+    if (!lock)
+      this.#log.warn('No lock file can be made beside the data file: a second sync on it would not be noticed');
+    return lock;
   }
 
   /** Which database this is, and whose, as its parts want it. */
@@ -212,6 +226,7 @@ export class DatabaseSync {
       retryIntervalMs: config.storageRetryIntervalMs,
       forgottenBefore: () => (config.acceptStale ? 0n : sweepCutoff(clock.nowNano(), config.sweeper)),
       onlyOnce: config.onlyOnce,
+      attempts: config.storageRetryForever ? Number.POSITIVE_INFINITY : config.storageRetryCount,
       clock,
       log: this.#log,
       status: this.status,

@@ -1,8 +1,9 @@
-import { copyFileSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PageFile } from '../../src/btree/index.ts';
 import { Environment } from '../../src/lmdb/index.ts';
+import { copyGoldenFile } from '../support/objects/golden-files.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { cursorScan, holdView, TINY_WINDOW, walkAll } from './fixture.ts';
 
@@ -16,14 +17,14 @@ describe('LMDB files of a real PowerDNS 4.7.3', () => {
   )('%s/%s: a walk yields what cursors yield', (when, name) => {
     const path = join(temporaryFolder(), name);
     mkdirSync(join(path, '..'), { recursive: true });
-    copyFileSync(join(golden, when, name), path);
+    copyGoldenFile(join(golden, when, name), path);
     const environment = Environment.open(path, { noSubdir: true });
     const file = new PageFile(environment.fd, { windowBytes: TINY_WINDOW });
     const { transaction, view } = holdView(environment, file);
     const names = view.dbis().map((dbi) => dbi.name);
     expect(names).toEqual(transaction.dbiNames());
     expect(names.length).toBeGreaterThan(0);
-    expect(view.plainKeys()).toEqual([]);
+    expect(view.root().plainKey).toBeUndefined();
     let entries = 0;
     for (const dbi of names) {
       const expected = cursorScan(transaction, dbi);

@@ -1,3 +1,5 @@
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DbiFlag, Environment } from '../../src/lmdb/index.ts';
 import { Workplace } from './harness.ts';
@@ -53,7 +55,7 @@ describe('dump', () => {
 
   it('fails for a database that is not configured', async () => {
     const outcome = await place.run(['dump', '-n', 'third']);
-    expect(outcome).toMatchObject({ code: 1, stdout: '' });
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
     expect(outcome.stderr).toBe('Error: no database "third" is configured\nHint: configured: first, second\n');
   });
 });
@@ -115,11 +117,30 @@ describe('a database that cannot be opened', () => {
     }
   });
 
-  it('is not made by looking at it', async () => {
+  it.each(['dump', 'stats', 'drop-shadow'])('is not made by %s, not even with create', async (command) => {
     const empty = new Workplace();
+    const path = join(empty.folder, 'mistyped', 'folder');
+    const config = empty.file(
+      'create.yaml',
+      `lmdbs: { main: { path: ${path}, options: { create: true } } }\nstorage: { type: memory }\n`,
+    );
     try {
-      expect(await empty.run(['stats'])).toMatchObject({ code: 1, stdout: '' });
-      expect(await empty.run(['stats'])).toMatchObject({ code: 1, stdout: '' });
+      const outcome = await empty.run([command, '-c', config]);
+      expect(outcome).toMatchObject({ code: 1, stdout: '' });
+      expect(outcome.stderr).toMatch(/^Error: main: .*No such file or directory\nHint: .*check the path/);
+      expect(existsSync(dirname(path))).toBe(false);
+    } finally {
+      empty.remove();
+    }
+  });
+
+  it.each(['dump', 'stats'])('is not filled by %s when its file is empty', async (command) => {
+    const empty = new Workplace();
+    mkdirSync(empty.lmdbPath('main'));
+    const file = empty.file('main/data.mdb', '');
+    try {
+      expect(await empty.run([command])).toMatchObject({ code: 1, stdout: '' });
+      expect(statSync(file).size).toBe(0);
     } finally {
       empty.remove();
     }

@@ -14,7 +14,7 @@ function timestamp(nano: bigint): Buffer {
 const nanoOf = (...date: [number, number, number]): bigint => BigInt(Date.UTC(...date)) * 1_000_000n;
 
 describe('displayAscii', () => {
-  // behaviours.md, section 21
+  // docs/reference-behaviour.md, "Command line"
   it.each([
     ['', ' []'],
     ['abc', 'abc [61 62 63]'],

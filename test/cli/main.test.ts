@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fromCobraSpelling } from '../../src/cli/cobra-arguments.ts';
@@ -33,7 +34,7 @@ describe('without a configuration', () => {
     expect(outcome.stdout).toContain('--log-format <format>');
     expect((await run(['snapshots', 'list', '-h'])).stdout).toBe(outcome.stdout);
     expect(await run(['snapshots'])).toMatchObject({ code: 0, stderr: '' });
-    expect(await run(['help', 'nothing'])).toMatchObject({ code: 1, stdout: '' });
+    expect(await run(['help', 'nothing'])).toMatchObject({ code: 2, stdout: '' });
   });
 
   it.each([
@@ -42,7 +43,7 @@ describe('without a configuration', () => {
     [['sync', '--only-onec'], "Error: unknown option '--only-onec'\nHint: Did you mean --only-once?\n"],
     [['snapshots', 'get'], "Error: missing required argument 'name'\nHint: see lmdbstream --help\n"],
   ])('%j is a mistake, told in two lines', async (argv, stderr) => {
-    expect(await run(argv)).toEqual({ code: 1, stdout: '', stderr, exits: [] });
+    expect(await run(argv)).toEqual({ code: 2, stdout: '', stderr, exits: [] });
   });
 
   it.each([
@@ -51,7 +52,7 @@ describe('without a configuration', () => {
     ['--minimum-pid', '-1'],
   ])('refuses %s %s', async (flag, value) => {
     const outcome = await run([flag, value, 'stats']);
-    expect(outcome.code).toBe(1);
+    expect(outcome.code).toBe(2);
     expect(outcome.stderr).toContain(flag);
   });
 
@@ -68,6 +69,41 @@ describe('without a configuration', () => {
     const outcome = await run(['stats', '-c', '/nonexistent/x.yaml']);
     expect(outcome.code).toBe(1);
     expect(outcome.stderr).toMatch(/^Error: .*\/nonexistent\/x\.yaml.*\nHint: .*--config/);
+  });
+
+  it.each([
+    ['a folder', '.', /EISDIR.*\nHint: it is a folder: .*--config/],
+    ['no file at all', 'nowhere.yaml', /ENOENT.*\nHint: name the file with --config/],
+  ])('says what is wrong with a configuration that is %s', async (_what, name, message) => {
+    const place = new Workplace();
+    try {
+      const outcome = await run(['stats', '-c', join(place.folder, name)]);
+      expect(outcome).toMatchObject({ code: 1, stdout: '' });
+      expect(outcome.stderr).toContain(`Error: ${join(place.folder, name)}: cannot read the configuration`);
+      expect(outcome.stderr).toMatch(message);
+    } finally {
+      place.remove();
+    }
+  });
+
+  it('tells all mistakes of a configuration', async () => {
+    const place = new Workplace(['main'], 'workers: -1\nlog: { level: loud }\nlmbd_poll_interval: 1s\n');
+    try {
+      const { code, stderr } = await place.run(['stats']);
+      expect(code).toBe(1);
+      expect(stderr.match(/^Error: .*?config\.yaml:\d+: [a-z_.]+/gm)?.map((line) => line.split(': ').at(-1))).toEqual([
+        'log.level',
+        'lmbd_poll_interval',
+      ]);
+      expect(stderr).toContain('"loud"');
+    } finally {
+      place.remove();
+    }
+  });
+
+  it('speaks of publishing where it publishes', async () => {
+    expect((await run(['sync', '--help'])).stdout).toMatch(/--only-once .*publish/);
+    expect((await run(['receive', '--help'])).stdout).not.toContain('publish');
   });
 
   it('has every command and flag in docs/commands.md', async () => {
@@ -122,7 +158,7 @@ describe('completion', () => {
     expect(fish).toContain(
       "complete -c lmdbstream -n '__fish_seen_subcommand_from snapshots; and __fish_seen_subcommand_from list' -l prefix -s p -r -d ",
     );
-    expect((await run(['completion', 'powershell'])).code).toBe(1);
+    expect((await run(['completion', 'powershell'])).code).toBe(2);
   });
 });
 
@@ -185,9 +221,18 @@ describe('global flags', () => {
     expect(outcome.stdout).not.toContain('effective');
   });
 
+  it('print the configuration as YAML for a person, in one line for a program, and only at level info', async () => {
+    const logOf = async (...flags: string[]) => (await place.run(['--log-config', 'stats', ...flags])).stderr;
+    const [first, ...yaml] = (await logOf()).split('\n');
+    expect(first).toMatch(/effective configuration:/);
+    expect(yaml).toEqual(expect.arrayContaining(['lmdbs:', '  main:', `    path: "${place.lmdbPath('main')}"`]));
+    for (const format of ['logfmt', 'json']) expect(await logOf('--log-format', format)).toMatch(/^.*path.*\n$/);
+    expect(await logOf('--log-level', 'warning')).toBe('');
+  });
+
   it('refuse a value the configuration would refuse', async () => {
     const outcome = await place.run(['stats', '--log-level', 'loud']);
-    expect(outcome).toMatchObject({ code: 1, stdout: '' });
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
     expect(outcome.stderr).toContain('--log-level');
   });
 

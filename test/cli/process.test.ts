@@ -45,9 +45,9 @@ describe('the program', () => {
     expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  it('tells a mistake in two lines, without a stack, and ends with 1', () => {
+  it('tells a mistake in two lines, without a stack, and ends with 2', () => {
     const { status, stdout, stderr } = lmdbstream('dmup');
-    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toBe("Error: unknown command 'dmup'\nHint: Did you mean dump?\n");
   });
 
@@ -88,7 +88,45 @@ describe('sync', () => {
     expect(stdout.match(/^key .*flags=00\)$/gm)).toHaveLength(ENTRIES);
   });
 
-  it.each(['SIGTERM', 'SIGINT'] as const)('ends with 0 on %s', async (signal) => {
+  it('opens no debugger on SIGUSR1', async () => {
+    const child = spawn(process.execPath, [bin, '-c', place.config, 'sync'], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const exit = exitOf(child);
+    let log = '';
+    for await (const text of child.stderr) {
+      log += String(text);
+      if (!log.includes('Opened LMDB') || child.killed) continue;
+      // In that order: a process that ends on the first would not end with 0 on the second.
+      child.kill('SIGUSR1');
+      child.kill('SIGTERM');
+    }
+    expect(await exit).toEqual({ code: 0, signal: null });
+    expect(log).not.toMatch(/debugger/i);
+  });
+
+  it('tells the error of a database once', () => {
+    const config = place.file(
+      'missing.yaml',
+      `lmdbs: { gone: { path: ${place.lmdbPath('gone')} } }\nstorage: { type: memory }\n`,
+    );
+    for (const format of ['human', 'json']) {
+      const { status, stderr } = lmdbstream('-c', config, 'sync', '--log-format', format);
+      expect({ status, times: stderr.match(/No such file/g)?.length }).toEqual({ status: 1, times: 1 });
+    }
+  });
+
+  it('writes one format on a terminal, whichever thread writes', () => {
+    const script = 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
+    const argv = [process.execPath, bin, '-c', place.config, 'sync', '--only-once'];
+    const { status, stdout } = spawnSync('python3', ['-c', script, ...argv], OPTIONS);
+    expect(status).toBe(0);
+    const lines = stdout.split(/\r?\n/).filter(Boolean);
+    // From the main thread and from a worker.
+    for (const message of ['Starting', 'Opened LMDB']) expect(stdout).toContain(message);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours
+    expect(lines.filter((line) => !/^\u001b\[36mINFO\u001b\[0m\[\d{4}\] /.test(line))).toEqual([]);
+  });
+
+  it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('ends with 0 on %s', async (signal) => {
     const child = spawn(process.execPath, [bin, '-c', place.config, 'sync'], { stdio: ['ignore', 'ignore', 'pipe'] });
     const exit = exitOf(child);
     let log = '';

@@ -12,7 +12,7 @@ vi.hoisted(() => {
   process.env.TZ = 'UTC';
 });
 
-/** behaviours.md, section 8: the reference's bytes of a snapshot with one deleted entry. */
+/** docs/format.md, "Snapshot message": the reference's bytes of a snapshot with one deleted entry. */
 const REFERENCE = Buffer.from(
   (
     '08 03 20 01 12 1b 0a 02 47 58 12 01 69 1a 01 68 3a 04 6d 61 69 6e 20 05 29 02 01 00 00 00 00 00 00 1a 1a 0a 03 66 6f 6f ' +
@@ -87,7 +87,7 @@ describe('snapshots list', () => {
   });
 
   it('refuses surplus words', async () => {
-    expect(await place.run(['snapshots', 'list', 'main__'])).toMatchObject({ code: 1, stdout: '' });
+    expect(await place.run(['snapshots', 'list', 'main__'])).toMatchObject({ code: 2, stdout: '' });
   });
 });
 
@@ -121,14 +121,14 @@ describe('snapshots dump', () => {
   });
 
   it.each([
-    [['dump', NAME, '-f', 'json'], 'output format not supported: json'],
-    [['dump', 'missing.pb.gz'], 'missing.pb.gz'],
-    [['dump', '-l', '/nonexistent/x.pb.gz'], 'cannot read /nonexistent/x.pb.gz'],
-    [['get', 'missing.pb.gz'], 'missing.pb.gz'],
-    [['put', '/nonexistent/main__i__20220102-030405-012345678__GX.pb.gz'], 'cannot read /nonexistent/main'],
-  ])('%j fails', async (argv, message) => {
+    [['dump', NAME, '-f', 'json'], 2, 'output format not supported: json'],
+    [['dump', 'missing.pb.gz'], 1, 'missing.pb.gz'],
+    [['dump', '-l', '/nonexistent/x.pb.gz'], 1, 'cannot read /nonexistent/x.pb.gz'],
+    [['get', 'missing.pb.gz'], 1, 'missing.pb.gz'],
+    [['put', '/nonexistent/main__i__20220102-030405-012345678__GX.pb.gz'], 1, 'cannot read /nonexistent/main'],
+  ])('%j fails with %d', async (argv, code, message) => {
     const outcome = await place.run(['snapshots', ...argv]);
-    expect(outcome).toMatchObject({ code: 1, stdout: '' });
+    expect(outcome).toMatchObject({ code, stdout: '' });
     expect(outcome.stderr).toContain(message);
     expect(existsSync('missing.pb.gz')).toBe(false);
   });

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { STOP_GUARD_MS } from '../../src/cli/stop.ts';
+import { LmdbstreamError } from '../../src/errors/index.ts';
 import { StorageError } from '../../src/storage/index.ts';
 import type { RunOptions } from '../../src/sync/index.ts';
 import { type Overrides, Workplace } from './harness.ts';
@@ -63,14 +64,16 @@ describe('sync and receive', () => {
     ]);
   });
 
-  it('warn of a database that is not configured', async () => {
-    const options = await optionsOf(['sync', '--only-db', 'third']);
-    expect(options.onlyDatabases).toEqual(['third']);
-    expect(options.stderr).toMatch(/level=warning.*--only-db.*db=third/);
+  it('refuse a database that is not configured', async () => {
+    const outcome = await place.run(['sync', '--only-db', 'main', '--only-db', 'third']);
+    expect(outcome).toMatchObject({
+      code: 2,
+      stderr: 'Error: no database "third" is configured\nHint: configured: main, other\n',
+    });
   });
 
   it('have no --only-db when receiving', async () => {
-    expect(await place.run(['receive', '--only-db', 'main'])).toMatchObject({ code: 1 });
+    expect(await place.run(['receive', '--only-db', 'main'])).toMatchObject({ code: 2 });
   });
 
   it('log the warnings of the configuration', async () => {
@@ -84,6 +87,20 @@ describe('sync and receive', () => {
     } finally {
       old.remove();
     }
+  });
+
+  it('tell each database that failed, once', async () => {
+    const failed = (database: string, others: LmdbstreamError[] = []): LmdbstreamError =>
+      new LmdbstreamError('NO_SUCH_FILE', 'not there', { database, others, hint: 'look' });
+    const runSync = async (): Promise<never> => {
+      throw failed('main', [failed('other')]);
+    };
+    expect(await place.run(['sync'], { runSync })).toMatchObject({
+      code: 1,
+      stderr: 'Error: main: not there\nHint: look\nError: other: not there\nHint: look\n',
+    });
+    const lines = (await place.run(['sync', '--log-format', 'json'], { runSync })).stderr.trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([{ db: 'main' }, { db: 'other' }]);
   });
 
   it('fail with the error and its hint', async () => {
@@ -115,7 +132,7 @@ describe('signals', () => {
     return { ...outcome, listeners: signals.eventNames() };
   }
 
-  it.each(['SIGTERM', 'SIGINT'])('%s ends with a clean stop and exit code 0', async (name) => {
+  it.each(['SIGTERM', 'SIGINT', 'SIGHUP'])('%s ends with a clean stop and exit code 0', async (name) => {
     const outcome = await signalled([name], untilAborted);
     expect(outcome).toMatchObject({ code: 0, exits: [], listeners: [] });
     expect(outcome.stderr).toContain('stopped as requested');
@@ -141,8 +158,19 @@ describe('signals', () => {
   it.each([
     [['SIGINT', 'SIGINT'], 130],
     [['SIGINT', 'SIGTERM'], 143],
+    [['SIGTERM', 'SIGHUP'], 129],
   ])('%j end at once', async (names, exitCode) => {
     expect((await signalled(names, untilAborted)).exits).toEqual([exitCode]);
+  });
+
+  it('end the process when a thread cannot be ended, after all is written', async () => {
+    const outcome = await signalled(['SIGTERM'], async ({ signal, onBlocked }) => {
+      await aborted(signal);
+      onBlocked?.();
+      return 'stopped';
+    });
+    expect(outcome).toMatchObject({ code: 0, exits: [0] });
+    expect(outcome.stderr).toContain('stopped as requested');
   });
 
   it('are left to the system by other commands', async () => {

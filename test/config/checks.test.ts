@@ -1,5 +1,8 @@
+import { linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Config, ConfigValueError } from '../../src/config/index.ts';
+import { type Config, type ConfigError, ConfigValueError, loadConfig } from '../../src/config/index.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 import { MINIMAL, parse, parseLmdb, parseStorage, parseWith, problemOf } from './support.ts';
 
 function expectRefused(action: () => Config, key: string, what: RegExp): void {
@@ -76,7 +79,7 @@ describe('defaults', () => {
 
 describe('values that are refused', () => {
   it.each([
-    ['log: {level: loud}', 'log.level', /one of: debug, info, warning, error, fatal/], // CFG-01
+    ['log: {level: loud}', 'log.level', /"loud": must be one of: debug, info, warning, error, fatal/], // CFG-01
     ['log: {level: ""}', 'log.level', /one of/],
     ['log: {level: }', 'log.level', /one of/],
     ['log: {format: xml}', 'log.format', /one of: human, logfmt, json/], // CFG-02
@@ -156,9 +159,60 @@ describe('values that are refused', () => {
     expectRefused(() => parse(`lmdbs: {${lmdbs}}\nstorage: {type: memory}`), key, what);
   });
 
+  it('one data file under two names that a link leads to, also before it is there', () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, 'real'));
+    symlinkSync(join(folder, 'real'), join(folder, 'link'));
+    const file = join(folder, 'config.yaml');
+    const databases = ['real', 'link'].map((name) => `  ${name}: {path: ${folder}/${name}/new}\n`).join('');
+    writeFileSync(file, `lmdbs:\n${databases}storage: {type: memory}\n`);
+    expectRefused(() => loadConfig(file), 'lmdbs.link.path', /LMDB of "real" already/);
+    mkdirSync(join(folder, 'real', 'new'));
+    writeFileSync(join(folder, 'real', 'new', 'data.mdb'), '');
+    expectRefused(() => loadConfig(file), 'lmdbs.link.path', /LMDB of "real" already/);
+    linkSync(join(folder, 'real', 'new', 'data.mdb'), join(folder, 'hard'));
+    const second = `lmdbs:\n  a: {path: ${folder}/real/new}\n  b: {path: ${folder}/hard, options: {no_subdir: yes}}\n`;
+    writeFileSync(file, `${second}storage: {type: memory}\n`);
+    expectRefused(() => loadConfig(file), 'lmdbs.b.path', /LMDB of "a" already/);
+  });
+
   it('a folder and a file beside each other are two databases', () => {
     const config = parse('lmdbs: {a: {path: /db}, b: {path: /db, options: {no_subdir: yes}}}\nstorage: {type: memory}');
     expect(config.lmdbs.size).toBe(2);
+  });
+});
+
+describe('several mistakes', () => {
+  const keysOf = (text: string): string[] => {
+    const problem = problemOf(() => parse(text));
+    return [problem, ...problem.others].map((each) => (each as ConfigError).key);
+  };
+
+  it('are told all at once, in the order of the file', () => {
+    expect(
+      keysOf(
+        'lmdb_pol_interval: 1s\nlog: {level: loud, fromat: json}\nlmdbs:\n  main: {path: /db, options: {create: 7}}\n' +
+          'workers: many\nstorage: {type: s3, options: {bukcet: b, create_bucket: 7}}',
+      ),
+    ).toEqual([
+      'lmdb_pol_interval',
+      'log.level',
+      'log.fromat',
+      'lmdbs.main.options.create',
+      'workers',
+      'storage.options.create_bucket',
+      'storage.options.bukcet',
+    ]);
+  });
+
+  it('of values that are of the right kind, too', () => {
+    expect(keysOf('workers: -1\nlmdbs: {a: {}, b_: {path: /x}}\nstorage: {type: tape}\nhttp: {address: x}')).toEqual([
+      'workers',
+      'lmdbs.a.path',
+      'lmdbs.b_',
+      'storage.type',
+      'http.address',
+    ]);
   });
 });
 

@@ -13,7 +13,7 @@ interface GoldenConfig {
 const file = resolve(import.meta.dirname, '../golden/data/config/configs.json');
 const goldens: readonly GoldenConfig[] = JSON.parse(readFileSync(file, 'utf8'));
 
-/** Accepted by the reference, refused here (golden/README.md, last bullet), with what the operator is told. */
+/** Accepted by the reference, refused here (test/golden/data/README.md, last bullet), with what the operator is told. */
 const REFUSED_BETTER: Readonly<Record<string, RegExp>> = {
   'max-dbs': /max_dbs: 2 is too few/,
   'bad-db-name': /lmdbs\.ma__in: two underscores/,

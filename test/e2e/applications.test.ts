@@ -98,7 +98,7 @@ describe('two applications in shadow mode', () => {
 });
 
 describe('two applications in native mode', () => {
-  /** The value as an application writes that tracks changes itself: header (format.md), then its bytes. */
+  /** The value as an application writes that tracks changes itself: header (docs/format.md), then its bytes. */
   const native = (timestampNano: bigint, value: string, isDeleted = false): Buffer => {
     const header = Buffer.alloc(24);
     header.writeBigUInt64BE(timestampNano, 0);

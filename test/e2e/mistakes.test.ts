@@ -15,6 +15,8 @@ interface Mistake {
   lmdb?: Partial<LmdbSetup>;
   more?: Setup['more'];
   args?: readonly string[];
+  /** Default 1. */
+  exitCode?: number;
   env?: Record<string, string>;
   wrapper?: readonly string[];
   /** Spoils what was set up; gets the folder and the path of the LMDB, where an LMDB is. */
@@ -34,8 +36,15 @@ const MISTAKES: Mistake[] = [
     more: { lmbd_poll_interval: '1s' },
   },
   { mistake: 'a storage that does not exist', says: /storage\.type.*tape/, more: { storage: { type: 'tape' } } },
-  { mistake: 'an unknown command', says: /snyc/, hint: /sync/, args: ['snyc'] },
-  { mistake: 'an unknown flag', says: /--wrong/, args: ['sync', '--wrong'] },
+  { mistake: 'an unknown command', says: /snyc/, hint: /sync/, args: ['snyc'], exitCode: 2 },
+  { mistake: 'an unknown flag', says: /--wrong/, args: ['sync', '--wrong'], exitCode: 2 },
+  {
+    mistake: '--only-db of a database that is not configured',
+    says: /no database "mian"/,
+    hint: /configured: main/,
+    args: ['sync', '--only-db', 'mian'],
+    exitCode: 2,
+  },
   { mistake: 'no_subdir forgotten', says: /db/, hint: /no_subdir/, lmdb: { options: {} } },
   { mistake: 'an LMDB that is not there', says: /No such file/, hint: /create/, lmdb: { path: '/nowhere/pdns.lmdb' } },
   {
@@ -90,16 +99,17 @@ async function make(folder: string, { spoil }: Mistake): Promise<string> {
   return path;
 }
 
-describe('what an operator gets wrong is answered by one line and a hint, with exit code 1', () => {
+describe('what an operator gets wrong is answered by one line and a hint, with exit code 1 or 2', () => {
   it.each(MISTAKES)('$mistake', async (mistake) => {
-    const { says, hint, lmdb = {}, more = {}, args = ['sync', '--only-once'], env = {}, wrapper = [] } = mistake;
+    const { says, hint, lmdb = {}, more = {}, args = ['sync', '--only-once'] } = mistake;
+    const { env = {}, wrapper = [], exitCode = 1 } = mistake;
     const folder = temporaryFolder();
     const path = await make(folder, mistake);
     const setup = { path, options: { no_subdir: true }, dupsort_hack: true, ...lmdb };
     const config = writeConfig(folder, 'config', { lmdbs: { main: setup }, bucket: join(folder, 'bucket'), more });
     const flags = ['--config', config, '--instance', 'a', '--log-level', 'fatal'];
     const { code, stderr, stdout } = await runProduct([...flags, ...args], { env, wrapper });
-    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect({ code, stdout }).toEqual({ code: exitCode, stdout: '' });
     const [line, second, ...others] = stderr.trimEnd().split('\n');
     expect(line).toMatch(/^Error: /);
     expect(line).toMatch(says);

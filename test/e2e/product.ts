@@ -142,9 +142,9 @@ export class Syncer {
     return this.#child.exitCode ?? this.#child.signalCode;
   }
 
-  /** SIGTERM. @returns the exit code */
-  stop(): Promise<number | NodeJS.Signals | null> {
-    this.#child.kill('SIGTERM');
+  /** @returns the exit code */
+  stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | NodeJS.Signals | null> {
+    this.#child.kill(signal);
     return this.ended();
   }
 

@@ -19,7 +19,7 @@ interface Entry {
   readonly value: string;
 }
 
-/** Entries with the header of format.md, by key, of a shadow or a native DBI; none where there is no such DBI. */
+/** Entries with the header of docs/format.md, by key, of a shadow or a native DBI; none where there is no such DBI. */
 async function entriesOf(application: Application, dbi: string, read?: number): Promise<Map<string, Entry>> {
   const names = await application.dbis();
   const pairs = dbi in names ? await application.scan(dbi, read) : [];

@@ -1,9 +1,10 @@
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, utimesSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, utimesSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { buildLmdb, type DbiDump, dumpLmdb } from '../support/application/lmdb-dump.ts';
 import { runOnce } from '../support/fleet/run-once.ts';
 import { type DecodedObject, decodeObject } from '../support/objects/decode-object.ts';
+import { copyGoldenFile } from '../support/objects/golden-files.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { offlineWinners, uploadWithOfflineWinners, withOfflineWinners } from './offline-model.ts';
 
@@ -46,7 +47,7 @@ async function check(name: string, golden: GoldenCase, mtimeS: number): Promise<
   mkdirSync(path);
   const remote = join(CASES, name, 'remote');
   if (golden.remote.length > 0)
-    for (const file of readdirSync(remote)) copyFileSync(join(remote, file), join(bucket, file));
+    for (const file of readdirSync(remote)) copyGoldenFile(join(remote, file), join(bucket, file));
   const given = new Set(readdirSync(bucket));
   const hasData = Object.keys(golden.before).length > 0;
   if (hasData) {

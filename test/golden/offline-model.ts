@@ -2,7 +2,7 @@ import type { DbiDump } from '../support/application/lmdb-dump.ts';
 import type { DecodedObject } from '../support/objects/decode-object.ts';
 
 /**
- * A second, independent statement of what must become of changes made while the syncer was stopped (design, decision 5):
+ * A second, independent statement of what must become of changes made while the syncer was stopped (decision 5):
  * plain maps and bigints, nothing of src/.
  */
 interface Entry {

@@ -1,9 +1,10 @@
-import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { dumpLmdb } from '../support/application/lmdb-dump.ts';
 import { runOnce } from '../support/fleet/run-once.ts';
 import { decodeObject } from '../support/objects/decode-object.ts';
+import { copyGoldenFile } from '../support/objects/golden-files.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const GOLDEN = resolve(import.meta.dirname, 'data/pdns-4.7.3');
@@ -29,12 +30,12 @@ describe('the first sync of a real PowerDNS 4.7.3', () => {
       const bucket = join(folder, 'bucket');
       const path = join(folder, file);
       mkdirSync(bucket);
-      copyFileSync(join(GOLDEN, 'before', file), path);
+      copyGoldenFile(join(GOLDEN, 'before', file), path);
       const settings = { schema_tracks_changes: false, dupsort_hack: true, options: { no_subdir: true } };
       expect(await runOnce({ path, bucket, database, instance: 'local', mode: 'sync', settings })).toBe(0);
 
       const theirs = join(folder, 'theirs');
-      copyFileSync(join(GOLDEN, 'after', file), theirs);
+      copyGoldenFile(join(GOLDEN, 'after', file), theirs);
       const expected = withoutTxnIds(dumpLmdb(theirs, { noSubdir: true }));
       expect(Object.keys(expected).some((name) => name.startsWith('_sync_shadow_'))).toBe(true);
       expect(withoutTxnIds(dumpLmdb(path, { noSubdir: true }))).toEqual(expected);

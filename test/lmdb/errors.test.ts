@@ -1,9 +1,20 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lmdbErrorOf } from '../../src/lmdb/errors.ts';
 import {
   DbsFullError,
   Environment,
@@ -77,6 +88,33 @@ describe('wrong paths', () => {
 
   it('a missing file names create', () => {
     expect(errorOf(() => Environment.open(lmdbPath()))).toMatchObject({ code: 'NO_SUCH_FILE' });
+  });
+});
+
+describe('a lock file of another layout, in use by another program', () => {
+  it('is told apart from a data file of another format', async () => {
+    const path = lmdbPath();
+    const application = await startApplication(path);
+    await application.put('a', 'k', 'v');
+    const file = openSync(join(path, 'lock.mdb'), 'r+');
+    // MDB_txninfo: u32 magic, u32 format.
+    writeSync(file, Buffer.from([9]), 0, 1, 4);
+    closeSync(file);
+    const error = errorOf(() => Environment.open(path));
+    expect(error).toBeInstanceOf(NotLmdbError);
+    expect(error).toMatchObject({ code: 'LOCK_FORMAT', hint: expect.stringContaining('one and the same liblmdb') });
+  });
+});
+
+describe('what the system answers', () => {
+  it.each([
+    [5, 'IO_ERROR', /full disk/],
+    [27, 'FILE_TOO_LARGE', /ulimit -f/],
+    [28, 'DISK_FULL', /make room/],
+    [122, 'DISK_QUOTA', /quota/],
+  ])('%i is %s, and says what to look for', (errno, code, hint) => {
+    const error = lmdbErrorOf('mdb_txn_commit', errno, 'text');
+    expect(error).toMatchObject({ code, errno, message: 'mdb_txn_commit: text', hint: expect.stringMatching(hint) });
   });
 });
 

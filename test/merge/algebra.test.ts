@@ -45,7 +45,7 @@ const merge = (present: Entry, incoming: Entry): Entry =>
 
 const said = ({ nano: at, deleted, value: hex }: Entry): string => `${at} ${deleted ? 'deleted' : `=${hex}`}`;
 
-/** Another statement of format.md's "Who wins". */
+/** Another statement of docs/format.md, "Which entry wins". */
 function expected(a: Entry, b: Entry): Entry {
   const text = (one: Entry): string => (one.deleted ? '' : one.value);
   if (a.nano !== b.nano) return a.nano > b.nano ? a : b;
@@ -91,7 +91,7 @@ it('I1: any order with any repeats gives one winner', () => {
   );
 });
 
-it('it is the winner that format.md names', () => {
+it('it is the winner that docs/format.md names', () => {
   fc.assert(
     fc.property(any, any, (a, b) => said(merge(a, b)) === said(expected(a, b))),
     RUNS,

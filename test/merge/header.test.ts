@@ -19,7 +19,7 @@ const FULL = Buffer.from('123456789abcdef0000000000000007b0001000000000001010203
 
 const at = (value: Buffer): number => applicationStart(value, 0, value.length);
 
-describe('value header (behaviours.md, section 1)', () => {
+describe('value header (docs/format.md, "Value header")', () => {
   it('HDR-01: every field is where it should be, the value after the extra block', () => {
     expect(FULL).toHaveLength(36);
     expect(FULL.subarray(at(FULL)).toString()).toBe('test');

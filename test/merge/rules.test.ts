@@ -28,7 +28,7 @@ function contender(nano: bigint, value: string | undefined): Contender {
   };
 }
 
-describe('who wins (behaviours.md 5b; format.md)', () => {
+describe('who wins (docs/format.md, "Which entry wins")', () => {
   const wins = (present: Contender, incoming: Contender): boolean => incomingWins(present, incoming);
 
   it('LWW-15, LWW-17: the later time, whatever the value', () => {

@@ -16,7 +16,7 @@ function encoded(key: string, value: string): Buffer {
   return Buffer.from(shadowKey.bytes.subarray(0, shadowKey.length));
 }
 
-describe('shadow keys of pairs (behaviours.md, section 6)', () => {
+describe('shadow keys of pairs (docs/format.md, "DUPSORT")', () => {
   it('DUP-01: key, separator, value, length of the key', () => {
     expect(encoded('key', 'foo1').toString('latin1')).toBe('key\0\0\0\0foo1\x03');
   });

@@ -5,7 +5,7 @@ import { type EncodeSummary, encodeSnapshot, toTimestampNano } from '../../src/s
 import { compressMember } from '../../src/snapshot/members.ts';
 import { decode, encode, META, type PlainDbi, type PlainEntry, sourceOf } from './support.ts';
 
-/** behaviours.md, section 8. */
+/** docs/format.md, "Snapshot message". */
 const REFERENCE_BYTES =
   '08 03 20 01 12 1b 0a 02 47 58 12 01 69 1a 01 68 3a 04 6d 61 69 6e 20 05 29 02 01 00 00 00 00 00 00 ' +
   '1a 1a 0a 03 66 6f 6f 18 08 12 11 0a 01 6b 12 01 76 20 01 19 07 00 00 00 00 00 00 00';

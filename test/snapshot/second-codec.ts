@@ -10,7 +10,7 @@ import {
 import { toTimestampNano } from '../../src/snapshot/index.ts';
 import type { PlainDbi, PlainEntry, PlainSnapshot } from './support.ts';
 
-/** A second, independent codec of the message (format.md), by a protobuf library and a descriptor. */
+/** A second, independent codec of the message (docs/format.md), by a protobuf library and a descriptor. */
 type Field = MessageInitShape<typeof FieldDescriptorProtoSchema>;
 
 const field = (number: number, name: string, type: Type, more: Field = {}): Field => ({

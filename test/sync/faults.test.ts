@@ -243,7 +243,33 @@ describe('the bucket fails', () => {
     await a.until('failed to list', () => a.status.listFailures > 2);
     a.put('own', '1');
     await a.until('stored', () => a.storage.stored.length === 1);
-    expect(a.told('error', 'Listing the storage failed')).toHaveLength(1);
+    // The 1st, 2nd, 4th, 8th … of them.
+    const told = Math.floor(Math.log2(a.status.listFailures)) + 1;
+    expect(a.told('error', 'Listing the storage failed')).toHaveLength(told);
+    a.storage.beforeList = () => {};
+    await a.until('told that it works', () => a.told('info', 'Listing the storage works again').length === 1);
+  });
+
+  it.each(['sync', 'receive'] as const)('to list, and %s with only_once: ends with the error', async (mode) => {
+    const a = new Instance({ name: 'a', bucket: new MemoryStorage(), mode });
+    a.storage.beforeList = () => {
+      throw failure('list');
+    };
+    a.start({ onlyOnce: true, storageRetryForever: false, storageRetryCount: 2 });
+    await expect(a.end()).rejects.toThrow('planned by the test');
+    expect(a.status.listFailures).toBe(2);
+  });
+
+  it('to load, with only_once: ends with the error', async () => {
+    const bucket = new MemoryStorage();
+    await bucket.store(nameOf('other'), objectOf([dbiOf('o', [{ key: 'k', value: 'v', nano: THEN }])]));
+    const a = new Instance({ name: 'a', bucket, mode: 'receive' });
+    a.storage.beforeLoad = () => {
+      throw failure('load');
+    };
+    a.start({ onlyOnce: true, storageRetryForever: false, storageRetryCount: 3 });
+    await expect(a.end()).rejects.toThrow('planned by the test');
+    expect(a.status.loadFailures).toBe(3);
   });
 });
 

@@ -29,7 +29,7 @@ export interface CleaningInput {
    * under our own id the timestamp of that full snapshot. Empty before the first one: no instance is stale then.
    */
   readonly committed: ReadonlyMap<string, bigint>;
-  /** Names of objects that could not be used (design, decision 11): they prove nothing about older ones. */
+  /** Names of objects that could not be used (decision 11): they prove nothing about older ones. */
   readonly refused?: ReadonlySet<string>;
   readonly config: Pick<CleanupConfig, 'mustKeepIntervalMs' | 'removeOldInstancesIntervalMs'>;
 }

@@ -1,4 +1,4 @@
-/** Removes objects from the bucket that nobody needs any more (behaviours CLN, I10). */
+/** Removes objects from the bucket that nobody needs any more (docs/upkeep.md, I10). */
 export { Cleaner, type CleanerObserver, type CleanerOptions, type CleanReport } from './cleaner.ts';
 export {
   type CleanDeletion,

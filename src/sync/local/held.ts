@@ -113,7 +113,7 @@ export class Views {
   }
 
   /**
-   * Whether a held transaction still protects its pages (design, decision 3): a process in another PID namespace with our
+   * Whether a held transaction still protects its pages (decision 3): a process in another PID namespace with our
    * pid can have cleared it from the lock table.
    */
   isTrusted(held: Held): boolean {

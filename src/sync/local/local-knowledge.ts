@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import type { Environment } from '../../lmdb/index.ts';
 import { commitTime, timeOf } from '../../merge/index.ts';
 import {
@@ -14,7 +13,7 @@ import type { Clock } from '../time/clock.ts';
 /** What is known of the application's side beside the pages themselves: times, kinds of DBIs, and what is still to be recorded. */
 export class LocalKnowledge {
   readonly pending = new PendingKeys();
-  readonly #dataPath: string;
+  readonly #environment: Environment;
   readonly #clock: Clock;
   readonly #schema: Schema;
   readonly #knownFlags = new Map<string, number>();
@@ -22,7 +21,7 @@ export class LocalKnowledge {
 
   /** @param start what is there when we start */
   constructor(environment: Environment, clock: Clock, schema: Schema, start: Snapshotted) {
-    this.#dataPath = environment.dataPath;
+    this.#environment = environment;
     this.#clock = clock;
     this.#schema = schema;
     this.#isFirstMigration = ![...start.view.dbis.keys()].some((name) => name.startsWith(SHADOW_PREFIX));
@@ -47,11 +46,10 @@ export class LocalKnowledge {
    * then that of its commit or a later one, never an earlier one's (decision 5).
    */
   scope(): LocalScope {
-    const mtimeNano = statSync(this.#dataPath, { bigint: true }).mtimeNs;
     return {
       schema: this.#schema,
       times: {
-        commit: timeOf(commitTime(mtimeNano, this.#clock.nowNano())),
+        commit: timeOf(commitTime(this.#environment.mtimeNano(), this.#clock.nowNano())),
         isFirstMigration: this.#isFirstMigration && !this.#schema.native,
       },
       knownFlags: this.#knownFlags,

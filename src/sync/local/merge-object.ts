@@ -46,7 +46,7 @@ export interface MergeResult {
   readonly hasLocalChanges: boolean;
 }
 
-/** A peer's clock ahead by more than this is told of (design, decision 10). */
+/** A peer's clock ahead by more than this is told of (decision 10). */
 const FAR_FUTURE_NANO = 300n * 1_000_000_000n;
 /** From so many writes on it is worth 10 ms to go under the lock with clean memory. */
 const LARGE_MERGE = 100_000;
@@ -56,7 +56,7 @@ const LOCK_CHECK_EVERY = 64;
 
 /**
  * Merges one object: the winners are found before the lock, against the held base; under it there are only the difference
- * since then, the puts and the commit (design, decision 4). The caller holds the turn (`Exclusive`).
+ * since then, the puts and the commit (decision 4). The caller holds the turn (`Exclusive`).
  *
  * @throws CorruptSnapshotError, RefusedSnapshotError: nothing of the object was used (I7)
  */

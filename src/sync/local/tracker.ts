@@ -42,7 +42,7 @@ export interface Rebase {
 export type LockedBody<T> = (transaction: WriteTransaction, rebase: Rebase) => T;
 
 /**
- * Keeps main and shadow in step and knows what of it was seen (design, decisions 3 to 5). `base` is the held transaction in
+ * Keeps main and shadow in step and knows what of it was seen (decisions 3 to 5). `base` is the held transaction in
  * which main and shadow agree: whatever is different in a later one has changed since. All of it is synchronous; callers
  * take turns (`Exclusive`).
  */
@@ -118,7 +118,7 @@ export class Tracker {
       assertSupported(now.view, this.#options.schema);
       this.#known.rememberFlags(now);
       if (this.#options.schema.native) {
-        const changes = base && nativeChanges(base, now);
+        const changes = nativeChanges(base, now);
         this.#setBase(now);
         isBase = true;
         return changes ? changes.count > 0 : true;

@@ -3,7 +3,7 @@ import type { Log } from '../../log/index.ts';
 import type { DatabaseStatus } from '../status/status.ts';
 import type { Clock } from '../time/clock.ts';
 
-/** Tells another thread since when this one waits for the lock: it blocks, and cannot tell it itself (design, decision 2). */
+/** Tells another thread since when this one waits for the lock: it blocks, and cannot tell it itself (decision 2). */
 export interface LockWatch {
   waiting(sinceMs: number): void;
   done(): void;

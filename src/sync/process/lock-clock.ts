@@ -2,7 +2,7 @@ import type { LockWatch } from '../local/write-lock.ts';
 
 /**
  * Since when a worker waits for a write lock, in memory that it shares with the main thread: while it waits it is blocked
- * and can tell nothing itself (design, decision 2). One 64-bit cell a database: ms since 1970, 0 when not waiting.
+ * and can tell nothing itself (decision 2). One 64-bit cell a database: ms since 1970, 0 when not waiting.
  */
 export class LockClock implements LockWatch {
   readonly #cells: BigInt64Array;

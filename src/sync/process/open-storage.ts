@@ -2,6 +2,7 @@ import type { Config } from '../../config/index.ts';
 import { describeError } from '../../errors/index.ts';
 import type { Log } from '../../log/index.ts';
 import { createStorage, type ObjectStorage, StorageError } from '../../storage/index.ts';
+import { RepeatedFailure, reportFields } from '../status/repeated-failure.ts';
 import type { Clock } from '../time/clock.ts';
 
 /**
@@ -16,13 +17,18 @@ export async function openStorage(
   log: Log,
   signal: AbortSignal,
 ): Promise<ObjectStorage | undefined> {
+  const opening = new RepeatedFailure();
   while (!signal.aborted) {
     try {
       return await createStorage(config.storage, { log, signal });
     } catch (error) {
       if (signal.aborted) return undefined;
       if (config.onlyOnce || !(error instanceof StorageError && error.retryable)) throw error;
-      log.error('The storage cannot be opened; trying again', { error: describeError(error) });
+      const report = opening.failed(Number(clock.nowNano() / 1_000_000n));
+      if (report) {
+        const fields = { error: describeError(error), ...reportFields(report) };
+        log.error('The storage cannot be opened; trying again', fields);
+      }
       await clock.sleep(config.storageRetryIntervalMs, signal);
     }
   }

@@ -3,9 +3,11 @@ import { Worker } from 'node:worker_threads';
 import type { Config } from '../../config/index.ts';
 import { describeError, LmdbstreamError } from '../../errors/index.ts';
 import { liblmdb, shareOneHeap } from '../../lmdb/index.ts';
-import type { Log } from '../../log/index.ts';
+import type { Log, LogStyle } from '../../log/index.ts';
 import { StorageError } from '../../storage/index.ts';
+import { RepeatedFailure, reportFields } from '../status/repeated-failure.ts';
 import { systemClock } from '../time/clock.ts';
+import { BlockedWorkers } from './blocked-workers.ts';
 import { LockClock } from './lock-clock.ts';
 import { openStorage } from './open-storage.ts';
 import type { SerializedError, WorkerInput, WorkerMessage } from './worker.ts';
@@ -17,8 +19,15 @@ export interface RunOptions {
   /** `--only-db`; empty: all. */
   readonly onlyDatabases: readonly string[];
   readonly log: Log;
+  /** How `log` writes: the workers' lines, which go to standard error beside it, look the same. */
+  readonly logStyle?: LogStyle | undefined;
   /** Aborted: transactions and uploads under way are finished, then it ends. */
   readonly signal: AbortSignal;
+  /**
+   * Called before it ends when a worker waits in LMDB for a write lock that the application keeps: that thread cannot be
+   * stopped, and only `exitAtOnce` ends the process. Nothing of ours is half-written.
+   */
+  readonly onBlocked?: (() => void) | undefined;
   readonly version: string;
   /** An object that must be in the bucket before any LMDB is opened. */
   readonly waitForMarkerFile?: string;
@@ -27,16 +36,18 @@ export interface RunOptions {
 /** A wait for the write lock is told of from here on, and again at every doubling. */
 const LONG_WAIT_MS = 10_000;
 const WATCH_INTERVAL_MS = 1000;
+const BLOCKED =
+  'The application keeps the write lock: ending without it. Nothing is half-written; what could not be written to the LMDB ' +
+  'is written after the next start, which also frees our reader slot';
 /** Our loops allocate next to nothing: a large nursery would only be memory that nobody uses. */
 const WORKER_LIMITS = { maxYoungGenerationSizeMb: 6 };
 
 /**
  * Synchronises the configured databases, each group in a worker thread, until aborted or, with only_once, done.
- * @throws LmdbstreamError: the first database that failed; the others were stopped
+ * @throws LmdbstreamError: the first database that failed, with the other failures; the others were stopped
  */
 export async function runSync(options: RunOptions): Promise<'done' | 'stopped'> {
   const { config, log, signal } = options;
-  for (const warning of config.warnings) log.warn(warning);
   if (config.http.address !== '') {
     log.warn('http.address is set, but this version has no HTTP server yet', { address: config.http.address });
   }
@@ -48,8 +59,12 @@ export async function runSync(options: RunOptions): Promise<'done' | 'stopped'> 
   if (options.waitForMarkerFile !== undefined) await waitForMarker(options, options.waitForMarkerFile);
   if (signal.aborted) return 'stopped';
   const failures = await runWorkers(groupsOf(names, config.workers), options);
-  const first = failures[0];
-  if (first) throw errorOf(first);
+  const [first, ...others] = failures;
+  if (first)
+    throw errorOf(
+      first,
+      others.map((failure) => errorOf(failure)),
+    );
   return signal.aborted ? 'stopped' : 'done';
 }
 
@@ -67,37 +82,42 @@ export function groupsOf(names: readonly string[], workers: number): string[][] 
   return groups;
 }
 
-async function runWorkers(groups: readonly string[][], options: RunOptions): Promise<SerializedError[]> {
-  const failures: SerializedError[] = [];
-  const workers = new Set<Worker>();
+interface Failure {
+  readonly database: string | undefined;
+  readonly error: SerializedError;
+}
+
+async function runWorkers(groups: readonly string[][], options: RunOptions): Promise<Failure[]> {
+  const failures: Failure[] = [];
+  const workers = new Map<Worker, { name: string; clock: LockClock }[]>();
+  const blocked = new BlockedWorkers();
   const stopAll = (): void => {
-    for (const worker of workers) worker.postMessage('stop');
+    for (const worker of workers.keys()) worker.postMessage('stop');
+    blocked.watch(() => [...workers.values()].map((entries) => entries.map(({ clock }) => clock)));
   };
   options.signal.addEventListener('abort', stopAll, { once: true });
   const ended = groups.map((databases) => {
     const lockCells = LockClock.cellsFor(databases.length);
-    const { config, mode, log } = options;
-    const workerData: WorkerInput = { config, mode, databases, lockCells };
+    const { config, mode, log, logStyle = config.log } = options;
+    const workerData: WorkerInput = { config, mode, databases, lockCells, logStyle };
     const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, resourceLimits: WORKER_LIMITS });
-    workers.add(worker);
+    workers.set(
+      worker,
+      databases.map((name, index) => ({ name, clock: new LockClock(lockCells, index) })),
+    );
     const stopWatching = watchLocks(databases, lockCells, log);
     return new Promise<void>((resolve) => {
       worker.on('message', (message: WorkerMessage) => {
         if (message.type !== 'failed') return;
-        failures.push(message.error);
-        const { code, hint, stack } = message.error;
-        log.error('Sync failed', { db: message.database, error: message.error.message, code, hint });
-        if (stack) log.debug(stack);
+        // Told once, where the whole run ends; until then the others finish what they are at.
+        failures.push(message);
+        log.info('A database failed, stopping', { db: message.database, code: message.error.code });
         stopAll();
       });
       worker.on('error', (error) => {
-        failures.push({
-          code: 'INTERNAL',
-          message: describeError(error),
-          hint: undefined,
-          stack: (error as Error).stack,
-        });
-        log.error('A worker died', { dbs: databases.join(' '), error: describeError(error) });
+        const { stack } = error as Error;
+        const message = `a worker died (${databases.join(' ')}): ${describeError(error)}`;
+        failures.push({ database: undefined, error: { code: 'INTERNAL', message, hint: undefined, stack } });
         stopAll();
       });
       worker.on('exit', () => {
@@ -108,8 +128,14 @@ async function runWorkers(groups: readonly string[][], options: RunOptions): Pro
     });
   });
   if (options.signal.aborted) stopAll();
-  await Promise.all(ended);
+  const isAbandoned = await Promise.race([Promise.all(ended).then(() => false), blocked.found.then(() => true)]);
+  blocked.dispose();
   options.signal.removeEventListener('abort', stopAll);
+  if (isAbandoned) {
+    const left = [...workers.values()].flat().filter(({ clock }) => clock.waitingSinceMs !== undefined);
+    options.log.warn(BLOCKED, { dbs: left.map(({ name }) => name).join(' ') });
+    options.onBlocked?.();
+  }
   return failures;
 }
 
@@ -141,6 +167,7 @@ async function waitForMarker({ config, log, signal }: RunOptions, name: string):
   if (!storage) return;
   try {
     log.info('Waiting for marker file', { name });
+    const looking = new RepeatedFailure();
     while (!signal.aborted) {
       try {
         const { stream } = await storage.load(name, { signal });
@@ -150,7 +177,10 @@ async function waitForMarker({ config, log, signal }: RunOptions, name: string):
       } catch (error) {
         if (signal.aborted) return;
         if (!(error instanceof StorageError)) throw error;
-        if (!error.notFound) log.error('Looking for the marker file failed', { error: describeError(error) });
+        const report = error.notFound ? undefined : looking.failed(Number(systemClock.nowNano() / 1_000_000n));
+        if (report) {
+          log.error('Looking for the marker file failed', { error: describeError(error), ...reportFields(report) });
+        }
       }
       await systemClock.sleep(config.storagePollIntervalMs, signal);
     }
@@ -159,8 +189,9 @@ async function waitForMarker({ config, log, signal }: RunOptions, name: string):
   }
 }
 
-function errorOf({ code, message, hint, stack }: SerializedError): Error {
-  const error = new LmdbstreamError(code, message, { hint });
+function errorOf({ database, error: failed }: Failure, others: readonly LmdbstreamError[] = []): LmdbstreamError {
+  const { code, message, hint, stack } = failed;
+  const error = new LmdbstreamError(code, message, { hint, database, others });
   if (stack) error.stack = stack;
   return error;
 }

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Config } from '../../config/index.ts';
 import { LmdbstreamError } from '../../errors/index.ts';
-import { createLog, descriptorStream } from '../../log/index.ts';
+import { createLog, descriptorStream, type LogStyle } from '../../log/index.ts';
 import { DatabaseSync } from '../database.ts';
 import { systemClock } from '../time/clock.ts';
 import { LockClock } from './lock-clock.ts';
@@ -14,6 +14,8 @@ export interface WorkerInput {
   readonly databases: readonly string[];
   /** One cell a database, see `LockClock`. */
   readonly lockCells: SharedArrayBuffer;
+  /** The main thread's: both write to standard error, and the lines look the same. */
+  readonly logStyle: LogStyle;
 }
 
 /** What a worker tells. */
@@ -43,7 +45,7 @@ async function runDatabases(
   tell: (message: WorkerMessage) => void,
 ): Promise<void> {
   const { config, mode } = input;
-  const log = createLog({ ...config.log, stream: descriptorStream(2), isTty: process.stderr.isTTY === true });
+  const log = createLog({ ...input.logStyle, stream: descriptorStream(2) });
   const stop = new AbortController();
   signal.addEventListener('abort', () => stop.abort(), { once: true });
   await Promise.all(

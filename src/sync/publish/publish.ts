@@ -62,7 +62,7 @@ export class Publisher {
   #lastStoredMs: number;
   #gaveUp: unknown;
 
-  /** @param lastNano time of our newest object: names never go back (design, decision 10) */
+  /** @param lastNano time of our newest object: names never go back (decision 10) */
   constructor(options: PublisherOptions, lastNano: bigint) {
     this.#options = options;
     this.#lastNano = lastNano;
@@ -97,7 +97,7 @@ export class Publisher {
 
   /**
    * Resolves when what is due has been taken out of the database, or must wait for the bucket: an upload that is slow or is
-   * being retried holds up nobody (design, decision 11).
+   * being retried holds up nobody (decision 11).
    */
   async taken(signal: AbortSignal): Promise<void> {
     while (this.isDue && !this.#isAtBucket && !signal.aborted) await this.#changed.wait(60_000, signal);

@@ -6,6 +6,7 @@ import { CorruptSnapshotError, RefusedSnapshotError, type SnapshotName, shortHas
 import { type ObjectInfo, type ObjectStorage, Spool, StorageError } from '../../storage/index.ts';
 import { isPassing } from '../local/local-changes.ts';
 import type { MergeResult } from '../local/merge-object.ts';
+import { RepeatedFailure, reportFields } from '../status/repeated-failure.ts';
 import type { DatabaseStatus } from '../status/status.ts';
 import type { Clock } from '../time/clock.ts';
 import type { RemoteIndex } from './remote-index.ts';
@@ -17,8 +18,10 @@ export interface ReceiverOptions {
   /** `memory_downloaded_snapshots`: downloads under way at once. */
   readonly concurrency: number;
   readonly retryIntervalMs: number;
-  /** A single pass waits for no full map or disk. */
+  /** A single pass waits for no full map or disk, and for no storage that goes on failing. */
   readonly onlyOnce: boolean;
+  /** With `onlyOnce`: failures in a row, of the listing or of one instance's object, that end it; default: any number. */
+  readonly attempts?: number;
   /** Objects from before it, in ns since 1970, may hold what was deleted and is forgotten (`RemoteIndex.outdated`); default 0. */
   readonly forgottenBefore?: () => bigint;
   readonly clock: Clock;
@@ -41,35 +44,45 @@ export class Receiver {
   readonly #options: ReceiverOptions;
   readonly #underWay = new Map<string, Promise<void>>();
   readonly #notBeforeMs = new Map<string, number>();
-  #lastListingFailed = false;
+  readonly #listing = new RepeatedFailure();
+  readonly #loading = new Map<string, RepeatedFailure>();
   #toldOutdated: ReadonlySet<string> = new Set();
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
   }
 
-  /** @returns whether the listing succeeded; a failure is logged once and counted */
+  /**
+   * A failure is counted, and logged at once and then ever less often.
+   * @returns whether the listing succeeded
+   * @throws StorageError with `onlyOnce`, when there is no use in trying on
+   */
   async list(signal: AbortSignal): Promise<boolean> {
-    const { storage, databaseName, index, log, status, forgottenBefore = () => 0n } = this.#options;
+    const { storage, databaseName, index, clock, log, status, forgottenBefore = () => 0n } = this.#options;
     try {
       const listing: ObjectInfo[] = [];
       for await (const info of storage.list(`${databaseName}__`, { signal })) listing.push(info);
       const strange = index.update(listing, forgottenBefore());
       for (const name of strange) log.debug('Ignoring an object whose name is not ours', { name });
       this.#tellOutdated();
-      if (this.#lastListingFailed) log.info('Listing the storage works again');
-      this.#lastListingFailed = false;
+      const over = this.#listing.worked();
+      if (over) log.info('Listing the storage works again', reportFields(over));
       return true;
     } catch (error) {
       if (signal.aborted) return false;
       if (!(error instanceof StorageError)) throw error;
       status.listFailures++;
       status.lastError = describeError(error);
-      const level = this.#lastListingFailed ? 'debug' : 'error';
-      this.#lastListingFailed = true;
-      log[level]('Listing the storage failed', { error: describeError(error) });
+      const report = this.#listing.failed(Number(clock.nowNano() / 1_000_000n));
+      if (this.#givesUp(error, this.#listing)) throw error;
+      if (report) log.error('Listing the storage failed', { error: describeError(error), ...reportFields(report) });
       return false;
     }
+  }
+
+  #givesUp(error: StorageError, { failures }: RepeatedFailure): boolean {
+    const { onlyOnce, attempts = Number.POSITIVE_INFINITY } = this.#options;
+    return onlyOnce && (!error.retryable || failures >= attempts);
   }
 
   #tellOutdated(): void {
@@ -127,6 +140,7 @@ export class Receiver {
         throw error;
       });
       index.markMerged(name);
+      this.#loading.delete(name.instanceId);
       this.#notBeforeMs.delete(name.instanceId);
       log.info('Loaded remote update', {
         snapshot_name: name.full,
@@ -156,8 +170,15 @@ export class Receiver {
       } else if (error instanceof StorageError) {
         status.loadFailures++;
         status.lastError = describeError(error);
+        const loading = this.#loading.get(name.instanceId) ?? new RepeatedFailure();
+        this.#loading.set(name.instanceId, loading);
+        const report = loading.failed(Number(clock.nowNano() / 1_000_000n));
+        if (this.#givesUp(error, loading)) throw error;
         this.#retryLater(name, signal);
-        log.warn('Loading a remote object failed', { name: name.full, error: describeError(error) });
+        if (report) {
+          const fields = { name: name.full, error: describeError(error), ...reportFields(report) };
+          log.warn('Loading a remote object failed', fields);
+        }
       } else if (error instanceof BadValueSizeError) {
         // The checks before the transaction should have found it; LMDB has, and everything was rolled back (I7).
         index.markRefused(name);

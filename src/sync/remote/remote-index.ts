@@ -192,7 +192,7 @@ export class RemoteIndex {
     }
   }
 
-  /** Refused for good; an older object of the instance is used instead (design, decision 11). */
+  /** Refused for good; an older object of the instance is used instead (decision 11). */
   markRefused(name: SnapshotName): void {
     this.#refused.add(name.full);
     this.#findCurrent();

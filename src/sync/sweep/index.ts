@@ -1,4 +1,4 @@
-/** Removes deletion marks that are older than the retention (behaviours SWP), and the arithmetic of the retention. */
+/** Removes deletion marks that are older than the retention (docs/upkeep.md), and the arithmetic of the retention. */
 export { loadCutoff, retentionNano, sweepCutoff } from './cutoff.ts';
 export { FIND_LIMITS, type FindLimits } from './find-marks.ts';
 export { Sweeper, type SweeperOptions, type SweepReport } from './sweeper.ts';

@@ -38,7 +38,7 @@ def open_dbi(txn, name, flags=0, create=False):
     if name == "":
         return env.open_db(None, txn=txn)
     wanted = {word: True for bit, word in FLAG_NAMES.items() if flags & bit}
-    return env.open_db(name.encode(), txn=txn, create=create, **wanted)
+    return env.open_db(name.encode("utf-8", "surrogateescape"), txn=txn, create=create, **wanted)
 
 
 def apply(txn, op):
@@ -150,7 +150,7 @@ def do_scan(request):
 def do_dbis(_):
     """The named DBIs with their persistent flags; py-lmdb does not tell REVERSEDUP."""
     with env.begin() as txn:
-        names = [bytes(key).decode() for key, _ in txn.cursor()]
+        names = [bytes(key).decode("utf-8", "surrogateescape") for key, _ in txn.cursor()]
         found = {}
         for name in names:
             flags = open_dbi(txn, name).flags(txn)

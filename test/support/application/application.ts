@@ -37,7 +37,7 @@ const PYTHON = '/usr/bin/python3';
 
 /**
  * The application beside lmdbstream: a second process with an independent binding of liblmdb (Debian's python3-lmdb), since
- * one process must open an LMDB only once (design, decision 2). One at a time: a call waits for the answer of the one before.
+ * one process must open an LMDB only once (decision 2). One at a time: a call waits for the answer of the one before.
  */
 export class Application {
   readonly pid: number;

@@ -66,7 +66,13 @@ export async function startSeaweedfs(): Promise<Seaweedfs & Stoppable> {
       '-admin.ui=false',
       '-webdav=false',
     ],
-    { cwd: folder, readyWithinMs: 60_000, isReady: () => takesAnObject(seaweedfs) },
+    {
+      cwd: folder,
+      readyWithinMs: 60_000,
+      isReady: () => takesAnObject(seaweedfs),
+      // It logs into the temporary folder, and leaves that there.
+      env: { ...process.env, TMPDIR: folder },
+    },
   ).catch(async (error) => {
     await rm(folder, { recursive: true, force: true });
     throw error;

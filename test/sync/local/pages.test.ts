@@ -34,7 +34,7 @@ function spoilPages(peer: Peer): void {
   };
 }
 
-describe('a page that cannot be read (design, decision 3): cursors read on', () => {
+describe('a page that cannot be read (decision 3): cursors read on', () => {
   it('a local change is recorded all the same, and later ones', () => {
     const peer = started();
     spoilPages(peer);

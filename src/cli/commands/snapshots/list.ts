@@ -1,16 +1,5 @@
 import type { Command } from 'commander';
-import { parseSnapshotName, SnapshotNameError, type TimestampNano } from '../../../snapshot/index.ts';
-import { compareNames, type ObjectInfo } from '../../../storage/index.ts';
-import { SMALL_REQUEST_LIMIT_MS, withStorage } from '../../bucket.ts';
-import type { Session, SessionRunner } from '../../session.ts';
-
-interface ListFlags {
-  readonly prefix?: string;
-  readonly long?: boolean;
-  readonly time?: boolean;
-}
-
-const SIZE_WIDTH = 12;
+import type { SessionRunner } from '../../session.ts';
 
 export function addList(parent: Command, runner: SessionRunner): void {
   const command = parent
@@ -19,46 +8,7 @@ export function addList(parent: Command, runner: SessionRunner): void {
     .option('-p, --prefix <text>', 'only names that start with this, e.g. main__')
     .option('-l, --long', 'with the size in bytes')
     .option('-t, --time', 'sorted by the time in the name instead of by name; names without one first')
-    .action(() => runner.run((session) => list(session, command.opts())));
-}
-
-async function list(session: Session, { prefix = '', long = false, time = false }: ListFlags): Promise<void> {
-  const { out } = session;
-  const print = async (info: ObjectInfo): Promise<void> => {
-    out.write(long ? `${String(info.sizeBytes).padStart(SIZE_WIDTH)}\t${info.name}\n` : `${info.name}\n`);
-    if (out.isFull) await out.drained();
-  };
-  await withStorage(
-    session,
-    async (storage, signal) => {
-      const objects = storage.list(prefix, { signal });
-      for await (const info of time ? await byTime(objects) : objects) await print(info);
-    },
-    SMALL_REQUEST_LIMIT_MS,
-  );
-}
-
-async function byTime(objects: AsyncIterable<ObjectInfo>): Promise<ObjectInfo[]> {
-  const timed: { info: ObjectInfo; timestampNano: TimestampNano | undefined }[] = [];
-  for await (const info of objects) timed.push({ info, timestampNano: timeOf(info.name) });
-  return timed
-    .sort(
-      (left, right) =>
-        compareTimes(left.timestampNano, right.timestampNano) || compareNames(left.info.name, right.info.name),
-    )
-    .map(({ info }) => info);
-}
-
-function compareTimes(left: TimestampNano | undefined, right: TimestampNano | undefined): number {
-  if (left === undefined || right === undefined) return Number(left !== undefined) - Number(right !== undefined);
-  return left < right ? -1 : left > right ? 1 : 0;
-}
-
-function timeOf(name: string): TimestampNano | undefined {
-  try {
-    return parseSnapshotName(name).timestampNano;
-  } catch (error) {
-    if (error instanceof SnapshotNameError) return undefined;
-    throw error;
-  }
+    .action(() =>
+      runner.run(async (session) => (await import('../../actions/snapshots/list.ts')).list(session, command.opts())),
+    );
 }

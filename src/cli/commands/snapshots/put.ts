@@ -1,17 +1,5 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { parseSnapshotName, SnapshotNameError } from '../../../snapshot/index.ts';
-import type { ObjectBody } from '../../../storage/index.ts';
-import { withStorage } from '../../bucket.ts';
-import { LocalFileError, PutNameError } from '../../errors.ts';
-import type { Session, SessionRunner } from '../../session.ts';
-
-interface PutFlags {
-  readonly name?: string;
-  readonly force?: boolean;
-}
+import type { SessionRunner } from '../../session.ts';
 
 export function addPut(parent: Command, runner: SessionRunner): void {
   const command = parent
@@ -20,33 +8,9 @@ export function addPut(parent: Command, runner: SessionRunner): void {
     .argument('<file>', 'the file')
     .option('-n, --name <name>', 'name of the object (default: the name of the file)')
     .option('--force', 'also under a name that is not one of a snapshot, and that nobody will read')
-    .action((file: string) => runner.run((session) => put(session, file, command.opts())));
-}
-
-async function put(session: Session, file: string, flags: PutFlags): Promise<void> {
-  const name = flags.name || basename(file);
-  checkName(session, name, flags.force ?? false);
-  const body = await fileBody(file);
-  await withStorage(session, (storage, signal) => storage.store(name, body, { signal }));
-}
-
-function checkName({ log }: Session, name: string, force: boolean): void {
-  try {
-    parseSnapshotName(name);
-  } catch (error) {
-    if (!(error instanceof SnapshotNameError)) throw error;
-    if (!force) throw new PutNameError(error);
-    log.warn('not the name of a snapshot; stored because of --force', { name, reason: error.message });
-  }
-}
-
-/** Opened anew for each attempt; the storage refuses a file that changes its size in between. */
-async function fileBody(file: string): Promise<ObjectBody> {
-  try {
-    const info = await stat(file);
-    if (!info.isFile()) throw new Error('it is no regular file');
-    return { sizeBytes: info.size, open: () => createReadStream(file) };
-  } catch (error) {
-    throw new LocalFileError('read', file, error);
-  }
+    .action((file: string) =>
+      runner.run(async (session) =>
+        (await import('../../actions/snapshots/put.ts')).put(session, file, command.opts()),
+      ),
+    );
 }

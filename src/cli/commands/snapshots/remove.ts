@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { SMALL_REQUEST_LIMIT_MS, withStorage } from '../../bucket.ts';
 import type { SessionRunner } from '../../session.ts';
 
 export function addRemove(parent: Command, runner: SessionRunner): void {
@@ -8,8 +7,6 @@ export function addRemove(parent: Command, runner: SessionRunner): void {
     .description('Remove an object from the bucket; one that is not there is no error')
     .argument('<name>', 'name of the object')
     .action((name: string) =>
-      runner.run((session) =>
-        withStorage(session, (storage, signal) => storage.delete(name, { signal }), SMALL_REQUEST_LIMIT_MS),
-      ),
+      runner.run(async (session) => (await import('../../actions/snapshots/remove.ts')).remove(session, name)),
     );
 }

@@ -1,0 +1,34 @@
+import { type Environment, PRIVATE_DBI_PREFIX, showDbiName } from '../../lmdb/index.ts';
+import { forEachDatabase } from '../databases.ts';
+import type { Session } from '../session.ts';
+
+export async function dropShadow(session: Session): Promise<void> {
+  const dropAll = async (environment: Environment, name: string): Promise<void> => {
+    for (const { dbiName, entries } of dropPrivateDbis(environment)) {
+      session.out.write(`${name}: dropped ${showDbiName(dbiName)} (${entries} entries)\n`);
+    }
+  };
+  await forEachDatabase(session, dropAll, { readOnly: false });
+}
+
+interface Dropped {
+  readonly dbiName: string;
+  readonly entries: number;
+}
+
+/** All of them or none: one transaction. With nothing to drop no write lock is taken. */
+function dropPrivateDbis(environment: Environment): Dropped[] {
+  const isPrivate = (name: string): boolean => name.startsWith(PRIVATE_DBI_PREFIX);
+  if (!environment.read((transaction) => transaction.dbiNames().some(isPrivate))) return [];
+  return environment.write((transaction) =>
+    transaction
+      .dbiNames()
+      .filter(isPrivate)
+      .map((dbiName) => {
+        const dbi = transaction.openDbi(dbiName)!;
+        const { entries } = transaction.stat(dbi);
+        transaction.drop(dbi, true);
+        return { dbiName, entries };
+      }),
+  );
+}
