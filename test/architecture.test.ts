@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 const LAYERS = [
   'cli',
   'server',
+  'events',
   'sync',
   'powerdns',
   'shadow',

@@ -2,5 +2,18 @@
 export { type DatabaseOptions, type DatabasePorts, DatabaseSync, systemPorts } from './database/index.ts';
 export { type RunningSync, type RunOptions, runSync, type StartOptions, startSync } from './process/index.ts';
 export { RemoteIndex } from './remote/index.ts';
-export type { DatabasePhase, DatabaseStatus, ErrorInfo, ObjectRef, SyncEvent, SyncEventBody } from './status/index.ts';
-export { type Clock, systemClock } from './time/index.ts';
+export {
+  type ChangedDbi,
+  type ChangedKey,
+  type ChangeEvent,
+  type ChangeOrigin,
+  type DatabasePhase,
+  type DatabaseStatus,
+  type ErrorInfo,
+  type ObjectRef,
+  RepeatedFailure,
+  reportFields,
+  type SyncEvent,
+  type SyncEventBody,
+} from './status/index.ts';
+export { type Clock, nowMs, systemClock, Wake } from './time/index.ts';

@@ -1,4 +1,6 @@
 /** What happens, as data; and what is made of it: the status of a database, and lines of the log. */
+
+export type { ChangedDbi, ChangedKey, ChangeEvent, ChangeOrigin } from './change-event.ts';
 export {
   type DatabasePhase,
   type EnvironmentStats,

@@ -9,24 +9,38 @@ const execute = promisify(execFile);
 /** Wait for the answer of `pdnsutil` and `dig`: a hang is an error of the test, not of its patience. */
 const COMMAND_LIMIT_MS = 60_000;
 
+export const API_KEY = 'test-api-key';
+
+const NO_CACHES = {
+  'zone-cache-refresh-interval': 0,
+  'cache-ttl': 0,
+  'query-cache-ttl': 0,
+  'negquery-cache-ttl': 0,
+  'dnssec-key-cache-ttl': 0,
+  'zone-metadata-cache-ttl': 0,
+};
+
 /**
  * A PowerDNS of its own (Debian's 4.7, LMDB backend with one shard) on a free port of the loopback: the application that
- * lmdbstream was made for. Everything that it would remember is off, so that an answer tells what is in the LMDB now.
+ * lmdbstream was made for. Everything that it would remember is off, so that an answer tells what is in the LMDB now;
+ * with `caches` it remembers as it does by default.
  */
 export class PowerDns {
   readonly folder: string;
+  readonly apiUrl: string;
   readonly #port: number;
   #server: RunningProcess | undefined;
 
-  private constructor(folder: string, port: number) {
+  private constructor(folder: string, port: number, apiUrl: string) {
     this.folder = folder;
+    this.apiUrl = apiUrl;
     this.#port = port;
   }
 
   /** Writes the configuration; nothing runs yet, and no LMDB is there. */
-  static async create(folder: string): Promise<PowerDns> {
+  static async create(folder: string, options: { readonly caches?: boolean } = {}): Promise<PowerDns> {
     mkdirSync(folder, { recursive: true });
-    const [port] = await freePorts(1);
+    const [port, apiPort] = await freePorts(2);
     const settings = {
       launch: 'lmdb',
       'lmdb-filename': join(folder, 'pdns.lmdb'),
@@ -40,19 +54,22 @@ export class PowerDns {
       'socket-dir': folder,
       daemon: 'no',
       guardian: 'no',
-      webserver: 'no',
+      webserver: 'yes',
+      'webserver-address': '127.0.0.1',
+      'webserver-port': apiPort,
+      api: 'yes',
+      'api-key': API_KEY,
       'distributor-threads': 1,
       'security-poll-suffix': '',
-      'zone-cache-refresh-interval': 0,
-      'cache-ttl': 0,
-      'query-cache-ttl': 0,
-      'negquery-cache-ttl': 0,
-      'dnssec-key-cache-ttl': 0,
-      'zone-metadata-cache-ttl': 0,
+      ...(options.caches ? {} : NO_CACHES),
     };
     const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
     writeFileSync(join(folder, 'pdns.conf'), lines.join(''));
-    return new PowerDns(folder, port!);
+    return new PowerDns(folder, port!, `http://127.0.0.1:${apiPort}`);
+  }
+
+  get controlSocket(): string {
+    return join(this.folder, 'pdns.controlsocket');
   }
 
   /** The LMDB of zones, keys and metadata. */
@@ -101,6 +118,11 @@ export class PowerDns {
   /** The records the server answers with, sorted; none for a name that does not exist or a zone that it refuses. */
   async answers(name: string, type: string): Promise<string[]> {
     return linesOf(await this.#dig(name, type, '+short'));
+  }
+
+  /** `NOERROR`, `NXDOMAIN`, `REFUSED`, … */
+  async status(name: string, type: string): Promise<string | undefined> {
+    return /status: (\w+)/.exec(await this.#dig(name, type))?.[1];
   }
 
   async zones(): Promise<string[]> {

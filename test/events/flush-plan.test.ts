@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { FLUSH_LIMITS, FlushPlanner } from '../../src/events/index.ts';
+import { change, put, record, zone, zoneV5 } from './support.ts';
+
+function planOf(...events: Parameters<FlushPlanner['add']>[0][]) {
+  const planner = new FlushPlanner();
+  for (const event of events) planner.add(event);
+  return planner.take();
+}
+
+const START = { origin: { kind: 'start' } } as const;
+
+describe('what PowerDNS must forget', () => {
+  it('a zone that came is flushed by name, in every schema', () => {
+    expect(planOf(change({ domains_0: [zone('example.com', 1)] }))).toEqual({
+      everything: false,
+      names: ['example.com'],
+      moved: ['example.com'],
+      zones: ['example.com'],
+    });
+    expect(planOf(change({ domains_v5_0: [zoneV5('a.example', 2)] })).names).toEqual(['a.example']);
+  });
+
+  it('records of a zone that was there at start are flushed by their names', () => {
+    const plan = planOf(
+      change({ domains_v5_0: [zoneV5('example.com', 1)] }, START),
+      change({ records_v5: [record(1, 'www'), record(1, 'www', 28), record(1, 'mail.in')] }),
+    );
+    expect([...plan.names].sort()).toEqual(['mail.in.example.com', 'www.example.com']);
+    expect(plan.zones).toEqual(['example.com']);
+    expect(plan.moved).toEqual([]);
+  });
+
+  it('what was there at start is not flushed', () => {
+    const planner = new FlushPlanner();
+    planner.add(change({ domains_0: [zone('example.com', 1)], records: [record(1, 'www')] }, START));
+    expect(planner.isEmpty).toBe(true);
+  });
+
+  it('records that came before their zone are flushed with it, and those that come after it again', () => {
+    const planner = new FlushPlanner();
+    planner.add(change({ records: [record(5, 'www')] }, { db: 'shard' }));
+    expect(planner.isEmpty).toBe(true);
+    planner.add(change({ domains_0: [zone('late.example', 5)] }));
+    expect(planner.take().names).toEqual(['late.example']);
+    planner.add(change({ records: [record(5, 'www')] }, { db: 'shard' }));
+    expect(planner.take().names).toEqual(['www.late.example']);
+  });
+
+  it.each([
+    ['its apex', [record(1, '')]],
+    ['a wildcard', [record(1, '*.in')]],
+    ['many names', Array.from({ length: FLUSH_LIMITS.maxNamesPerZone + 1 }, (_, at) => record(1, `n${at}`))],
+  ])('%s changed: the zone is flushed once', (_, keys) => {
+    const known = change({ domains_0: [zone('example.com', 1)] }, START);
+    expect(planOf(known, change({ records: [record(1, 'x'), ...keys, record(1, 'y')] })).names).toEqual([
+      'example.com',
+    ]);
+  });
+
+  it.each([
+    ['metadata_0', zone('example.com', 9)],
+    ['keydata_v5_0', zoneV5('example.com', 9)],
+  ])('%s: the zone is flushed', (dbi, key) => {
+    expect(planOf(change({ [dbi]: [key] }))).toMatchObject({ names: ['example.com'], moved: [] });
+  });
+
+  it('more names than anyone wants to name one by one: everything, once, and still the zones that moved', () => {
+    const zones = Array.from({ length: FLUSH_LIMITS.maxNames + 1 }, (_, at) => zone(`z${at}.example`, at));
+    const plan = planOf(change({ domains_0: zones }));
+    expect(plan).toMatchObject({ everything: true, names: [] });
+    expect(plan.moved).toHaveLength(zones.length);
+  });
+
+  it('"many" in a DBI that names zones: everything; in another one: nothing', () => {
+    expect(planOf(change({ records: undefined })).everything).toBe(true);
+    expect(planOf(change({ domains: undefined, pdns: undefined }))).toMatchObject({ everything: false, names: [] });
+  });
+
+  it('records of more unknown zones than can be kept in mind: everything', () => {
+    const planner = new FlushPlanner({ ...FLUSH_LIMITS, maxUnknownZones: 2 });
+    planner.add(change({ records: [record(1, 'a'), record(2, 'a'), record(3, 'a')] }));
+    expect(planner.take().everything).toBe(true);
+  });
+
+  it('keys that are not PowerDNS’s tell nothing', () => {
+    expect(planOf(change({ records: [put('x')], data: [put('example.com')] }))).toMatchObject({ names: [], zones: [] });
+  });
+});
