@@ -3,8 +3,8 @@ import type { Log } from '../../src/log/index.ts';
 import type { Schema } from '../../src/shadow/index.ts';
 import { Tracker } from '../../src/sync/local/tracker.ts';
 import { WriteLock } from '../../src/sync/local/write-lock.ts';
-import { type DatabaseStatus, newStatus } from '../../src/sync/status/status.ts';
-import { systemClock } from '../../src/sync/time/clock.ts';
+import { type DatabaseStatus, newStatus, type Report, reduceStatus } from '../../src/sync/status/index.ts';
+import { systemClock } from '../../src/sync/time/index.ts';
 import type { Layout } from '../bare.ts';
 
 const MAP_SIZE_BYTES = 2 ** 34;
@@ -15,21 +15,34 @@ export interface Database {
   readonly schema: Schema;
   readonly status: DatabaseStatus;
   readonly log: Log;
+  readonly report: Report;
   close(): void;
 }
 
 export function openDatabase(path: string, layout: Layout, create = false): Database {
   const environment = Environment.open(path, { create, mapSizeBytes: MAP_SIZE_BYTES });
   const schema = { native: layout === 'native', dupsortHack: layout === 'dup', overrideCreateFlags: new Map() };
-  const status = newStatus('bench');
-  const shared = { environment, clock: systemClock, log: strictLog, status };
+  let status = newStatus('bench');
+  const report: Report = (event) => {
+    status = reduceStatus(status, { ...event, db: 'bench', atMs: 0 });
+  };
+  const shared = { environment, clock: systemClock, report };
   const lock = new WriteLock({ ...shared, mapSizeBytes: MAP_SIZE_BYTES });
   const tracker = new Tracker({ ...shared, schema, lock });
   const close = (): void => {
     tracker.close();
     environment.close();
   };
-  return { tracker, schema, status, log: strictLog, close };
+  return {
+    tracker,
+    schema,
+    get status() {
+      return status;
+    },
+    log: strictLog,
+    report,
+    close,
+  };
 }
 
 function refuse(message: string): never {

@@ -4,7 +4,7 @@ import { snapshotSources } from '../../src/shadow/index.ts';
 import { DEFAULT_LIMITS, encodeSnapshot, readSnapshot, toTimestampNano } from '../../src/snapshot/index.ts';
 import { Spool } from '../../src/storage/index.ts';
 import { mergeObject } from '../../src/sync/local/merge-object.ts';
-import { systemClock } from '../../src/sync/time/clock.ts';
+import { systemClock } from '../../src/sync/time/index.ts';
 import { Bare } from '../bare.ts';
 import { median } from '../statistics.ts';
 import { type Database, openDatabase } from './database.ts';
@@ -109,12 +109,13 @@ async function decodeOnly(body: Spool): Promise<number> {
 }
 
 async function mergeInto(database: Database, body: Spool): Promise<{ ms: number; lockMs: number; written: number }> {
-  const { tracker, schema, status, log } = database;
+  const { tracker, schema, log, report } = database;
   const { maxDecompressedBytes } = DEFAULT_LIMITS;
   const settings = { schema, extraBlocks: 0, lockMaxMs: 0, maxDecompressedBytes, cutoff: () => TIME_ZERO };
-  const context = { clock: systemClock, log, status, signal: new AbortController().signal };
-  const heldBefore = status.lockHeldMs;
+  const { signal } = new AbortController();
+  const options = { ...settings, read: readSnapshot, clock: systemClock, log, report, signal };
+  const heldBefore = database.status.lockHeldMs;
   const start = performance.now();
-  const { written } = await mergeObject(tracker, 'remote', body, settings, context);
-  return { ms: performance.now() - start, lockMs: status.lockHeldMs - heldBefore, written };
+  const { written } = await mergeObject(tracker, 'remote', body, options);
+  return { ms: performance.now() - start, lockMs: database.status.lockHeldMs - heldBefore, written };
 }

@@ -48,7 +48,11 @@ export function processIo(): Io {
     burnPid,
     restart: restartProcess,
     // Loaded when it is needed: the other commands start no threads and speak to no bucket.
-    runSync: async (options) => (await import('../sync/index.ts')).runSync(options),
+    runSync: async (options) => {
+      // Tuning of the whole process, which only its owner may do.
+      (await import('../lmdb/index.ts')).shareOneHeap();
+      return (await import('../sync/index.ts')).runSync(options);
+    },
   };
 }
 

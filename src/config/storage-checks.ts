@@ -38,6 +38,18 @@ function* checkAzure(options: AzureOptions): Generator<Problem> {
   } else if (options.accountName === undefined && options.endpointUrl === undefined) {
     yield { path: option('account_name'), what: 'is required where there is no endpoint_url' };
   }
+  const { accountKey } = options;
+  if (
+    options.useSharedKey &&
+    accountKey !== undefined &&
+    (accountKey.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(accountKey))
+  ) {
+    yield {
+      path: option('account_key'),
+      what: 'not base64',
+      hint: 'copy the whole key from "Access keys" of the storage account, with the = at its end',
+    };
+  }
   yield* checkRefresh(options, options.accountKeyFile !== undefined);
   yield* checkEndpoint(options.endpointUrl);
 }

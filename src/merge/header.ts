@@ -1,5 +1,7 @@
 import { LmdbstreamError } from '../errors/index.ts';
 import { showDbiName } from '../lmdb/index.ts';
+import type { Entry } from './entry.ts';
+import { ENTRY_DELETED, ENTRY_FLAGS_MASK } from './flags.ts';
 
 /**
  * The 24-byte header of values in native and shadow DBIs (docs/format.md, "Value header"), big-endian:
@@ -7,9 +9,6 @@ import { showDbiName } from '../lmdb/index.ts';
  */
 export const HEADER_SIZE = 24;
 export const EXTRA_BLOCK_SIZE = 8;
-export const ENTRY_DELETED = 0x01;
-/** Flags that travel; others are masked away. */
-export const ENTRY_FLAGS_MASK = ENTRY_DELETED;
 
 const TXN_AT = 8;
 const VERSION_AT = 16;
@@ -38,6 +37,24 @@ export function applicationStart(buffer: Uint8Array, start: number, end: number)
   const extra = (buffer[start + EXTRA_COUNT_AT]! << 8) | buffer[start + EXTRA_COUNT_AT + 1]!;
   const at = start + HEADER_SIZE + extra * EXTRA_BLOCK_SIZE;
   return at > end ? -1 : at;
+}
+
+/**
+ * Takes a stored value apart: `buffer[start, end)` is header and value. Time, deletion mark and value go into `entry`, its key
+ * stays. What a foreign writer left behind a deletion mark is not a value.
+ * @returns false when it holds no valid header; `entry` is then as it was
+ */
+export function readStored(entry: Entry, buffer: Buffer, start: number, end: number): boolean {
+  const at = applicationStart(buffer, start, end);
+  if (at < 0) return false;
+  const deleted = isDeleted(buffer, start);
+  entry.timestampHi = readU32(buffer, start);
+  entry.timestampLo = readU32(buffer, start + 4);
+  entry.deleted = deleted;
+  entry.valueBuffer = buffer;
+  entry.valueStart = deleted ? end : at;
+  entry.valueEnd = end;
+  return true;
 }
 
 /** Why `applicationStart` said -1. */

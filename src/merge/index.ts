@@ -1,7 +1,7 @@
+export { Entry } from './entry.ts';
+export { ENTRY_DELETED, ENTRY_FLAGS_MASK } from './flags.ts';
 export {
   applicationStart,
-  ENTRY_DELETED,
-  ENTRY_FLAGS_MASK,
   EXTRA_BLOCK_SIZE,
   flagsOf,
   HEADER_SIZE,
@@ -9,12 +9,11 @@ export {
   HeaderWriter,
   headerProblem,
   isDeleted,
-  readU32,
+  readStored,
   timestampHiOf,
   timestampLoOf,
 } from './header.ts';
 export {
-  type Contender,
   commitTime,
   compareBytes,
   compareTimes,

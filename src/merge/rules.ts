@@ -1,4 +1,5 @@
 import { compareKeys } from '../btree/index.ts';
+import type { Entry } from './entry.ts';
 
 /**
  * Who wins (docs/format.md): pure functions over bytes and 64-bit times split into two u32 halves, so that a merge of a
@@ -15,37 +16,27 @@ export function compareTimes(aHi: number, aLo: number, bHi: number, bLo: number)
 /** Unsigned bytes, then length: LMDB's own plain order. */
 export const compareBytes = compareKeys(0);
 
-/** One side of a decision. A deleted entry has no value: `start === end`. */
-export interface Contender {
-  timestampHi: number;
-  timestampLo: number;
-  deleted: boolean;
-  buffer: Uint8Array;
-  start: number;
-  end: number;
-}
-
 /**
  * Whether an incoming entry replaces the present one of its key: the later time; in a tie the lower value; in a tie of
  * both the deleted one; of two equal entries the present one stays.
  */
-export function incomingWins(present: Contender, incoming: Contender): boolean {
+export function incomingWins(present: Entry, incoming: Entry): boolean {
   const byTime = compareTimes(incoming.timestampHi, incoming.timestampLo, present.timestampHi, present.timestampLo);
   if (byTime !== 0) return byTime > 0;
   const byValue = compareBytes(
-    incoming.buffer,
-    incoming.start,
-    incoming.deleted ? incoming.start : incoming.end,
-    present.buffer,
-    present.start,
-    present.deleted ? present.start : present.end,
+    incoming.valueBuffer,
+    incoming.valueStart,
+    incoming.deleted ? incoming.valueStart : incoming.valueEnd,
+    present.valueBuffer,
+    present.valueStart,
+    present.deleted ? present.valueStart : present.valueEnd,
   );
   if (byValue !== 0) return byValue < 0;
   return incoming.deleted && !present.deleted;
 }
 
 /** A remote deletion of a key that is unknown here and older than the cut-off would only be swept again: not added. */
-export function isStaleDeletion(incoming: Contender, cutoff: Time): boolean {
+export function isStaleDeletion(incoming: Entry, cutoff: Time): boolean {
   return incoming.deleted && compareTimes(incoming.timestampHi, incoming.timestampLo, cutoff.hi, cutoff.lo) < 0;
 }
 

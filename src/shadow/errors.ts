@@ -1,6 +1,6 @@
 import { LmdbstreamError } from '../errors/index.ts';
 import { DbiFlag, MAX_KEY_SIZE, showDbiName } from '../lmdb/index.ts';
-import { SHADOW_PREFIX } from './names.ts';
+import { SHADOW_PREFIX } from './store/names.ts';
 
 function show(key: Uint8Array): string {
   return Buffer.from(key).toString('hex');

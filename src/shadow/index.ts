@@ -1,22 +1,22 @@
-export { type ApplyOptions, DirectWriter, PlanWriter } from './apply.ts';
 export {
   assertSupported,
   compareChanged,
   compareEverything,
   fillShadows,
   type LocalScope,
-  nativeChanges,
-  PendingKeys,
-  type Snapshotted,
 } from './changes.ts';
-export { DirectPlan } from './direct-plan.ts';
-export { snapshotSources } from './dump.ts';
+export type { PostponedEmpty } from './dbi-writer.ts';
+export { DirectWinners } from './direct-winners.ts';
 export { UnsupportedDbiError } from './errors.ts';
-export type { LocalTimes } from './local.ts';
-export { isPrivate, SHADOW_PREFIX, shadowedName, shadowFlags, shadowName } from './names.ts';
+export { KeySet } from './key-set.ts';
+export { nativeChanges } from './native-changes.ts';
 export { newestTime } from './newest.ts';
-export { type PlannedDbi, type PlannedWrite, PlanReader, WritePlan } from './plan.ts';
+export { collectPending } from './pending.ts';
+export { WritePlan } from './plan.ts';
+export { FillWriter, PlanWriter } from './plan-writer.ts';
+export type { PlannedDbi, WinnerSink } from './planned.ts';
 export { RemoteComparer, type RemoteOptions } from './remote.ts';
+export { deltaSources, snapshotSources } from './sources.ts';
+export { isPrivate, type ShadowStore, storeOf } from './store/index.ts';
 export type { Schema } from './target.ts';
-export { TouchedKeys } from './touched.ts';
-export { cursorView, type DatabaseView, type DbiView, pagedView } from './view.ts';
+export { cursorView, type DatabaseView, type DbiView, pagedView, type Snapshotted } from './view.ts';

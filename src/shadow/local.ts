@@ -1,23 +1,12 @@
-import { compareKeys, sameBytes } from '../btree/index.ts';
+import { compareKeys, type DiffSink, sameBytes } from '../btree/index.ts';
 import { DbiFlag } from '../lmdb/index.ts';
-import {
-  applicationStart,
-  HeaderError,
-  headerProblem,
-  isDeleted,
-  stampOf,
-  type Time,
-  timestampHiOf,
-  timestampLoOf,
-} from '../merge/index.ts';
+import { type Entry, stampOf, type Time } from '../merge/index.ts';
 import { applicationKeyLength, DUPSORT_MAX_KEY_SIZE, ShadowKey, valueOffset } from './dupsort.ts';
 import { dbiKindChanged, dupsortKeyLength, dupsortNotUnique } from './errors.ts';
-import { shadowName } from './names.ts';
-import type { WriteSink } from './plan.ts';
-import type { TouchedKeys } from './touched.ts';
-import type { DbiView, EntryReader } from './view.ts';
-
-const NO_BYTES = Buffer.alloc(0);
+import type { KeySet } from './key-set.ts';
+import { PlannedWrite, type WriteSink } from './planned.ts';
+import type { StoredEntries, StoredReader } from './store/index.ts';
+import type { DbiView, EntryReader, EntryWalker } from './view.ts';
 
 export interface LocalDbi {
   readonly name: string;
@@ -25,7 +14,7 @@ export interface LocalDbi {
   readonly flags: number;
   /** undefined: dropped by the application, which deletes its entries (decision 9). */
   readonly main: DbiView | undefined;
-  readonly shadow: DbiView | undefined;
+  readonly stored: StoredEntries | undefined;
 }
 
 /** The time of the changes that are being looked at. */
@@ -36,28 +25,37 @@ export interface LocalTimes {
   readonly isFirstMigration: boolean;
 }
 
+/** What collects keys on the way; in shadow mode keys of the shadow. */
+export interface LocalKeys {
+  /** Every key looked at. */
+  readonly touched?: KeySet | undefined;
+  /** Every key that is written because of a local change: it is to be published. */
+  readonly unpublished?: KeySet | undefined;
+}
+
 const FIRST_MIGRATION: Time = { hi: 0, lo: 1 };
 
 /**
- * Main DBI → shadow DBI for one DBI (shadow mode): decides what a candidate means by comparing main with shadow, so that
- * a superset of the real changes is always safe (I6), and adds what must be written to a plan.
+ * Main DBI → shadow for one DBI (shadow mode): decides what a candidate means by comparing main with the shadow, so that a superset
+ * of the real changes is always safe (I6), and gives a sink what must be written.
  */
-export class LocalComparer {
+export class LocalComparer implements DiffSink {
   readonly #dbi: LocalDbi;
-  readonly #times: LocalTimes;
+  readonly #time: Time;
   readonly #sink: WriteSink;
-  readonly #touched: TouchedKeys | undefined;
-  readonly #shadowReader: EntryReader | undefined;
+  readonly #keys: LocalKeys;
+  readonly #reader: StoredReader | undefined;
   readonly #shadowKey = new ShadowKey();
+  readonly #write = new PlannedWrite();
   #mainReader: EntryReader | undefined;
-  #planned: number | undefined;
+  #isPlanned = false;
 
-  constructor(dbi: LocalDbi, times: LocalTimes, sink: WriteSink, touched?: TouchedKeys) {
-    this.#touched = touched;
+  constructor(dbi: LocalDbi, times: LocalTimes, sink: WriteSink, keys: LocalKeys = {}) {
     this.#dbi = dbi;
-    this.#times = times;
+    this.#time = times.isFirstMigration ? FIRST_MIGRATION : times.commit;
     this.#sink = sink;
-    this.#shadowReader = dbi.shadow && dbi.shadow.entries > 0 ? dbi.shadow.reader() : undefined;
+    this.#keys = keys;
+    this.#reader = dbi.stored && dbi.stored.count > 0 ? dbi.stored.reader() : undefined;
   }
 
   get isDupSort(): boolean {
@@ -66,17 +64,17 @@ export class LocalComparer {
 
   /** A new DBI gets its shadow even while it is empty, so that the snapshot names it. */
   ensureShadow(): void {
-    if (this.#dbi.main && !this.#dbi.shadow) this.#index();
+    if (this.#dbi.main && !this.#dbi.stored) this.#plan();
   }
 
   /** The shadow holds nothing, so all of main is to be copied into it. */
   get isFill(): boolean {
-    const { main, shadow } = this.#dbi;
-    return main !== undefined && main.entries > 0 && (shadow === undefined || shadow.entries === 0);
+    const { main, stored } = this.#dbi;
+    return main !== undefined && main.entries > 0 && (stored === undefined || stored.count === 0);
   }
 
   /** A key of a plain DBI that may have changed; `value` is undefined when main no longer has it. */
-  key(
+  candidate(
     key: Buffer,
     keyStart: number,
     keyEnd: number,
@@ -84,10 +82,16 @@ export class LocalComparer {
     valueStart: number,
     valueEnd: number,
   ): void {
-    this.#touched?.add(this.#dbi.name, key, keyStart, keyEnd);
-    const found = this.#shadowReader?.get(key, keyStart, keyEnd) ?? false;
-    if (value) this.#present(found, key, keyStart, keyEnd, value, valueStart, valueEnd);
-    else if (found) this.#absent(key, keyStart, keyEnd);
+    this.#keys.touched?.add(this.#dbi.name, key, keyStart, keyEnd);
+    const isStored = this.#reader?.find(key, keyStart, keyEnd) ?? false;
+    if (!value) {
+      if (isStored) this.#delete(this.#reader!.entry);
+      return;
+    }
+    const write = this.#write;
+    write.setKey(key, keyStart, keyEnd);
+    write.setValue(value, valueStart, valueEnd);
+    this.#compare(isStored);
   }
 
   /** A pair of a DUPSORT DBI that may have changed. */
@@ -106,80 +110,74 @@ export class LocalComparer {
       throw dupsortKeyLength(this.#dbi.name, key.subarray(keyStart, keyEnd));
     }
     const shadowKey = this.#shadowKey;
+    const { bytes } = shadowKey;
     shadowKey.encode(key, keyStart, keyEnd, value, valueStart, valueEnd);
-    this.#touched?.add(this.#dbi.name, shadowKey.bytes, 0, shadowKey.length);
-    const found = this.#shadowReader?.get(shadowKey.bytes, 0, shadowKey.length) ?? false;
+    this.#keys.touched?.add(this.#dbi.name, bytes, 0, shadowKey.length);
+    const isStored = this.#reader?.find(bytes, 0, shadowKey.length) ?? false;
     if (present) {
       if (shadowKey.isCut) this.#assertUnique(key, keyStart, keyEnd);
-      this.#present(found, shadowKey.bytes, 0, shadowKey.length, value, valueStart, valueEnd);
-    } else if (found && !(shadowKey.isCut && this.#countWithShadowKey(keyStart, keyEnd) > 0)) {
-      this.#absent(shadowKey.bytes, 0, shadowKey.length);
+      const write = this.#write;
+      write.setKey(bytes, 0, shadowKey.length);
+      write.setValue(value, valueStart, valueEnd);
+      this.#compare(isStored);
+    } else if (isStored && !(shadowKey.isCut && this.#countWithShadowKey(keyStart, keyEnd) > 0)) {
+      this.#delete(this.#reader!.entry);
     }
   }
 
   /** Compares everything; without a lock, from the pages of one transaction. */
   compareAll(): void {
     this.ensureShadow();
-    this.#touched?.addWhole(this.#dbi.name);
-    const { main, shadow, flags } = this.#dbi;
+    this.#keys.touched?.addWhole(this.#dbi.name);
+    const { main, stored } = this.#dbi;
     if (this.isDupSort) {
       this.#comparePairs();
-      return;
-    }
-    if (main && shadow && compareKeys(main.flags) === compareKeys(shadow.flags)) {
-      this.#zip(main, shadow, flags);
-      return;
-    }
-    if (main) {
-      const walker = main.walk();
-      while (walker.next()) {
+    } else if (main && stored && compareKeys(main.flags) === stored.order) {
+      this.#zip(main, stored);
+    } else {
+      const walker = main?.walk();
+      while (walker?.next()) {
         const { keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd } = walker;
-        this.key(keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd);
+        this.candidate(keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd);
       }
+      this.#sweepShadow(({ keyBuffer, keyStart, keyEnd }) => this.#main()?.get(keyBuffer, keyStart, keyEnd) ?? false);
     }
-    this.#sweepShadow((key, keyStart, keyEnd) => this.#main()?.get(key, keyStart, keyEnd) ?? false);
   }
 
   #comparePairs(): void {
     const { main, name } = this.#dbi;
-    if (main) {
-      const walker = main.walk();
-      while (walker.next()) {
-        const { keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd } = walker;
-        this.pair(keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd, true);
-      }
+    const walker = main?.walk();
+    while (walker?.next()) {
+      const { keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd } = walker;
+      this.pair(keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd, true);
     }
-    this.#sweepShadow((key, keyStart, keyEnd, value, valueStart, valueEnd) => {
-      const length = applicationKeyLength(key, keyStart, keyEnd);
+    this.#sweepShadow(({ keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd }) => {
+      const length = applicationKeyLength(keyBuffer, keyStart, keyEnd);
       if (length < 0) throw dbiKindChanged(name);
       const reader = this.#main();
       if (!reader) return false;
-      if (reader.getPair(key, keyStart, keyStart + length, value, valueStart, valueEnd)) return true;
+      if (reader.getPair(keyBuffer, keyStart, keyStart + length, valueBuffer, valueStart, valueEnd)) return true;
       // Another pair may have taken this shadow key over; `pair` has dealt with it.
       const isCut = keyEnd - keyStart === this.#shadowKey.bytes.length;
-      return isCut && this.#countPrefix(key, keyStart, keyEnd, length) > 0;
+      return isCut && this.#countPrefix(keyBuffer, keyStart, keyEnd, length) > 0;
     });
   }
 
-  /** Marks every live shadow entry deleted that `isInMain` does not find. */
-  #sweepShadow(
-    isInMain: (key: Buffer, ks: number, ke: number, value: Buffer, vs: number, ve: number) => boolean,
-  ): void {
-    const walker = this.#dbi.shadow?.walk();
+  /** Marks every live entry deleted that `isInMain` does not find. */
+  #sweepShadow(isInMain: (entry: Entry) => boolean): void {
+    const walker = this.#dbi.stored?.walk();
     while (walker?.next()) {
-      const { keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd } = walker;
-      const at = this.#application(keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd);
-      if (isDeleted(valueBuffer, valueStart)) continue;
-      if (isInMain(keyBuffer, keyStart, keyEnd, valueBuffer, at, valueEnd)) continue;
-      this.#delete(keyBuffer, keyStart, keyEnd, valueBuffer, valueStart);
+      const { entry } = walker;
+      if (!entry.deleted && !isInMain(entry)) this.#delete(entry);
     }
   }
 
   /** Both in one order: one pass over each. */
-  #zip(main: DbiView, shadow: DbiView, flags: number): void {
-    const order = compareKeys(flags);
+  #zip(main: DbiView, stored: StoredEntries): void {
+    const { order } = stored;
     const mine = main.walk();
-    const theirs = shadow.walk();
+    const theirs = stored.walk();
+    const { entry } = theirs;
     let hasMine = mine.next();
     let hasTheirs = theirs.next();
     while (hasMine || hasTheirs) {
@@ -187,104 +185,64 @@ export class LocalComparer {
         ? -1
         : !hasMine
           ? 1
-          : order(mine.keyBuffer, mine.keyStart, mine.keyEnd, theirs.keyBuffer, theirs.keyStart, theirs.keyEnd);
+          : order(mine.keyBuffer, mine.keyStart, mine.keyEnd, entry.keyBuffer, entry.keyStart, entry.keyEnd);
       if (side < 0) {
-        this.#write(0, 0, mine.keyBuffer, mine.keyStart, mine.keyEnd, mine.valueBuffer, mine.valueStart, mine.valueEnd);
-        hasMine = mine.next();
-        continue;
+        this.#take(mine);
+        this.#add(0, 0);
+      } else if (side > 0) {
+        this.#delete(entry);
+      } else if (entry.deleted || !theirs.hasValue(mine.valueBuffer, mine.valueStart, mine.valueEnd)) {
+        this.#take(mine);
+        this.#add(entry.timestampHi, entry.timestampLo);
       }
-      const { keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd } = theirs;
-      const at = this.#application(keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd);
-      const dead = isDeleted(valueBuffer, valueStart);
-      if (side > 0) {
-        if (!dead) this.#delete(keyBuffer, keyStart, keyEnd, valueBuffer, valueStart);
-      } else {
-        if (dead || !sameBytes(valueBuffer, at, valueEnd, mine.valueBuffer, mine.valueStart, mine.valueEnd)) {
-          this.#write(
-            timestampHiOf(valueBuffer, valueStart),
-            timestampLoOf(valueBuffer, valueStart),
-            mine.keyBuffer,
-            mine.keyStart,
-            mine.keyEnd,
-            mine.valueBuffer,
-            mine.valueStart,
-            mine.valueEnd,
-          );
-        }
-        hasMine = mine.next();
-      }
-      hasTheirs = theirs.next();
+      if (side <= 0) hasMine = mine.next();
+      if (side >= 0) hasTheirs = theirs.next();
     }
   }
 
-  #present(
-    found: boolean,
-    key: Buffer,
-    keyStart: number,
-    keyEnd: number,
-    value: Buffer,
-    valueStart: number,
-    valueEnd: number,
-  ): void {
-    if (!found) {
-      this.#write(0, 0, key, keyStart, keyEnd, value, valueStart, valueEnd);
+  #take({ keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd }: EntryWalker): void {
+    this.#write.setKey(keyBuffer, keyStart, keyEnd);
+    this.#write.setValue(valueBuffer, valueStart, valueEnd);
+  }
+
+  /** What main has (`#write`) with the entry that the reader has found. */
+  #compare(isStored: boolean): void {
+    if (!isStored) {
+      this.#add(0, 0);
       return;
     }
-    const old = this.#shadowReader!;
-    const at = this.#application(key, keyStart, keyEnd, old.valueBuffer, old.valueStart, old.valueEnd);
-    const alive = !isDeleted(old.valueBuffer, old.valueStart);
-    if (alive && sameBytes(old.valueBuffer, at, old.valueEnd, value, valueStart, valueEnd)) return;
-    const hi = timestampHiOf(old.valueBuffer, old.valueStart);
-    const lo = timestampLoOf(old.valueBuffer, old.valueStart);
-    this.#write(hi, lo, key, keyStart, keyEnd, value, valueStart, valueEnd);
-  }
-
-  #absent(key: Buffer, keyStart: number, keyEnd: number): void {
-    const old = this.#shadowReader!;
-    this.#application(key, keyStart, keyEnd, old.valueBuffer, old.valueStart, old.valueEnd);
-    if (!isDeleted(old.valueBuffer, old.valueStart)) {
-      this.#delete(key, keyStart, keyEnd, old.valueBuffer, old.valueStart);
+    const { valueBuffer, valueStart, valueEnd } = this.#write;
+    const { entry } = this.#reader!;
+    if (entry.deleted || !this.#reader!.hasValue(valueBuffer, valueStart, valueEnd)) {
+      this.#add(entry.timestampHi, entry.timestampLo);
     }
   }
 
-  #delete(key: Buffer, keyStart: number, keyEnd: number, entry: Buffer, entryStart: number): void {
-    const time = this.#stamp(timestampHiOf(entry, entryStart), timestampLoOf(entry, entryStart));
-    this.#sink.add(this.#index(), time.hi, time.lo, true, key, keyStart, keyEnd, NO_BYTES, 0, 0);
+  /** Marks an entry deleted; a mark stays. */
+  #delete(entry: Entry): void {
+    if (entry.deleted) return;
+    const write = this.#write;
+    write.setKey(entry.keyBuffer, entry.keyStart, entry.keyEnd);
+    write.setDeleted();
+    this.#add(entry.timestampHi, entry.timestampLo);
   }
 
-  #write(
-    replacedHi: number,
-    replacedLo: number,
-    key: Buffer,
-    keyStart: number,
-    keyEnd: number,
-    value: Buffer,
-    valueStart: number,
-    valueEnd: number,
-  ): void {
-    const time = this.#stamp(replacedHi, replacedLo);
-    this.#sink.add(this.#index(), time.hi, time.lo, false, key, keyStart, keyEnd, value, valueStart, valueEnd);
+  /** `#write` is to be written, in the place of an entry of that time. */
+  #add(replacedHi: number, replacedLo: number): void {
+    const write = this.#write;
+    const time = stampOf(this.#time, replacedHi, replacedLo);
+    write.setTime(time.hi, time.lo);
+    this.#plan();
+    this.#keys.unpublished?.add(this.#dbi.name, write.keyBuffer, write.keyStart, write.keyEnd);
+    this.#sink.add(write);
   }
 
-  #stamp(replacedHi: number, replacedLo: number): Time {
-    return stampOf(this.#times.isFirstMigration ? FIRST_MIGRATION : this.#times.commit, replacedHi, replacedLo);
-  }
-
-  #index(): number {
-    this.#planned ??= this.#sink.addDbi({
-      name: this.#dbi.name,
-      flags: this.#dbi.flags,
-      createsMain: false,
-      fillsEmpty: !this.#dbi.shadow || this.#dbi.shadow.entries === 0,
-    });
-    return this.#planned;
-  }
-
-  /** Where the application's bytes start in a shadow entry. */
-  #application(key: Buffer, ks: number, ke: number, value: Buffer, valueStart: number, valueEnd: number): number {
-    const at = applicationStart(value, valueStart, valueEnd);
-    if (at >= 0) return at;
-    throw new HeaderError(shadowName(this.#dbi.name), key.subarray(ks, ke), headerProblem(value, valueStart, valueEnd));
+  #plan(): void {
+    if (this.#isPlanned) return;
+    const { name, flags, stored } = this.#dbi;
+    const fillsEmpty = !stored || stored.count === 0;
+    this.#write.dbi = this.#sink.addDbi({ name, flags, createsMain: false, fillsEmpty });
+    this.#isPlanned = true;
   }
 
   #main(): EntryReader | undefined {

@@ -1,5 +1,5 @@
 import { compareTimes, nanoOf, timestampHiOf, timestampLoOf } from '../merge/index.ts';
-import { isPrivate, shadowedName } from './names.ts';
+import { storeOf } from './store/index.ts';
 import type { DatabaseView } from './view.ts';
 
 /** The newest time of any entry here, deletions included; undefined where nothing carries a time yet. */
@@ -7,8 +7,9 @@ export function newestTime(view: DatabaseView, native: boolean): bigint | undefi
   let hi = 0;
   let lo = 0;
   let found = false;
+  const store = storeOf(native);
   for (const dbi of view.dbis.values()) {
-    if (native ? isPrivate(dbi.name) : shadowedName(dbi.name) === undefined) continue;
+    if (!store.holdsEntries(dbi.name)) continue;
     const walker = dbi.walk();
     while (walker.next()) {
       if (walker.valueEnd - walker.valueStart < 8) continue;

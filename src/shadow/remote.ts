@@ -1,17 +1,6 @@
-import { compareKeys, type KeyOrder, sameBytes } from '../btree/index.ts';
-import { ByteCopier, ByteMatcher, MAX_KEY_SIZE } from '../lmdb/index.ts';
-import {
-  applicationStart,
-  type Contender,
-  HeaderError,
-  headerProblem,
-  incomingWins,
-  isDeleted,
-  isStaleDeletion,
-  type Time,
-  timestampHiOf,
-  timestampLoOf,
-} from '../merge/index.ts';
+import { compareKeys, type KeyOrder } from '../btree/index.ts';
+import { ByteCopier, MAX_KEY_SIZE } from '../lmdb/index.ts';
+import { incomingWins, isStaleDeletion, type Time } from '../merge/index.ts';
 import {
   checkVersions,
   type DbiHeader,
@@ -20,12 +9,11 @@ import {
   type SnapshotHeader,
   type SnapshotVisitor,
 } from '../snapshot/index.ts';
-import { isPrivate, shadowFlags } from './names.ts';
-import { type Slice, WritePlan } from './plan.ts';
-import { EntryChecker, type Schema, type Target, targetOf } from './target.ts';
-import type { DatabaseView, EntryReader } from './view.ts';
-
-const NO_BYTES = Buffer.alloc(0);
+import { EntryChecker } from './entry-checker.ts';
+import { PlannedWrite, type WinnerSink } from './planned.ts';
+import { isPrivate, type StoredReader, storeOf } from './store/index.ts';
+import { type Schema, type Target, targetOf } from './target.ts';
+import type { DatabaseView } from './view.ts';
 
 export interface RemoteOptions {
   readonly objectName: string;
@@ -41,39 +29,31 @@ export interface RemoteOptions {
 }
 
 /**
- * Remote snapshot → plan: reads a snapshot's entries as they are decoded, compares each with what is here, and plans the
- * winners. Shadow and native mode differ only in which DBI carries the headers. Throws refuse the object whole (I7).
+ * Remote snapshot → winners: takes a snapshot's entries as they are decoded, compares each with what is here, and gives the winners
+ * to a sink. Shadow and native mode differ only in which DBI carries the headers. Throws refuse the object whole (I7).
  */
 export class RemoteComparer implements SnapshotVisitor {
   readonly #options: RemoteOptions;
-  #plan: WritePlan;
+  readonly #winners: WinnerSink;
   #header: SnapshotHeader | undefined;
   #target: Target | undefined;
   #checker: EntryChecker | undefined;
-  #reader: EntryReader | undefined;
-  #planned: number | undefined;
-  readonly #incoming: Contender = contender();
-  readonly #present: Contender = contender();
-  readonly #old: Slice = { buffer: NO_BYTES, start: 0, end: 0 };
+  #reader: StoredReader | undefined;
+  #isPlanned = false;
+  readonly #incoming = new PlannedWrite();
   readonly #names = new Set<string>();
   readonly #lastKey = Buffer.allocUnsafeSlow(MAX_KEY_SIZE);
   #lastKeyLength = -1;
   readonly #keys = new ByteCopier();
-  readonly #matcher = new ByteMatcher();
   #keyOrder: KeyOrder = compareKeys(0);
   /** The latest time in the object, for noticing a peer whose clock is far ahead. */
   newestHi = 0;
   newestLo = 0;
   entries = 0;
 
-  /** @param plan where the winners go; after a `restart` it is another one */
-  constructor(options: RemoteOptions, plan: WritePlan = new WritePlan()) {
+  constructor(options: RemoteOptions, winners: WinnerSink) {
     this.#options = options;
-    this.#plan = plan;
-  }
-
-  get plan(): WritePlan {
-    return this.#plan;
+    this.#winners = winners;
   }
 
   /** What the object says of itself; undefined until it was read. */
@@ -88,8 +68,7 @@ export class RemoteComparer implements SnapshotVisitor {
   }
 
   restart(): void {
-    this.#plan.dispose();
-    this.#plan = new WritePlan();
+    this.#winners.restart();
     this.#target = undefined;
     this.#names.clear();
     this.entries = 0;
@@ -97,7 +76,7 @@ export class RemoteComparer implements SnapshotVisitor {
 
   dbi(dbi: DbiHeader): void {
     this.#target = undefined;
-    this.#planned = undefined;
+    this.#isPlanned = false;
     if (isPrivate(dbi.name)) {
       this.#options.onPrivateDbi(dbi.name);
       return;
@@ -107,52 +86,34 @@ export class RemoteComparer implements SnapshotVisitor {
     this.#options.onDbi?.(dbi);
     this.#target = target;
     this.#lastKeyLength = -1;
-    this.#keyOrder = compareKeys(schema.native ? target.flags : shadowFlags(target.flags));
-    if (this.#names.has(dbi.name)) this.#plan.isOrdered = false;
+    this.#keyOrder = storeOf(schema.native).orderOf(target.flags);
+    if (this.#names.has(dbi.name)) this.#winners.noteDisorder();
     this.#names.add(dbi.name);
     this.#checker = new EntryChecker(objectName, target);
-    this.#reader = target.tracked && target.tracked.entries > 0 ? target.tracked.reader() : undefined;
-    if (target.createsMain) this.#index(target);
+    this.#reader = target.stored && target.stored.count > 0 ? target.stored.reader() : undefined;
+    if (target.createsMain) this.#plan(target);
   }
 
   entry(entry: EntryRef): void {
     const target = this.#target;
     if (!target) return;
     this.entries++;
-    const { buffer, keyStart, keyEnd, valueStart } = entry;
-    const deleted = isDeletedEntry(this.#header!.formatVersion, entry.flags, entry.valueEnd - valueStart);
-    const valueEnd = deleted ? valueStart : entry.valueEnd;
-    this.#noteTime(entry.timestampHi, entry.timestampLo);
-    const isHere = this.#reader?.get(buffer, keyStart, keyEnd) ?? false;
-    // What is here already needs no check, and it is what most entries of a snapshot are.
-    if (isHere && this.#holds(entry, deleted, valueEnd)) return;
-    this.#checker!.check(buffer, keyStart, keyEnd, valueStart, valueEnd, deleted);
+    const { buffer, keyStart, keyEnd, valueStart, valueEnd, timestampHi, timestampLo } = entry;
+    this.#noteTime(timestampHi, timestampLo);
     const incoming = this.#incoming;
-    incoming.timestampHi = entry.timestampHi;
-    incoming.timestampLo = entry.timestampLo;
-    incoming.deleted = deleted;
-    incoming.buffer = buffer;
-    incoming.start = valueStart;
-    incoming.end = valueEnd;
-    const present = isHere ? this.#presentOf(target, buffer, keyStart, keyEnd) : undefined;
-    if (present ? !incomingWins(present, incoming) : isStaleDeletion(incoming, this.#options.cutoff)) return;
-    const wasLive = present !== undefined && !present.deleted;
-    const index = this.#index(target);
+    incoming.setKey(buffer, keyStart, keyEnd);
+    incoming.setTime(timestampHi, timestampLo);
+    if (isDeletedEntry(this.#header!.formatVersion, entry.flags, valueEnd - valueStart)) incoming.setDeleted();
+    else incoming.setValue(buffer, valueStart, valueEnd);
+    const isHere = this.#reader?.find(buffer, keyStart, keyEnd) ?? false;
+    // What is here already needs no check, and it is what most entries of a snapshot are.
+    if (isHere && this.#holds(incoming)) return;
+    this.#checker!.check(incoming);
+    if (isHere ? !this.#wins(incoming) : isStaleDeletion(incoming, this.#options.cutoff)) return;
+    this.#decideMain(incoming, isHere);
+    this.#plan(target);
     this.#noteOrder(buffer, keyStart, keyEnd);
-    this.#plan.add(
-      index,
-      entry.timestampHi,
-      entry.timestampLo,
-      deleted,
-      buffer,
-      keyStart,
-      keyEnd,
-      buffer,
-      valueStart,
-      valueEnd,
-      deleted ? wasLive : !(wasLive && sameValue(present, incoming)),
-      wasLive ? this.#oldValue(present) : undefined,
-    );
+    this.#winners.add(incoming);
   }
 
   dbiEnd(): void {
@@ -160,47 +121,29 @@ export class RemoteComparer implements SnapshotVisitor {
   }
 
   /** Whether the entry that the reader has found is this very one. */
-  #holds({ buffer, valueStart, timestampHi, timestampLo }: EntryRef, deleted: boolean, valueEnd: number): boolean {
+  #holds(incoming: PlannedWrite): boolean {
     const reader = this.#reader!;
-    const present = reader.valueBuffer;
-    const start = reader.valueStart;
-    const end = reader.valueEnd;
-    const at = applicationStart(present, start, end);
+    const { entry } = reader;
     return (
-      at >= 0 &&
-      timestampLoOf(present, start) === timestampLo &&
-      timestampHiOf(present, start) === timestampHi &&
-      isDeleted(present, start) === deleted &&
-      this.#matcher.same(present, at, end, buffer, valueStart, valueEnd)
+      entry.timestampLo === incoming.timestampLo &&
+      entry.timestampHi === incoming.timestampHi &&
+      entry.deleted === incoming.deleted &&
+      (entry.deleted || reader.hasValue(incoming.valueBuffer, incoming.valueStart, incoming.valueEnd))
     );
   }
 
-  /** The entry here of an incoming key, which the reader has found; undefined when it counts as absent. */
-  #presentOf(target: Target, key: Buffer, keyStart: number, keyEnd: number): Contender | undefined {
-    const reader = this.#reader!;
-    const { valueBuffer, valueStart, valueEnd } = reader;
-    // A native DBI may hold a value of no bytes at all, which counts as absent (HDR-13).
-    if (valueStart === valueEnd) return undefined;
-    const at = applicationStart(valueBuffer, valueStart, valueEnd);
-    if (at < 0) {
-      const problem = headerProblem(valueBuffer, valueStart, valueEnd);
-      throw new HeaderError(target.tracked!.name, key.subarray(keyStart, keyEnd), problem);
-    }
-    const present = this.#present;
-    present.timestampHi = timestampHiOf(valueBuffer, valueStart);
-    present.timestampLo = timestampLoOf(valueBuffer, valueStart);
-    present.deleted = isDeleted(valueBuffer, valueStart);
-    present.buffer = valueBuffer;
-    present.start = at;
-    present.end = valueEnd;
-    return present;
+  #wins(incoming: PlannedWrite): boolean {
+    return incomingWins(this.#reader!.entry, incoming);
   }
 
-  #oldValue(present: Contender): Slice {
-    this.#old.buffer = present.buffer as Buffer;
-    this.#old.start = present.start;
-    this.#old.end = present.end;
-    return this.#old;
+  /** What a winner changes in the application's DBI. */
+  #decideMain(winner: PlannedWrite, isHere: boolean): void {
+    const wasLive = isHere && !this.#reader!.entry.deleted;
+    if (wasLive) winner.setOld(this.#reader!.entry);
+    else winner.setNoOld();
+    winner.writesMain = winner.deleted
+      ? wasLive
+      : !(wasLive && this.#reader!.hasValue(winner.valueBuffer, winner.valueStart, winner.valueEnd));
   }
 
   #noteTime(hi: number, lo: number): void {
@@ -215,26 +158,15 @@ export class RemoteComparer implements SnapshotVisitor {
     const last = this.#lastKey;
     const isFirst = this.#lastKeyLength < 0;
     if (!isFirst && this.#keyOrder(last, 0, this.#lastKeyLength, key, keyStart, keyEnd) >= 0)
-      this.#plan.isOrdered = false;
+      this.#winners.noteDisorder();
     this.#keys.copy(key, keyStart, keyEnd, last, 0);
     this.#lastKeyLength = keyEnd - keyStart;
   }
 
-  #index(target: Target): number {
-    this.#planned ??= this.#plan.addDbi({
-      name: target.name,
-      flags: target.flags,
-      createsMain: target.createsMain,
-      fillsEmpty: !target.tracked || target.tracked.entries === 0,
-    });
-    return this.#planned;
+  #plan({ name, flags, createsMain, stored }: Target): void {
+    if (this.#isPlanned) return;
+    const fillsEmpty = !stored || stored.count === 0;
+    this.#incoming.dbi = this.#winners.addDbi({ name, flags, createsMain, fillsEmpty });
+    this.#isPlanned = true;
   }
-}
-
-function contender(): Contender {
-  return { timestampHi: 0, timestampLo: 0, deleted: false, buffer: NO_BYTES, start: 0, end: 0 };
-}
-
-function sameValue(a: Contender, b: Contender): boolean {
-  return sameBytes(a.buffer as Buffer, a.start, a.end, b.buffer as Buffer, b.start, b.end);
 }

@@ -63,6 +63,12 @@ export interface DatabaseView {
   readonly unnamed: UnnamedDbi;
 }
 
+/** A held transaction: what it sees, and its pages where they can be read. */
+export interface Snapshotted {
+  readonly view: DatabaseView;
+  readonly pages: View | undefined;
+}
+
 /** The fast way: LMDB's pages through a mapping of the file. */
 export function pagedView(view: View): DatabaseView {
   const dbis = new Map<string, DbiView>();

@@ -57,7 +57,6 @@ export type RefusedReason =
   | 'format-version'
   | 'transform'
   | 'decompressed-size'
-  | 'compression-ratio'
   | 'key-size'
   | 'value-size'
   | 'dbi-name'
@@ -69,8 +68,7 @@ const HINTS: Partial<Record<RefusedReason, string>> = {
   'compat-version': 'a newer program wrote it: update this one',
   'format-version': 'no program we know writes such a snapshot; remove the object',
   transform: 'give every instance the same schema_tracks_changes and dupsort_hack settings',
-  'compression-ratio': 'if its writer can be trusted, let it publish again with less repetition, or raise the limit',
-  'decompressed-size': 'if its writer can be trusted, raise the limit',
+  'decompressed-size': 'if its writer can be trusted, raise max_decompressed_size',
 };
 
 /** The object is a well-formed snapshot that this program does not take. Refused whole (I7). */

@@ -10,8 +10,8 @@ const LEVEL = 1;
  */
 const WINDOW_BITS = 12;
 /**
- * Our own reader refuses more than 100:1 (I7), so a member is never written beyond 64:1: a database of very repetitive
- * values would otherwise publish objects that no peer takes.
+ * lmdbstream 0.1.0 refuses more than 100:1, so a member is never written beyond 64:1: a database of very repetitive
+ * values would otherwise publish objects that a peer which is not yet updated does not take.
  */
 const MAX_RATIO = 64;
 

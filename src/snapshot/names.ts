@@ -27,10 +27,15 @@ export interface SnapshotName {
   /** In the order of the name, verbatim, unknown ones included. */
   readonly extras: readonly SnapshotNameExtra[];
   readonly kind: SnapshotKind;
-  /** A delta's `F`: the timestamp of the object of this instance it follows. Always set on a delta, never else. */
+  /**
+   * `F`, a timestamp of this instance. A delta holds what its instance changed after it; always set there. On a full
+   * snapshot: the instance changed nothing of its own between the two.
+   */
   readonly previousTimestampNano?: TimestampNano;
-  /** `D1`: its writer reads deltas. An instance whose newest full snapshot lacks it is a legacy reader. */
+  /** `D1`: its writer reads deltas. An instance whose newest full snapshot lacks it is a legacy writer. */
   readonly readsDeltas: boolean;
+  /** `L`: how often what is in a delta was merged into a larger one; 0 without it, and on a full snapshot. */
+  readonly level: number;
 }
 
 /** What {@link buildSnapshotName} needs; a parsed {@link SnapshotName} is one, too. */
@@ -40,10 +45,12 @@ export interface SnapshotNameParts {
   readonly timestampNano: TimestampNano;
   readonly generationId: string;
   readonly kind: SnapshotKind;
-  /** Extras beside `D1` and `F`, or with them; kept in this order. */
+  /** Extras beside `D1`, `F` and `L`, or with them; kept in this order. */
   readonly extras?: readonly SnapshotNameExtra[];
   readonly previousTimestampNano?: TimestampNano;
   readonly readsDeltas?: boolean;
+  /** Default 0, which no name shows. */
+  readonly level?: number;
 }
 
 export const SNAPSHOT_EXTENSION = 'pb.gz';
@@ -52,6 +59,8 @@ export const DELTA_EXTENSION = 'delta.pb.gz';
 const SEPARATOR = '__';
 const READS_DELTAS: SnapshotNameExtra = { type: 'D', value: '1' };
 const PREVIOUS_TYPE = 'F';
+const LEVEL_TYPE = 'L';
+const LEVEL_VALUE = /^[1-9]\d?$/;
 
 /** @throws SnapshotNameError when the name is not one of ours; the object is then none of our business. */
 export function parseSnapshotName(full: string): SnapshotName {
@@ -85,14 +94,19 @@ export function parseSnapshotName(full: string): SnapshotName {
     extras,
     kind,
     readsDeltas,
+    level: kind === 'delta' ? levelOf(extras) : 0,
   };
-  if (kind === 'snapshot') return name;
   const previous = extras.filter(({ type }) => type === PREVIOUS_TYPE);
   const previousTimestampNano = previous.length === 1 ? parseNameTimestamp(previous[0]!.value) : undefined;
-  if (previousTimestampNano === undefined) {
-    return fail('previous-timestamp', 'a delta needs exactly one extra F with the timestamp of the object before it');
-  }
-  return { ...name, previousTimestampNano };
+  if (previousTimestampNano !== undefined) return { ...name, previousTimestampNano };
+  // To the reference any extra of a full snapshot is one more part of its name: what is no time promises nothing.
+  if (kind === 'snapshot') return name;
+  return fail('previous-timestamp', 'a delta needs exactly one extra F with the timestamp of the object before it');
+}
+
+function levelOf(extras: readonly SnapshotNameExtra[]): number {
+  const level = extras.find(({ type, value }) => type === LEVEL_TYPE && LEVEL_VALUE.test(value));
+  return level ? Number(level.value) : 0;
 }
 
 function kindOf(extension: string): SnapshotKind | undefined {
@@ -101,7 +115,7 @@ function kindOf(extension: string): SnapshotKind | undefined {
 }
 
 /**
- * The object name of these parts; `buildSnapshotName(parseSnapshotName(x)) === x` (NAM-09). `D1` and `F` are added
+ * The object name of these parts; `buildSnapshotName(parseSnapshotName(x)) === x` (NAM-09). `D1`, `F` and `L` are added
  * when they are asked for and not among the extras, each where the sorted order of docs/format.md wants it.
  * @throws RangeError for parts that would not parse back to themselves: a `.` or `__` inside of one, a year of five
  * digits, a delta without a previous timestamp. Configuration and {@link toInstanceId} keep such parts out.
@@ -112,6 +126,9 @@ export function buildSnapshotName(parts: SnapshotNameParts): string {
   if (parts.previousTimestampNano !== undefined && !extras.some(({ type }) => type === PREVIOUS_TYPE)) {
     const value = formatNameTimestamp(parts.previousTimestampNano);
     extras = insertSorted(extras, { type: PREVIOUS_TYPE, value });
+  }
+  if ((parts.level ?? 0) > 0 && !extras.some(({ type }) => type === LEVEL_TYPE)) {
+    extras = insertSorted(extras, { type: LEVEL_TYPE, value: String(parts.level) });
   }
   const base = [
     parts.databaseName,
@@ -138,6 +155,7 @@ function assertParsesBack(full: string, parts: SnapshotNameParts, extras: readon
     parsed.instanceId === parts.instanceId &&
     parsed.generationId === parts.generationId &&
     parsed.previousTimestampNano === parts.previousTimestampNano &&
+    parsed.level === (parts.level ?? 0) &&
     parsed.kind === parts.kind &&
     parsed.extras.map(textOf).join(SEPARATOR) === extras.map(textOf).join(SEPARATOR);
   if (!same) throw new RangeError(`these parts make an object name that reads back as others: ${full}`);

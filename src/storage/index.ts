@@ -23,7 +23,7 @@ export type {
   StorageOptions,
   TlsOptions,
 } from './options.ts';
-export { type RetryingOptions, type RetryOptions, RetryPolicy, retrying } from './retry.ts';
+export { type RetryOptions, RetryPolicy } from './retry.ts';
 export { checkS3Options } from './s3/s3-options.ts';
 export { Spool, SpoolError, type SpoolOptions } from './spool.ts';
 export type {

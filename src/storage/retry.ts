@@ -1,6 +1,3 @@
-import { setTimeout as sleepFor } from 'node:timers/promises';
-import { StorageError } from './errors.ts';
-
 export interface RetryOptions {
   /** `storage_retry_count`: how often a call is made at most. */
   readonly attempts: number;
@@ -28,43 +25,4 @@ export class RetryPolicy {
     if (!this.#options.forever && failures >= this.#options.attempts) return undefined;
     return Math.round(this.#options.intervalMs * (JITTER.from + this.#random() * (JITTER.to - JITTER.from)));
   }
-}
-
-export interface RetryingOptions {
-  readonly policy: RetryPolicy;
-  readonly signal?: AbortSignal | undefined;
-  /** Ends the retrying whatever the policy says; default: everything but a `StorageError` that is `retryable`. */
-  readonly giveUp?: ((error: unknown) => boolean) | undefined;
-  /** Told before each wait. */
-  readonly onRetry?: ((error: unknown, failures: number, delayMs: number) => void) | undefined;
-  /** Rejects when `signal` is aborted. */
-  readonly sleep?: ((ms: number, signal: AbortSignal | undefined) => Promise<unknown>) | undefined;
-}
-
-const isHopeless = (error: unknown): boolean => !(error instanceof StorageError && error.retryable);
-
-/** Calls `operation` until it succeeds or the policy gives up, then throws its last error; aborted: `signal.reason`. */
-export async function retrying<T>(
-  operation: (attempt: number) => Promise<T>,
-  { policy, signal, giveUp = isHopeless, onRetry, sleep = sleepWithSignal }: RetryingOptions,
-): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    signal?.throwIfAborted();
-    try {
-      return await operation(attempt);
-    } catch (error) {
-      signal?.throwIfAborted();
-      const delayMs = giveUp(error) ? undefined : policy.nextDelayMs(attempt);
-      if (delayMs === undefined) throw error;
-      onRetry?.(error, attempt, delayMs);
-      await sleep(delayMs, signal).catch((reason: unknown) => {
-        signal?.throwIfAborted();
-        throw reason;
-      });
-    }
-  }
-}
-
-function sleepWithSignal(ms: number, signal: AbortSignal | undefined): Promise<unknown> {
-  return sleepFor(ms, undefined, signal === undefined ? {} : { signal });
 }

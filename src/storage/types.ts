@@ -46,6 +46,11 @@ export interface ObjectStorage {
   delete(name: string, options?: CallOptions): Promise<void>;
   /** Tells at once that something is new, where the backend can. A hint only: listing stays the truth. */
   watch?(onChange: () => void): StorageWatch;
+  /**
+   * How far the clock of the service is ahead of ours, in ms, by its last answer and to the second; undefined before that,
+   * and where there is no service.
+   */
+  readonly clockOffsetMs?: number | undefined;
   /** Releases connections and timers; calls in flight may fail. */
   close(): Promise<void>;
 }

@@ -271,6 +271,11 @@ describe('storage', () => {
     ['{type: azure, options: {account_name: a}}', 'storage.options.container', /required/],
     ['{type: azure, options: {container: c}}', 'storage.options.account_name', /endpoint_url/],
     [
+      '{type: azure, options: {container: c, account_name: a, use_shared_key: yes, account_key: "half a key"}}',
+      'storage.options.account_key',
+      /not base64/,
+    ],
+    [
       '{type: azure, options: {container: c, account_name: a, use_shared_key: yes}}',
       'storage.options.use_shared_key',
       /account_key/,
@@ -333,9 +338,9 @@ describe('storage', () => {
 
   it('azure', () => {
     const { storage } = parseStorage(
-      '{type: azure, options: {container: c, account_name: a, account_key: k, use_shared_key: yes, concurrency: 3}}',
+      '{type: azure, options: {container: c, account_name: a, account_key: a2V5, use_shared_key: yes, concurrency: 3}}',
     );
-    expect(storage.options).toMatchObject({ container: 'c', accountKey: 'k', useSharedKey: true, concurrency: 3 });
+    expect(storage.options).toMatchObject({ container: 'c', accountKey: 'a2V5', useSharedKey: true, concurrency: 3 });
     expect(parseStorage('{type: azure, options: {container: c, endpoint_url: "http://a/b"}}').storage.type).toBe(
       'azure',
     );

@@ -4,7 +4,7 @@ import { parseConfig } from '../../src/config/index.ts';
 import type { Log, LogFields } from '../../src/log/index.ts';
 import { parseSnapshotName, type SnapshotName } from '../../src/snapshot/index.ts';
 import { createStorage, type ObjectStorage } from '../../src/storage/index.ts';
-import { type Clock, type DatabaseStatus, DatabaseSync, systemClock } from '../../src/sync/index.ts';
+import { type Clock, type DatabaseStatus, DatabaseSync, systemClock, systemPorts } from '../../src/sync/index.ts';
 import { Application } from '../support/application/application.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Azurite, type S3Keys, type Seaweedfs, uniquePrefix } from '../support/servers/index.ts';
@@ -177,13 +177,12 @@ export async function syncHere(machine: Machine, options: SyncHereOptions): Prom
       return systemClock.sleep(Math.min(ms, longestSleepMs), signal);
     },
   };
+  const lmdbConfig = config.lmdbs.get(DATABASE)!;
   const database = new DatabaseSync({
     config,
-    lmdb: config.lmdbs.get(DATABASE)!,
+    lmdb: lmdbConfig,
     mode: 'sync',
-    storage: wrap ? wrap(storage) : storage,
-    clock,
-    random: Math.random,
+    ports: systemPorts({ config, lmdb: lmdbConfig, storage: wrap ? wrap(storage) : storage, clock }),
     log: keepingLog(lines),
   });
   const stopping = new AbortController();

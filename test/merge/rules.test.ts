@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import {
-  type Contender,
   commitTime,
   compareBytes,
   deletionCutoff,
+  Entry,
   incomingWins,
   isStaleDeletion,
   nanoOf,
@@ -15,21 +15,18 @@ import {
 const MAX = 2n ** 64n - 1n;
 
 /** Bytes in the middle of a buffer, as they come from pages. */
-function contender(nano: bigint, value: string | undefined): Contender {
+function contender(nano: bigint, value: string | undefined): Entry {
   const { hi, lo } = timeOf(nano);
   const bytes = Buffer.from(`<<${value ?? ''}>>`);
-  return {
-    timestampHi: hi,
-    timestampLo: lo,
-    deleted: value === undefined,
-    buffer: bytes,
-    start: 2,
-    end: bytes.length - 2,
-  };
+  const entry = new Entry();
+  entry.setTime(hi, lo);
+  entry.setValue(bytes, 2, bytes.length - 2);
+  if (value === undefined) entry.setDeleted();
+  return entry;
 }
 
 describe('who wins (docs/format.md, "Which entry wins")', () => {
-  const wins = (present: Contender, incoming: Contender): boolean => incomingWins(present, incoming);
+  const wins = (present: Entry, incoming: Entry): boolean => incomingWins(present, incoming);
 
   it('LWW-15, LWW-17: the later time, whatever the value', () => {
     expect(wins(contender(40n, 'newer'), contender(30n, 'aaa'))).toBe(false);
@@ -55,7 +52,8 @@ describe('who wins (docs/format.md, "Which entry wins")', () => {
   });
 
   it('LWW-19: bytes that a foreign writer leaves behind a deleted entry do not count', () => {
-    const withBytes = { ...contender(5n, 'c'), deleted: true };
+    const withBytes = contender(5n, 'c');
+    withBytes.deleted = true;
     expect(wins(contender(5n, 'b'), withBytes)).toBe(true);
     expect(wins(withBytes, contender(5n, 'a'))).toBe(false);
   });

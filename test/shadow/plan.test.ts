@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { WritePlan } from '../../src/shadow/index.ts';
+import { PlannedWrite } from '../../src/shadow/planned.ts';
 
 interface Row {
   dbi: number;
@@ -35,11 +36,17 @@ const row = fc.record<Row>({
 function add(plan: WritePlan, { dbi, hi, lo, deleted, key, value: data, writesMain, old }: Row): void {
   // In the middle of larger buffers, as they come from pages.
   const [k, v] = [Buffer.concat([Buffer.from('<'), key, Buffer.from('>')]), Buffer.concat([Buffer.from('<<'), data])];
-  const slice = old && { buffer: Buffer.concat([Buffer.from('<'), old]), start: 1, end: old.length + 1 };
-  plan.add(dbi, hi, lo, deleted, k, 1, key.length + 1, v, 2, data.length + 2, writesMain, slice);
-  k.fill(0xee);
-  v.fill(0xee);
-  slice?.buffer.fill(0xee);
+  const before = Buffer.concat([Buffer.from('<'), old ?? Buffer.alloc(0)]);
+  const write = new PlannedWrite();
+  write.dbi = dbi;
+  write.setKey(k, 1, key.length + 1);
+  write.setTime(hi, lo);
+  write.setValue(v, 2, data.length + 2);
+  write.deleted = deleted;
+  write.writesMain = writesMain;
+  if (old) [write.oldBuffer, write.oldStart, write.oldEnd] = [before, 1, before.length];
+  plan.add(write);
+  for (const bytes of [k, v, before]) bytes.fill(0xee);
 }
 
 /** One line a record: a comparison of buffers byte by byte would take longer than the work. */
@@ -52,10 +59,9 @@ function lineOf({ dbi, hi, lo, deleted, key, value: data, writesMain, old }: Row
 function read(plan: WritePlan): string[] {
   const lines: string[] = [];
   plan.replay((record) => {
-    const { dbi, deleted, writesMain, buffer, oldStart, oldEnd } = record;
-    const key = buffer.subarray(record.keyStart, record.keyEnd);
-    const value = buffer.subarray(record.valueStart, record.valueEnd);
-    const old = oldStart < 0 ? undefined : buffer.subarray(oldStart, oldEnd);
+    const { dbi, deleted, writesMain, oldBuffer, oldStart, oldEnd } = record;
+    const [key, value] = [record.key(), record.value()];
+    const old = oldStart < 0 ? undefined : oldBuffer.subarray(oldStart, oldEnd);
     if (deleted) expect(value).toHaveLength(0);
     lines.push(lineOf({ dbi, hi: record.timestampHi, lo: record.timestampLo, deleted, key, value, writesMain, old }));
   });
@@ -95,7 +101,7 @@ describe('WritePlan', () => {
         reader.seek(position);
         const keys: string[] = [];
         for (let record = reader.next(); record; record = reader.next()) {
-          keys.push(record.buffer.toString('hex', record.keyStart, record.keyEnd));
+          keys.push(record.key().toString('hex'));
         }
         expect(keys).toEqual(rows.slice(first).map(({ key }) => key.toString('hex')));
       } finally {

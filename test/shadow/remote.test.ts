@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DbiFlag } from '../../src/lmdb/index.ts';
 import { timeOf } from '../../src/merge/index.ts';
-import { PendingKeys } from '../../src/shadow/index.ts';
 import { RefusedSnapshotError } from '../../src/snapshot/index.ts';
 import type { PlainDbi } from '../snapshot/support.ts';
 import type { Peer } from '../support/fleet/peer.ts';
@@ -180,30 +179,5 @@ describe('header_extra_padding_block (HDR-15)', () => {
     await plain.merge(await peer.snapshot());
     expect(plain.mainDump()).toEqual(peer.mainDump());
     expect((await peer.merge(await plain.snapshot())).written).toBe(0);
-  });
-});
-
-describe('PendingKeys', () => {
-  it('is bounded: beyond it everything is compared instead', () => {
-    const peer = started();
-    const before = peer.tracker.views.hold();
-    peer.write({ op: 'fill', dbi: 'd', prefix: 'k', from: 0, count: 100, valueBytes: 10 });
-    const created = peer.tracker.views.hold();
-    peer.write({ op: 'fill', dbi: 'd', prefix: 'l', from: 0, count: 100, valueBytes: 10 });
-    const grown = peer.tracker.views.hold();
-    try {
-      const small = new PendingKeys(1000);
-      small.collect(created, grown);
-      expect([small.isOverflown, small.isEmpty]).toEqual([true, false]);
-      const large = new PendingKeys();
-      large.collect(created, grown);
-      expect([large.isOverflown, large.isEmpty]).toEqual([false, false]);
-      large.collect(before, created);
-      expect(large.isOverflown).toBe(true);
-      large.clear();
-      expect(large.isEmpty).toBe(true);
-    } finally {
-      for (const held of [before, created, grown]) held.release();
-    }
   });
 });

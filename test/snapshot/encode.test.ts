@@ -140,14 +140,14 @@ describe('encoding', () => {
     expect(summaries).toEqual([{ entries: 100, members: 1, rawBytes, compressedBytes: object.length }]);
   });
 
-  it('never writes a member beyond 64:1, which our own reader could take for a bomb', async () => {
+  it('never writes a member beyond 64:1, which version 0.1.0 could take for a bomb', async () => {
     const zeros = Buffer.alloc(1 << 20);
     const member = await compressMember(zeros);
     expect(member.length).toBeGreaterThanOrEqual(zeros.length / 64);
     expect(member.length).toBeLessThan(zeros.length / 60);
     expect(gunzipSync(Buffer.concat([member, member])).equals(Buffer.concat([zeros, zeros]))).toBe(true);
     const dbi = dbiOf([entry('k', '', { value: Buffer.alloc(20 << 20).toString('hex') })]);
-    const { snapshot } = await decode(await encode(META, [dbi]), { limits: { ratioFreeBytes: 4096 } });
+    const { snapshot } = await decode(await encode(META, [dbi]));
     expect(snapshot.dbis[0]!.entries[0]!.value.length).toBe(40 << 20);
   });
 

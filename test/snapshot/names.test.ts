@@ -41,6 +41,7 @@ describe('object names', () => {
       generationId: 'GX',
       extras: [],
       kind: 'snapshot',
+      level: 0,
       readsDeltas: false,
     });
   });
@@ -117,12 +118,49 @@ describe('object names', () => {
     expect(parseSnapshotName(full)).toMatchObject({ kind: 'delta', previousTimestampNano: NANO - 1n });
   });
 
+  it('a full snapshot with F says that nothing of its own changed since', () => {
+    const parts = { databaseName: 'main', instanceId: 'i', timestampNano: NANO, generationId: 'GX' } as const;
+    const previousTimestampNano = toTimestampNano(NANO - 1n);
+    const full = buildSnapshotName({ ...parts, kind: 'snapshot', readsDeltas: true, previousTimestampNano });
+    expect(full).toBe(`main__i__${TS}__GX__D1__F20220102-030405-012345677.pb.gz`);
+    expect(parseSnapshotName(full)).toMatchObject({ kind: 'snapshot', readsDeltas: true, previousTimestampNano });
+  });
+
+  it.each(['F2022', `F${TS}__F${TS}`, 'F'])(
+    'an F that is no single time promises nothing on a full snapshot: %s',
+    (extra) => {
+      const full = `main__i__${TS}__GX__${extra}.pb.gz`;
+      expect(parseSnapshotName(full).previousTimestampNano).toBeUndefined();
+      expect(buildSnapshotName(parseSnapshotName(full))).toBe(full);
+    },
+  );
+
+  it('a compacted delta carries its level; what is none counts as 0', () => {
+    const full = buildSnapshotName({
+      databaseName: 'main',
+      instanceId: 'i',
+      timestampNano: NANO,
+      generationId: 'GX',
+      kind: 'delta',
+      previousTimestampNano: NANO,
+      level: 2,
+    });
+    expect(full).toBe(`main__i__${TS}__GX__F${TS}__L2.delta.pb.gz`);
+    expect(parseSnapshotName(full).level).toBe(2);
+    expect(buildSnapshotName(parseSnapshotName(full))).toBe(full);
+    for (const odd of ['L', 'L0', 'L02', 'L100', 'Lx', 'L-1']) {
+      expect(parseSnapshotName(full.replace('L2', odd)).level).toBe(0);
+    }
+    expect(parseSnapshotName(`main__i__${TS}__GX__L2.pb.gz`).level).toBe(0);
+  });
+
   it.each([
     ['a dot', { databaseName: 'ma.in' }],
     ['a separator', { databaseName: 'ma__in' }],
     ['a separator across parts', { databaseName: 'main_' }],
     ['a delta without F', { kind: 'delta' as const }],
-    ['a snapshot with F', { previousTimestampNano: NANO }],
+    ['a level on a snapshot', { level: 1 }],
+    ['a level of three digits', { kind: 'delta' as const, previousTimestampNano: NANO, level: 100 }],
     ['NAM-12: year 10000', { timestampNano: toTimestampNano(253402300800n * 1_000_000_000n) }],
     ['a year before 0', { timestampNano: toTimestampNano(-(10n ** 20n)) }],
   ])('is not built from parts that would not parse back: %s', (_, parts) => {

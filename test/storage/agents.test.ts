@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/log/index.ts';
 import { type Agents, createAgents } from '../../src/storage/bucket/agents.ts';
 import { type ProxyEnvironment, proxyFor } from '../../src/storage/bucket/proxy.ts';
+import { usualAuthorities } from '../../src/storage/bucket/tls.ts';
 import type { HttpOptions } from '../../src/storage/index.ts';
 import { failureOf } from './support.ts';
 
@@ -80,6 +81,34 @@ describe('tls', () => {
     expect(await asked({ ca: await readFile(CA_FILE, 'utf8') })).toBe('nobody');
     expect(await asked({ caFile: CA_FILE, addSystemCaPool: true })).toBe('nobody');
     expect(await asked({ insecureSkipVerify: true })).toBe('nobody');
+  });
+
+  it('reads no certificate where the endpoint is not https', async () => {
+    const agents = await createAgents({ endpointUrl: 'http://x', tls: { caFile: '/no/such/file' } }, silentLog, {});
+    agents.close();
+  });
+
+  it('trusts the authorities of all variables, and each once', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'lmdbstream-ca-'));
+    try {
+      const ca = (await readFile(CA_FILE, 'utf8')).trim();
+      await copyFile(CA_FILE, join(folder, 'own.pem'));
+      const usual = await usualAuthorities({});
+      expect(usual.length).toBeGreaterThan(100);
+      expect(usual).not.toContain(ca);
+      for (const env of [
+        { NODE_EXTRA_CA_CERTS: CA_FILE },
+        { SSL_CERT_FILE: CA_FILE },
+        { SSL_CERT_DIR: `/none:${folder}` },
+      ]) {
+        expect(await usualAuthorities(env)).toEqual([...usual, ca]);
+      }
+      const all = { NODE_EXTRA_CA_CERTS: CA_FILE, SSL_CERT_FILE: CA_FILE, SSL_CERT_DIR: folder };
+      expect(await usualAuthorities(all)).toHaveLength(usual.length + 1);
+      expect(await usualAuthorities({ SSL_CERT_FILE: '/no/such/file' })).toEqual(usual);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 
   it('shows a client certificate', async () => {
@@ -162,9 +191,43 @@ describe('proxy of the environment', () => {
     expect(proxyFor('https:', 'x.org', 443, {})).toBeUndefined();
   });
 
+  it.each<[string, string, string[], string[]]>([
+    ['spaces', 'a.com b.com , c.com', ['a.com', 'b.com', 'c.com'], ['d.com']],
+    ['an IPv4 network', '10.0.0.0/8', ['10.1.2.3'], ['11.0.0.1', '10.example']],
+    ['an IPv6 network', 'fd00::/8', ['fd12::1', '[fd12::1]'], ['fe80::1']],
+    ['an IPv6 address', '2001:db8:0::1', ['2001:db8::1', '[2001:db8::1]'], ['2001:db8::2']],
+    ['an IPv6 address and port', '[2001:db8::1]:443', ['2001:db8::1'], ['2001:db8::2']],
+    ['another port', '10.0.0.1:80,a.com:80', [], ['10.0.0.1', 'a.com']],
+    ['a name with a dot at its end', 'a.com', ['a.com.'], []],
+    ['nonsense', '10.0.0.0/99,/,:443,.', [], ['10.0.0.1', 'a.com']],
+  ])('NO_PROXY takes %s', (_, noProxy, direct, proxied) => {
+    const env = { HTTPS_PROXY: 'http://p', NO_PROXY: noProxy };
+    const isDirect = (host: string): boolean => proxyFor('https:', host, 443, env) === undefined;
+    expect([...direct, ...proxied].filter(isDirect)).toEqual(direct);
+  });
+
+  it('takes the lower-case name where both are set, also when it is empty', () => {
+    const both = { HTTP_PROXY: 'http://upper', http_proxy: 'http://lower', NO_PROXY: '*', no_proxy: '' };
+    expect(proxyFor('http:', 'x.org', 80, both)?.host).toBe('lower');
+    expect(proxyFor('http:', 'x.org', 80, { ...both, http_proxy: '' })).toBeUndefined();
+  });
+
+  it('refuses what is no proxy at the start, and does not show it', async () => {
+    for (const url of ['socks5://user:s3cret@p:1080', 'http://user:s3cret@p:port']) {
+      const failure = await failureOf(createAgents({}, silentLog, { HTTPS_PROXY: url }));
+      expect(failure).toMatchObject({ operation: 'init', hint: expect.stringContaining('http://host:port') });
+      expect(String(failure)).not.toContain('s3cret');
+    }
+  });
+
   it('carries both kinds of connection, and its refusal is an error', async () => {
     const asked: string[] = [];
     const proxy = createHttpServer();
+    // A plain request comes with its whole URL, as Squid wants it.
+    proxy.on('request', (incoming, outgoing) => {
+      asked.push(`${incoming.method} ${incoming.url} ${incoming.headers['proxy-authorization']}`);
+      outgoing.end('plain');
+    });
     proxy.on('connect', (incoming, socket: Socket) => {
       asked.push(`${incoming.url} ${incoming.headers['proxy-authorization']}`);
       if (incoming.url?.startsWith('refused')) {
@@ -178,7 +241,7 @@ describe('proxy of the environment', () => {
       });
     });
     await listen(proxy);
-    const url = `http://user:pass@127.0.0.1:${portOf(proxy)}`;
+    const url = `http://us%40er:pass@127.0.0.1:${portOf(proxy)}`;
     const env = { HTTPS_PROXY: url, HTTP_PROXY: url };
     try {
       await withAgents(
@@ -196,10 +259,10 @@ describe('proxy of the environment', () => {
       proxy.closeAllConnections();
       proxy.close();
     }
-    const authorization = `Basic ${Buffer.from('user:pass').toString('base64')}`;
+    const authorization = `Basic ${Buffer.from('us@er:pass').toString('base64')}`;
     expect(asked).toEqual([
       `bucket.example:${portOf(tls)} ${authorization}`,
-      `bucket.example:${portOf(plain)} ${authorization}`,
+      `GET http://bucket.example:${portOf(plain)}/ ${authorization}`,
       `refused.example:443 ${authorization}`,
     ]);
   });

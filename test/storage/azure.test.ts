@@ -5,6 +5,7 @@ import { ContainerClient, StorageSharedKeyCredential } from '@azure/storage-blob
 import { describe, expect, it } from 'vitest';
 import { AzureBucket } from '../../src/storage/azure/azure-bucket.ts';
 import { azureFailure } from '../../src/storage/azure/azure-errors.ts';
+import { BucketClock } from '../../src/storage/bucket/bucket-clock.ts';
 import { CallRunner } from '../../src/storage/bucket/call.ts';
 import { type AzureOptions, createStorage, type ObjectStorage, type StorageError } from '../../src/storage/index.ts';
 import { azureOptionsFor, uniquePrefix, useAzurite } from '../support/servers/index.ts';
@@ -35,7 +36,7 @@ describe('azure', () => {
     const client = new ContainerClient(`${endpointUrl}/tests`, credential);
     const bucket = new AzureBucket(
       new CallRunner(60_000, azureFailure),
-      { client: async () => client, concurrency: 1, pageSize: 10 },
+      { client: async () => client, concurrency: 1, pageSize: 10, clock: new BucketClock(Date.now) },
       () => {},
     );
     const storage = await openAzure();
@@ -43,7 +44,7 @@ describe('azure', () => {
     const keys = Array.from({ length: 53 }, (_, index) => `${prefix}${String(index).padStart(5, '0')}`);
     await Promise.all(keys.map((key) => bucket.put(key, repeatable([bytesOf('x')]), {})));
     const listed: string[] = [];
-    for await (const { name } of bucket.list(prefix, {})) listed.push(name);
+    for await (const page of bucket.list(prefix, {})) listed.push(...page.map(({ name }) => name));
     expect(listed).toEqual(keys);
     await storage.close();
   });

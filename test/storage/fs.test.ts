@@ -2,7 +2,9 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createStorage, FsOptionsError, type ObjectStorage, StorageError } from '../../src/storage/index.ts';
+import { silentLog } from '../../src/log/index.ts';
+import { fsError } from '../../src/storage/fs/fs-errors.ts';
+import { createStorage, FsOptionsError, FsStorage, type ObjectStorage, StorageError } from '../../src/storage/index.ts';
 import { describeObjectStorage } from './conformance.ts';
 import { bytesOf, contentOf, failureOf, listOf, namesOf, repeatable } from './support.ts';
 
@@ -93,6 +95,50 @@ describe('fs', () => {
     }
     await openFs();
     expect((await readdir(folder)).sort()).toEqual([mine, young, ...foreign].sort());
+  });
+
+  it('says at once that no folder can be made there', async () => {
+    await writeFile(join(folder, 'file'), '');
+    for (const rootPath of ['/proc/nope/b', join(folder, 'file'), join(folder, 'file', 'deep', 'b')]) {
+      const failure = await failureOf(openFs(rootPath));
+      expect(failure).toBeInstanceOf(StorageError);
+      expect(failure).toMatchObject({ operation: 'init', hint: expect.stringMatching(/root_path/) });
+      expect(String(failure)).toContain(rootPath);
+    }
+  });
+
+  it.each([
+    ['ENOSPC', true, /free space/],
+    ['EDQUOT', true, /free space/],
+    ['EROFS', false, /read-only/],
+    ['EACCES', false, /write access/],
+    ['EMFILE', true, /open files/],
+    ['ENAMETOOLONG', false, /shorten/],
+    ['EIO', true, /dmesg/],
+  ])('says with a hint what %s means', (code, retryable, hint) => {
+    const failure = fsError('store', '/bucket', Object.assign(new Error(code), { code }), 'object');
+    expect(failure).toMatchObject({ retryable, errorLabel: code, hint: expect.stringMatching(hint) });
+  });
+
+  it('asks again for the size of a file that was lately written to, and after a minute of any other', async () => {
+    const now = Date.now();
+    let passedMs = 0;
+    const storage = await FsStorage.open({ rootPath: folder }, { log: silentLog, now: () => now + passedMs });
+    const sizes = async (): Promise<number[]> => (await listOf(storage)).map(({ sizeBytes }) => sizeBytes);
+    await writeFile(join(folder, 'x'), 'half');
+    expect(await sizes()).toEqual([4]);
+    await writeFile(join(folder, 'x'), 'half and half');
+    expect(await sizes()).toEqual([13]);
+    passedMs = 20_000; // for the listing it is settled
+    expect(await sizes()).toEqual([13]);
+    await writeFile(join(folder, 'x'), '');
+    expect(await sizes()).toEqual([13]);
+    passedMs += 60_000;
+    expect(await sizes()).toEqual([0]);
+    await storage.store('x', bytesOf('ours'));
+    expect(await sizes()).toEqual([4]);
+    await storage.delete('x');
+    expect(await sizes()).toEqual([]);
   });
 
   it('says what is wrong when the folder has gone', async () => {

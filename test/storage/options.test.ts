@@ -15,7 +15,7 @@ import { s3Endpoint } from '../../src/storage/s3/s3-options.ts';
 import { failureOf } from './support.ts';
 
 const S3: S3Options = { accessKey: 'a', secretKey: 's', bucket: 'b' };
-const AZURE: AzureOptions = { accountName: 'n', accountKey: 'k', useSharedKey: true, container: 'c' };
+const AZURE: AzureOptions = { accountName: 'n', accountKey: 'a2V5', useSharedKey: true, container: 'c' };
 
 describe('storage type', () => {
   it.each([
@@ -86,6 +86,7 @@ describe('azure options', () => {
   it.each<[string, Partial<AzureOptions>, string]>([
     ['no container', { container: '' }, 'container is required'],
     ['no account', { accountName: '', useSharedKey: false }, 'account_name is required if endpoint_url is not set'],
+    ['half a key', { accountKey: 'a2V5x' }, 'account_key is not base64'],
     ['no key', { accountKey: '' }, 'account_name and either account_key or account_key_file are required'],
     ['a hasty refresh', { accountKeyFile: '/k', secretsRefreshIntervalMs: 10 }, 'must be at least 1s'],
     ['a token without TLS', { useSharedKey: false, endpointUrl: 'http://x' }, 'must not be sent without TLS'],

@@ -8,20 +8,21 @@ import { bytesOf, contentOf, failureOf, namesOf } from './support.ts';
 class CountingBucket implements Bucket {
   readonly type = 'counting';
   readonly objects = new MemoryStorage();
+  readonly clockOffsetMs = undefined;
   lists = 0;
   gets = 0;
   /** Run once, after the marker was read and before the listing begins. */
   beforeList: () => Promise<void> = async () => {};
   failMarker = false;
 
-  async *list(prefix: string, _: ListKeysOptions): AsyncIterable<ObjectInfo> {
+  async *list(prefix: string, _: ListKeysOptions): AsyncIterable<readonly ObjectInfo[]> {
     this.lists++;
     const { beforeList } = this;
     this.beforeList = async () => {};
     const infos: ObjectInfo[] = [];
     for await (const info of this.objects.list(prefix)) infos.push(info);
     await beforeList();
-    yield* infos;
+    yield infos;
   }
 
   get(key: string): ReturnType<Bucket['get']> {

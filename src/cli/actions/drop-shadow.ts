@@ -1,4 +1,5 @@
-import { type Environment, PRIVATE_DBI_PREFIX, showDbiName } from '../../lmdb/index.ts';
+import { type Environment, showDbiName } from '../../lmdb/index.ts';
+import { isPrivate } from '../../shadow/index.ts';
 import { forEachDatabase } from '../databases.ts';
 import type { Session } from '../session.ts';
 
@@ -18,7 +19,6 @@ interface Dropped {
 
 /** All of them or none: one transaction. With nothing to drop no write lock is taken. */
 function dropPrivateDbis(environment: Environment): Dropped[] {
-  const isPrivate = (name: string): boolean => name.startsWith(PRIVATE_DBI_PREFIX);
   if (!environment.read((transaction) => transaction.dbiNames().some(isPrivate))) return [];
   return environment.write((transaction) =>
     transaction

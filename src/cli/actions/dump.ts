@@ -1,4 +1,5 @@
-import { type Cursor, PRIVATE_DBI_PREFIX, type ReadTransaction, showDbiName } from '../../lmdb/index.ts';
+import { type Cursor, type ReadTransaction, showDbiName } from '../../lmdb/index.ts';
+import { isPrivate } from '../../shadow/index.ts';
 import { forEachDatabase } from '../databases.ts';
 import { displayAscii } from '../display-ascii.ts';
 import { UnknownDatabaseError } from '../errors.ts';
@@ -18,7 +19,7 @@ export async function dump(session: Session, { hide = false, name: wanted }: Dum
       const transaction = environment.beginRead();
       try {
         for (const dbiName of transaction.dbiNames()) {
-          if (hide && dbiName.startsWith(PRIVATE_DBI_PREFIX)) continue;
+          if (hide && isPrivate(dbiName)) continue;
           session.out.write(`\n### ${name} :: ${showDbiName(dbiName)}\n\n`);
           await dumpDbi(session, transaction, dbiName);
         }

@@ -38,7 +38,7 @@ export function azureFailure(operation: StorageOperation, cause: unknown, object
       denied: true,
       retryable: true,
       errorLabel: error.name,
-      hint: 'give this machine a managed identity, sign in, or set use_shared_key: true with account_key',
+      hint: 'give this machine a managed identity; or set AZURE_TENANT_ID and AZURE_CLIENT_ID with AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or AZURE_FEDERATED_TOKEN_FILE; or set use_shared_key: true with account_key',
       cause,
     });
   }

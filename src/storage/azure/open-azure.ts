@@ -1,11 +1,13 @@
 import { ContainerClient, type StoragePipelineOptions, StorageSharedKeyCredential } from '@azure/storage-blob';
 import { type Agents, createAgents } from '../bucket/agents.ts';
+import { BucketClock } from '../bucket/bucket-clock.ts';
 import { CallRunner } from '../bucket/call.ts';
 import { KeyFile } from '../bucket/key-file.ts';
 import { openBucketStorage } from '../bucket/open-bucket.ts';
 import type { OpenContext } from '../factory.ts';
 import type { AzureOptions } from '../options.ts';
 import type { ObjectStorage } from '../types.ts';
+import { checkHead } from './azure-answers.ts';
 import { AzureBucket } from './azure-bucket.ts';
 import { azureFailure } from './azure-errors.ts';
 import { azureContainerUrl, checkAzureOptions } from './azure-options.ts';
@@ -14,9 +16,13 @@ import { azureContainerUrl, checkAzureOptions } from './azure-options.ts';
 export async function openAzure(options: AzureOptions, context: OpenContext): Promise<ObjectStorage> {
   checkAzureOptions(options);
   const agents = await createAgents(options, context.log);
+  const clock = new BucketClock(context.now);
   const bucket = new AzureBucket(
-    new CallRunner(options.clientTimeoutMs, azureFailure),
-    { client: await clientOf(options, agents, context), concurrency: options.concurrency || 1 },
+    new CallRunner(options.clientTimeoutMs, azureFailure, (head) => {
+      clock.answered(head.header('date'));
+      checkHead(head);
+    }),
+    { client: await clientOf(options, agents, context), concurrency: options.concurrency || 1, clock },
     agents.close,
   );
   return openBucketStorage(bucket, options, context, {
@@ -59,7 +65,7 @@ function pipelineOf(agent: Agents['http']): StoragePipelineOptions {
   // `agent` is an option of the pipeline underneath, which is handed on though this type does not name it.
   const options: StoragePipelineOptions & { readonly agent: Agents['http'] } = {
     agent,
-    // One attempt: `retrying` is above all backends, with the configured interval and count.
+    // One attempt: trying again is above all backends, with the configured interval and count.
     retryOptions: { maxTries: 1 },
   };
   return options;

@@ -84,6 +84,10 @@ export class BucketStorage implements ObjectStorage {
     }
   }
 
+  get clockOffsetMs(): number | undefined {
+    return this.#bucket.clockOffsetMs;
+  }
+
   async close(): Promise<void> {
     await this.#bucket.close();
   }
@@ -96,13 +100,16 @@ export class BucketStorage implements ObjectStorage {
     const { folders, globalPrefix } = this.#options;
     const found: ObjectInfo[] = [];
     let inOrder = true;
-    for await (const info of this.#bucket.list(this.#key(prefix), { signal, folders: folders !== 'show' })) {
-      const name = info.name.slice(globalPrefix.length);
-      if (name === '' || name === MARKER_NAME || (folders === 'hide' && name.slice(prefix.length).includes('/')))
-        continue;
-      const last = found.at(-1);
-      inOrder &&= last === undefined || compareNames(last.name, name) <= 0;
-      found.push({ ...info, name });
+    let last = '';
+    for await (const page of this.#bucket.list(this.#key(prefix), { signal, folders: folders !== 'show' })) {
+      for (const info of page) {
+        const name = info.name.slice(globalPrefix.length);
+        if (name === '' || name === MARKER_NAME || (folders === 'hide' && name.slice(prefix.length).includes('/')))
+          continue;
+        inOrder &&= compareNames(last, name) <= 0;
+        last = name;
+        found.push(globalPrefix === '' ? info : { ...info, name });
+      }
     }
     // Azure and S3's directory buckets promise no order, and folders come after the objects of their page.
     return inOrder ? found : sortByName(found);

@@ -11,10 +11,13 @@ export interface ListKeysOptions extends CallOptions {
  */
 export interface Bucket {
   readonly type: string;
-  list(prefix: string, options: ListKeysOptions): AsyncIterable<ObjectInfo>;
+  /** In pages, as the provider answers. */
+  list(prefix: string, options: ListKeysOptions): AsyncIterable<readonly ObjectInfo[]>;
   get(key: string, options: CallOptions): Promise<ObjectDownload>;
-  /** Resolves to the ETag, without quotes; empty where the provider gives none. */
+  /** Resolves to the ETag, without quotes. An answer without one is none: something else than the provider gave it. */
   put(key: string, body: ObjectBody, options: CallOptions): Promise<string>;
   remove(key: string, options: CallOptions): Promise<void>;
+  /** How far the provider's clock is ahead of ours, in ms; undefined before its first answer. */
+  readonly clockOffsetMs: number | undefined;
   close(): Promise<void>;
 }

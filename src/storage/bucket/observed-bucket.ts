@@ -22,7 +22,7 @@ export class ObservedBucket implements Bucket {
     this.#calls = calls;
   }
 
-  async *list(prefix: string, options: ListKeysOptions): AsyncIterable<ObjectInfo> {
+  async *list(prefix: string, options: ListKeysOptions): AsyncIterable<readonly ObjectInfo[]> {
     yield* this.#calls.watchStream('list', this.#bucket.list(prefix, options), () => 0);
   }
 
@@ -44,6 +44,10 @@ export class ObservedBucket implements Bucket {
 
   remove(key: string, options: CallOptions): Promise<void> {
     return this.#calls.watch('delete', () => this.#bucket.remove(key, options));
+  }
+
+  get clockOffsetMs(): number | undefined {
+    return this.#bucket.clockOffsetMs;
   }
 
   close(): Promise<void> {

@@ -1,6 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { isIP, type Socket } from 'node:net';
+import { BlockList, isIP, type Socket } from 'node:net';
+import { StorageError } from '../errors.ts';
 
 export interface ProxyEnvironment {
   readonly HTTPS_PROXY?: string | undefined;
@@ -13,7 +14,9 @@ export interface ProxyEnvironment {
 
 /**
  * The proxy for a host by the rules of Go's `net/http`, which the reference follows: `NO_PROXY` is a list of hosts,
- * domains and `host:port`, or `*`; the loopback never goes through a proxy. Undefined: connect directly.
+ * domains, addresses and networks, each with or without a port, or `*`; the loopback never goes through a proxy. As for curl, the
+ * lower-case variable wins, and an empty one means none. Undefined: connect directly.
+ * @throws StorageError when the variable holds no URL of a proxy
  */
 export function proxyFor(
   protocol: 'http:' | 'https:',
@@ -22,40 +25,94 @@ export function proxyFor(
   env: ProxyEnvironment,
 ): URL | undefined {
   const isTls = protocol === 'https:';
-  const proxy = isTls ? env.HTTPS_PROXY || env.https_proxy : env.HTTP_PROXY || env.http_proxy;
-  if (!proxy || isLoopback(host)) return undefined;
-  const excluded = (env.NO_PROXY || env.no_proxy || '').split(',').map((entry) => entry.trim().toLowerCase());
-  if (excluded.some((entry) => isExcluded(entry, host.toLowerCase(), port))) return undefined;
-  return new URL(proxy.includes('://') ? proxy : `http://${proxy}`);
+  const proxy = (isTls ? (env.https_proxy ?? env.HTTPS_PROXY) : (env.http_proxy ?? env.HTTP_PROXY))?.trim();
+  const bare = host
+    .replace(/^\[|\]$/g, '')
+    .replace(/\.$/, '')
+    .toLowerCase();
+  if (!proxy || isLoopback(bare)) return undefined;
+  const entries = (env.no_proxy ?? env.NO_PROXY ?? '').split(/[\s,]+/);
+  if (entries.some((entry) => isExcluded(entry.toLowerCase(), bare, port))) return undefined;
+  return proxyUrl(proxy, isTls ? 'HTTPS_PROXY' : 'HTTP_PROXY');
+}
+
+function proxyUrl(text: string, variable: string): URL {
+  const full = text.includes('://') ? text : `http://${text}`;
+  const url = URL.canParse(full) ? new URL(full) : undefined;
+  if (url !== undefined && (url.protocol === 'http:' || url.protocol === 'https:')) return url;
+  // Not the text itself: it may hold a password.
+  throw new StorageError(`${variable} is not the URL of an HTTP proxy`, {
+    operation: 'init',
+    errorLabel: 'Proxy',
+    hint: 'write it as http://host:port or http://user:password@host:port (special characters as %40), or add the storage to NO_PROXY',
+  });
 }
 
 function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+  return (
+    host === 'localhost' ||
+    host.endsWith('.localhost') ||
+    host === '::1' ||
+    (isIP(host) === 4 && host.startsWith('127.'))
+  );
 }
 
 function isExcluded(entry: string, host: string, port: number): boolean {
   if (entry === '') return false;
   if (entry === '*') return true;
+  if (entry.includes('/')) return isInNetwork(entry, host);
+  if (isIP(entry) === 6) return sameAddress(entry, host);
   const [, name = '', entryPort] = /^(.*?)(?::(\d+))?$/.exec(entry) ?? [];
   if (entryPort !== undefined && Number(entryPort) !== port) return false;
+  const address = name.replace(/^\[|\]$/g, '');
+  if (isIP(address) !== 0) return sameAddress(address, host);
   // `.example.com` means what is below it, `example.com` also itself.
   const domain = name.replace(/^\*?\./, '');
-  return (domain === name && host === name) || host.endsWith(`.${domain}`);
+  return domain !== '' && ((domain === name && host === name) || host.endsWith(`.${domain}`));
+}
+
+const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 6 ? 'ipv6' : 'ipv4');
+
+function sameAddress(entry: string, host: string): boolean {
+  if (isIP(host) === 0) return false;
+  const list = new BlockList();
+  list.addAddress(entry, familyOf(entry));
+  return list.check(host, familyOf(host));
+}
+
+function isInNetwork(entry: string, host: string): boolean {
+  const [address = '', bits = ''] = entry.split('/');
+  const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  if (isIP(host) === 0 || !/^\d{1,3}$/.test(bits) || Number(bits) > most) return false;
+  const list = new BlockList();
+  list.addSubnet(address, Number(bits), familyOf(address));
+  return list.check(host, familyOf(host));
+}
+
+/** The value of `Proxy-Authorization`; undefined for a proxy without credentials in its URL. */
+export function proxyAuthorization({ username, password }: URL): string | undefined {
+  if (username === '') return undefined;
+  return `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}`;
+}
+
+export const hostOf = (proxy: URL): string => proxy.hostname.replace(/^\[|\]$/g, '');
+
+export function portOf(proxy: URL): number {
+  return Number(proxy.port || (proxy.protocol === 'https:' ? 443 : 80));
 }
 
 /** A connection to `host:port` through the proxy (CONNECT). */
 export function connectThrough(proxy: URL, host: string, port: number, timeoutMs: number): Promise<Socket> {
   const target = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
-  const credentials = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
-  const authorization = `Basic ${Buffer.from(credentials).toString('base64')}`;
+  const authorization = proxyAuthorization(proxy);
   return new Promise((resolve, reject) => {
     const start = proxy.protocol === 'https:' ? httpsRequest : httpRequest;
     const connect = start({
-      host: proxy.hostname,
-      port: proxy.port || (proxy.protocol === 'https:' ? 443 : 80),
+      host: hostOf(proxy),
+      port: portOf(proxy),
       method: 'CONNECT',
       path: target,
-      headers: { host: target, ...(proxy.username ? { 'proxy-authorization': authorization } : {}) },
+      headers: { host: target, ...(authorization ? { 'proxy-authorization': authorization } : {}) },
       agent: false,
       timeout: timeoutMs,
     });
@@ -66,11 +123,11 @@ export function connectThrough(proxy: URL, host: string, port: number, timeoutMs
         return;
       }
       socket.destroy();
-      reject(new Error(`the proxy ${proxy.host} does not connect to ${target}: HTTP ${answer.statusCode}`));
+      reject(refusal(proxy, target, answer.statusCode));
     });
     connect.once('response', (answer) => {
       answer.destroy();
-      reject(new Error(`the proxy ${proxy.host} does not connect to ${target}: HTTP ${answer.statusCode}`));
+      reject(refusal(proxy, target, answer.statusCode));
     });
     connect.once('timeout', () => {
       connect.destroy(Object.assign(new Error(`no answer of the proxy ${proxy.host}`), { code: 'ETIMEDOUT' }));
@@ -78,4 +135,9 @@ export function connectThrough(proxy: URL, host: string, port: number, timeoutMs
     connect.once('error', reject);
     connect.end();
   });
+}
+
+function refusal(proxy: URL, target: string, status: number | undefined): Error {
+  const message = `the proxy ${proxy.host} does not connect to ${target}: HTTP ${status}`;
+  return Object.assign(new Error(message), { code: status === 407 ? 'EPROXYAUTH' : 'EPROXY' });
 }

@@ -1,5 +1,6 @@
-import { appendFile, readFile, stat } from 'node:fs/promises';
+import { appendFile, readdir, readFile, stat } from 'node:fs/promises';
 import type { Agent } from 'node:https';
+import { join } from 'node:path';
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import type { Log } from '../../log/index.ts';
 import { StorageError } from '../errors.ts';
@@ -18,8 +19,7 @@ const SYSTEM_CA_FILES = [
 /** Certificates and keys as they are in the files now. @throws StorageError when one cannot be read or parsed. */
 export async function loadSecureContext(options: TlsOptions): Promise<SecureContext> {
   const own = [...(await pem(options.caFile)), ...given(options.ca)];
-  const usual =
-    own.length === 0 || options.addSystemCaPool ? [...rootCertificates, ...(await systemAuthorities())] : [];
+  const usual = own.length === 0 || options.addSystemCaPool ? await usualAuthorities() : [];
   const cert = [...(await pem(options.certFile)), ...given(options.cert)];
   const key = [...(await pem(options.keyFile)), ...given(options.key)];
   try {
@@ -54,16 +54,50 @@ function tlsError(message: string, cause: unknown): StorageError {
   });
 }
 
-async function systemAuthorities(): Promise<string[]> {
-  for (const path of [process.env.SSL_CERT_FILE, ...SYSTEM_CA_FILES]) {
-    if (!path) continue;
-    try {
-      return [await readFile(path, 'utf8')];
-    } catch {
-      // Not this distribution.
-    }
+/**
+ * Node's own list, the system's, and what the environment adds by the variables of Node and of OpenSSL: all of them. Most are in
+ * two lists, and reading one costs half a millisecond, so each is given once.
+ */
+export async function usualAuthorities(env: AuthorityEnvironment = process.env): Promise<string[]> {
+  const folders = (env.SSL_CERT_DIR ?? '').split(':').filter((folder) => folder !== '');
+  const texts = await Promise.all([
+    firstOf(SYSTEM_CA_FILES),
+    ...[env.NODE_EXTRA_CA_CERTS, env.SSL_CERT_FILE].map(textOf),
+    ...folders.map(textOfFolder),
+  ]);
+  const found = new Map<string, string>();
+  for (const certificate of [...rootCertificates, ...texts.flatMap((text) => text.match(CERTIFICATE) ?? [])]) {
+    const key = certificate.replaceAll(/\s+/g, '');
+    if (!found.has(key)) found.set(key, certificate);
   }
-  return [];
+  return [...found.values()];
+}
+
+export interface AuthorityEnvironment {
+  readonly NODE_EXTRA_CA_CERTS?: string | undefined;
+  readonly SSL_CERT_FILE?: string | undefined;
+  /** Folders, with `:` between them. */
+  readonly SSL_CERT_DIR?: string | undefined;
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/** Empty where there is none: a variable that points nowhere must not stop a machine that does not need it. */
+async function textOf(path: string | undefined): Promise<string> {
+  return path ? readFile(path, 'utf8').catch(() => '') : '';
+}
+
+async function textOfFolder(folder: string): Promise<string> {
+  const names = await readdir(folder).catch(() => []);
+  return (await Promise.all(names.map((name) => textOf(join(folder, name))))).join('\n');
+}
+
+async function firstOf(paths: readonly string[]): Promise<string> {
+  for (const path of paths) {
+    const text = await textOf(path);
+    if (text !== '') return text;
+  }
+  return '';
 }
 
 /** Looks whether one of the files of the options was written or replaced. */

@@ -15,17 +15,7 @@ export function fsError(operation: StorageOperation, rootPath: string, cause: un
   const subject = objectName === undefined ? rootPath : `${JSON.stringify(objectName)} in ${rootPath}`;
   const missing = errno === 'ENOENT' || errno === 'ENOTDIR';
   const denied = DENIED.has(errno);
-  const hint = missing
-    ? `${rootPath} is not a folder or does not exist: is a file system not mounted there?`
-    : denied
-      ? errno === 'EROFS'
-        ? 'the file system is mounted read-only'
-        : operation === 'list' || operation === 'load'
-          ? `give this user read access to the files and read and search access to ${rootPath}`
-          : `give this user write access to ${rootPath}`
-      : errno === 'ENOSPC' || errno === 'EDQUOT'
-        ? `free space on the file system of ${rootPath}`
-        : undefined;
+  const hint = hintOf(operation, rootPath, errno);
   return new StorageError(`${operation} of ${subject}: ${(cause as Error).message}`, {
     operation,
     objectName,
@@ -37,4 +27,34 @@ export function fsError(operation: StorageOperation, rootPath: string, cause: un
     hint,
     cause,
   });
+}
+
+function hintOf(operation: StorageOperation, rootPath: string, errno: string): string {
+  const reads = operation === 'list' || operation === 'load';
+  switch (errno) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return operation === 'init'
+        ? `root_path must be a folder, or one that can be made: check ${rootPath} and the folders above it, and what is mounted there`
+        : `${rootPath} is not a folder or does not exist: is a file system not mounted there?`;
+    case 'EROFS':
+      return 'the file system is mounted read-only';
+    case 'EACCES':
+    case 'EPERM':
+      return reads
+        ? `give this user read access to the files and read and search access to ${rootPath}`
+        : `give this user write access to ${rootPath}`;
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return `free space on the file system of ${rootPath}`;
+    case 'EMFILE':
+    case 'ENFILE':
+      return 'raise the limit of open files (LimitNOFILE, ulimit -n)';
+    case 'ENAMETOOLONG':
+      return 'the file system takes no name of this length: shorten root_path, or the names of database and instance';
+    case 'ELOOP':
+      return `a symbolic link on the way to ${rootPath} leads back to itself`;
+    default:
+      return `look at the file system of ${rootPath} and at the messages of the kernel (dmesg)`;
+  }
 }

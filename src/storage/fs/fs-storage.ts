@@ -1,5 +1,5 @@
 import { watch } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, lstat, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Log } from '../../log/index.ts';
 import { asBody, exactly } from '../body.ts';
@@ -8,6 +8,8 @@ import { isVisibleFileName, nameRefused, objectNotFound, sortByName } from '../n
 import type { FsOptions } from '../options.ts';
 import type { CallOptions, ObjectBody, ObjectDownload, ObjectInfo, ObjectStorage, StorageWatch } from '../types.ts';
 import { errnoOf, fsError } from './fs-errors.ts';
+import { KeptInfos } from './kept-infos.ts';
+import { makeFolder } from './make-folder.ts';
 import { removeLeftovers, temporaryName } from './temporary-files.ts';
 
 const CHUNK_BYTES = 256 * 1024;
@@ -26,8 +28,11 @@ export class FsStorage implements ObjectStorage {
   readonly #rootPath: string;
   readonly #watches = new Set<StorageWatch>();
 
-  private constructor(rootPath: string) {
+  readonly #kept: KeptInfos;
+
+  private constructor(rootPath: string, now: () => number) {
     this.#rootPath = rootPath;
+    this.#kept = new KeptInfos(now);
   }
 
   /** @throws FsOptionsError, StorageError when the folder is missing or cannot be made or read. */
@@ -35,22 +40,28 @@ export class FsStorage implements ObjectStorage {
     checkFsOptions(options);
     const rootPath = resolve(options.rootPath);
     try {
-      if (options.createFolder ?? true) await mkdir(rootPath, { recursive: true, mode: 0o755 });
+      if (options.createFolder ?? true) await makeFolder(rootPath);
       const removed = await removeLeftovers(rootPath, now());
       if (removed > 0) log.info('removed temporary files of earlier processes', { folder: rootPath, removed });
     } catch (error) {
       throw fsError('init', rootPath, error);
     }
-    return new FsStorage(rootPath);
+    return new FsStorage(rootPath, now);
   }
 
   async *list(prefix: string, { signal }: CallOptions = {}): AsyncIterable<ObjectInfo> {
     signal?.throwIfAborted();
     const found: ObjectInfo[] = [];
     try {
-      const names = (await readdir(this.#rootPath)).filter(
-        (name) => name.startsWith(prefix) && isVisibleFileName(name),
-      );
+      const all = await readdir(this.#rootPath);
+      this.#kept.keepOnly(all);
+      const names: string[] = [];
+      for (const name of all) {
+        if (!name.startsWith(prefix) || !isVisibleFileName(name)) continue;
+        const kept = this.#kept.get(name);
+        if (kept === undefined) names.push(name);
+        else found.push(kept);
+      }
       for (let start = 0; start < names.length; start += LIST_BATCH) {
         signal?.throwIfAborted();
         const infos = await Promise.all(names.slice(start, start + LIST_BATCH).map((name) => this.#info(name)));
@@ -91,6 +102,7 @@ export class FsStorage implements ObjectStorage {
       }
       signal?.throwIfAborted();
       await rename(temporary, join(this.#rootPath, name));
+      this.#kept.drop(name);
     } catch (error) {
       await unlink(temporary).catch(() => {});
       throw this.#error('store', error, name);
@@ -102,6 +114,7 @@ export class FsStorage implements ObjectStorage {
     signal?.throwIfAborted();
     if (!isVisibleFileName(name)) throw nameRefused('delete', name);
     try {
+      this.#kept.drop(name);
       await unlink(join(this.#rootPath, name));
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') throw this.#error('delete', error, name);
@@ -142,7 +155,10 @@ export class FsStorage implements ObjectStorage {
   async #info(name: string): Promise<ObjectInfo | undefined> {
     try {
       const stats = await lstat(join(this.#rootPath, name));
-      return stats.isFile() ? { name, sizeBytes: stats.size, modifiedMs: stats.mtimeMs } : undefined;
+      if (!stats.isFile()) return undefined;
+      const info = { name, sizeBytes: stats.size, modifiedMs: stats.mtimeMs };
+      this.#kept.add(info, stats.ctimeMs);
+      return info;
     } catch (error) {
       // Removed between the listing and now.
       if (errnoOf(error) === 'ENOENT') return undefined;

@@ -2,12 +2,14 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { Log } from '../../log/index.ts';
 import { createAgents } from '../bucket/agents.ts';
+import { BucketClock } from '../bucket/bucket-clock.ts';
 import { CallRunner } from '../bucket/call.ts';
 import { KeyFile } from '../bucket/key-file.ts';
 import { openBucketStorage } from '../bucket/open-bucket.ts';
 import type { OpenContext } from '../factory.ts';
 import type { S3Options } from '../options.ts';
 import type { ObjectStorage } from '../types.ts';
+import { watchAnswers } from './s3-answers.ts';
 import { S3Bucket } from './s3-bucket.ts';
 import { s3Failure } from './s3-errors.ts';
 import { checkS3Options, s3Endpoint } from './s3-options.ts';
@@ -28,7 +30,7 @@ export async function openS3(options: S3Options, context: OpenContext): Promise<
     ...credentialsOf(options, context),
     requestHandler: new NodeHttpHandler({ httpAgent: agents.http, httpsAgent: agents.https }),
     logger: sdkLogger(log),
-    // One attempt: `retrying` is above all backends, with the configured interval and count.
+    // One attempt: trying again is above all backends, with the configured interval and count.
     maxAttempts: 1,
     // The SDK's own checksums are trailers that many vendors refuse; Content-MD5 is understood by all of them.
     requestChecksumCalculation: 'WHEN_REQUIRED',
@@ -36,6 +38,8 @@ export async function openS3(options: S3Options, context: OpenContext): Promise<
     expectContinueHeader: false,
     followRegionRedirects: endpoint.endpoint === undefined,
   });
+  const clock = new BucketClock(context.now);
+  watchAnswers(client, clock);
   const bucket = new S3Bucket(
     client,
     new CallRunner(options.clientTimeoutMs, s3Failure),
@@ -45,6 +49,7 @@ export async function openS3(options: S3Options, context: OpenContext): Promise<
       storageClass: options.storageClass,
       checkMd5: !(options.disableSendContentMd5 ?? false),
       concurrency: options.numMinioThreads || DEFAULT_CONCURRENCY,
+      clock,
     },
     agents.close,
   );

@@ -13,11 +13,14 @@ import {
 } from '@aws-sdk/client-s3';
 import { bodyChunks, withBodyStream } from '../bucket/body-stream.ts';
 import type { Bucket, ListKeysOptions } from '../bucket/bucket.ts';
+import type { BucketClock } from '../bucket/bucket-clock.ts';
 import type { CallRunner } from '../bucket/call.ts';
 import type { Deadline } from '../bucket/deadline.ts';
 import { md5Of, md5OfBytes, partBytesFor, partsOf, SINGLE_REQUEST_MAX_BYTES, sendParts } from '../bucket/multipart.ts';
 import { StorageError } from '../errors.ts';
 import type { CallOptions, ObjectBody, ObjectDownload, ObjectInfo } from '../types.ts';
+import { type ListPage, ListPages } from './list-page.ts';
+import { sendListing } from './s3-answers.ts';
 
 export interface S3BucketOptions {
   readonly bucket: string;
@@ -28,6 +31,7 @@ export interface S3BucketOptions {
   readonly checkMd5: boolean;
   /** Parts of a large upload on their way at the same time. */
   readonly concurrency: number;
+  readonly clock: BucketClock;
 }
 
 /** A cleaning-up call must not keep its caller: what it leaves is removed by a lifecycle rule (`docs/storage.md`). */
@@ -40,6 +44,7 @@ export class S3Bucket implements Bucket {
   readonly #calls: CallRunner;
   readonly #options: S3BucketOptions;
   readonly #onClose: () => void;
+  readonly #pages = new ListPages();
 
   constructor(client: S3Client, calls: CallRunner, options: S3BucketOptions, onClose: () => void) {
     this.#client = client;
@@ -62,34 +67,34 @@ export class S3Bucket implements Bucket {
     });
   }
 
-  async *list(prefix: string, { folders, ...options }: ListKeysOptions): AsyncIterable<ObjectInfo> {
+  async *list(prefix: string, { folders, ...options }: ListKeysOptions): AsyncIterable<readonly ObjectInfo[]> {
     let token: string | undefined;
-    do {
+    for (let number = 0; ; number++) {
       const command = new ListObjectsV2Command({
         Bucket: this.#options.bucket,
         ...(prefix === '' ? {} : { Prefix: prefix }),
         ...(folders ? { Delimiter: '/' } : {}),
         ...(token === undefined ? {} : { ContinuationToken: token }),
       });
+      const read = (body: Buffer): ListPage | undefined => this.#pages.read(prefix, number, body);
       const page = await this.#calls.run({ operation: 'list' }, options, (deadline) =>
-        this.#client.send(command, { abortSignal: deadline.signal }),
+        sendListing(this.#client, command, deadline.signal, read),
       );
-      for (const { Key, Size, LastModified } of page.Contents ?? []) {
-        if (Key !== undefined) yield { name: Key, sizeBytes: Size ?? 0, modifiedMs: LastModified?.getTime() };
+      yield page.objects;
+      if (page.folders.length > 0) {
+        yield page.folders.map((name) => ({ name, sizeBytes: 0, modifiedMs: undefined }));
       }
-      for (const { Prefix } of page.CommonPrefixes ?? []) {
-        if (Prefix !== undefined) yield { name: Prefix, sizeBytes: 0, modifiedMs: undefined };
-      }
-      const next = page.IsTruncated ? page.NextContinuationToken : undefined;
-      if (page.IsTruncated && (next === undefined || next === token)) {
+      if (!page.isTruncated) return;
+      if (page.nextToken === undefined || page.nextToken === token) {
         // Half a listing taken for a whole one would look like deleted objects.
         throw new StorageError('list: the service says there is more but not where', {
           operation: 'list',
           retryable: true,
+          hint: 'the service does not speak version 2 of ListObjects as S3 does: see docs/storage.md for those that do',
         });
       }
-      token = next;
-    } while (token !== undefined);
+      token = page.nextToken;
+    }
   }
 
   get(key: string, options: CallOptions): Promise<ObjectDownload> {
@@ -117,6 +122,10 @@ export class S3Bucket implements Bucket {
     });
   }
 
+  get clockOffsetMs(): number | undefined {
+    return this.#options.clock.offsetMs;
+  }
+
   async close(): Promise<void> {
     this.#client.destroy();
     this.#onClose();
@@ -142,6 +151,7 @@ export class S3Bucket implements Bucket {
   async #putParts(key: string, body: ObjectBody, deadline: Deadline): Promise<string> {
     const create = new CreateMultipartUploadCommand(this.#target(key));
     const { UploadId } = await this.#client.send(create, { abortSignal: deadline.signal });
+    if (!UploadId) throw noAnswerOfS3(key, 'UploadId');
     const upload = { Bucket: this.#options.bucket, Key: key, UploadId };
     try {
       const Parts = await sendParts(
@@ -157,6 +167,7 @@ export class S3Bucket implements Bucket {
       );
       const complete = new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } });
       const { ETag } = await this.#client.send(complete, { abortSignal: deadline.signal });
+      if (!ETag) throw noAnswerOfS3(key, 'ETag');
       return this.#checkedEtag(key, ETag, undefined);
     } catch (error) {
       // Parts of an upload that never ends are billed and seen by nobody.
@@ -188,4 +199,15 @@ export class S3Bucket implements Bucket {
     }
     return plain;
   }
+}
+
+/** Of the two answers of a multipart upload that say something in their body. */
+function noAnswerOfS3(key: string, missing: string): StorageError {
+  return new StorageError(`store of ${JSON.stringify(key)}: the answer to an upload in parts has no ${missing}`, {
+    operation: 'store',
+    objectName: key,
+    retryable: true,
+    errorLabel: 'ForeignAnswer',
+    hint: 'something that is not the storage answers there, or changes its answers: check endpoint_url and the proxy settings',
+  });
 }

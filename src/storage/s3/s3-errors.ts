@@ -36,7 +36,7 @@ export function s3Failure(operation: StorageOperation, cause: unknown, objectNam
       objectName,
       denied: true,
       errorLabel: cause.name,
-      hint: 'set access_key and secret_key, or give this process a profile or a role',
+      hint: 'set access_key and secret_key; or the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (AWS_SESSION_TOKEN), or AWS_PROFILE; or give this machine a role',
       cause,
     });
   }

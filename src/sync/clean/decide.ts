@@ -1,5 +1,6 @@
 import type { CleanupConfig } from '../../config/index.ts';
 import { type SnapshotName, timestampFromMilli } from '../../snapshot/index.ts';
+import { coversOf, type FindCover } from './cover.ts';
 
 /** Why an object goes; also the `reason` label of the metric, in the reference's words. */
 export type CleanReason = 'newer snapshot' | 'stale instance';
@@ -12,7 +13,7 @@ export interface CleanDeletion {
 /** What earlier runs know of a listed object. Milliseconds since 1970 UTC, by the clock given as `now`. */
 export interface Sighting {
   readonly firstSeenMs: number;
-  /** Deltas only: since when, without a gap, a usable full snapshot at or after it has been listed. */
+  /** Deltas only: since when, without a break, usable objects that include it have been listed (`coversOf`). */
   readonly coveredSinceMs?: number;
 }
 
@@ -45,12 +46,13 @@ export interface CleaningDecision {
  * Which objects of a bucket nobody needs any more (CLN-01 to CLN-08; I10). Only an object seen for longer than
  * `must_keep_interval` goes, and only
  * - a full snapshot, when a strictly newer full one of its instance was listed by an earlier run already;
- * - a delta, when a full snapshot at or after it has been there for longer than `must_keep_interval`;
+ * - a delta, when a full snapshot at or after it, or a compacted delta with all of its stretch, has been there for longer
+ *   than `must_keep_interval`;
  * - anything of a stale instance: see `isStale`.
  *
  * "Newer" is judged by the time in the name, never by arrival: an old object that shows up late costs the newest
- * nothing (the reference deletes the newest then: W1, CLN-06). The newest full snapshot of an instance and the deltas
- * after it stay, unless the instance is stale.
+ * nothing (the reference deletes the newest then: W1, CLN-06). The newest full snapshot of an instance and all of the
+ * stretches that deltas hold after it stay, unless the instance is stale.
  */
 export function decideCleaning(input: CleaningInput): CleaningDecision {
   const { now, listing, config, refused } = input;
@@ -58,13 +60,14 @@ export function decideCleaning(input: CleaningInput): CleaningDecision {
   const condemned: { readonly object: SnapshotName; readonly reason: CleanReason }[] = [];
   const mayJudgeStale = hasFreshOwnSnapshot(input);
   for (const [instanceId, objects] of byInstance(listing)) {
-    const known = objects.filter(({ kind, full }) => {
-      return kind === 'snapshot' && input.sightings.has(full) && !refused?.has(full);
-    });
-    const newestKnown = newestTime(known);
+    const known = objects.filter(({ full }) => input.sightings.has(full) && !refused?.has(full));
+    const newestKnown = newestTime(known.filter(({ kind }) => kind === 'snapshot'));
+    const findCover = coversOf(
+      known.map((object) => ({ object, seenMs: input.sightings.get(object.full)!.firstSeenMs })),
+    );
     const stale = mayJudgeStale && instanceId !== input.ownInstanceId && isStale(objects, input);
     for (const object of objects) {
-      const sighting = look(object, input, newestKnown, known);
+      const sighting = look(object, input, findCover);
       sightings.set(object.full, sighting);
       if (!(now - sighting.firstSeenMs > config.mustKeepIntervalMs)) continue;
       if (stale) condemned.push({ object, reason: 'stale instance' });
@@ -75,24 +78,12 @@ export function decideCleaning(input: CleaningInput): CleaningDecision {
   return { deletions: condemned.map(({ object, reason }) => ({ name: object.full, reason })), sightings };
 }
 
-function look(
-  object: SnapshotName,
-  { now, sightings }: CleaningInput,
-  newestKnown: bigint | undefined,
-  known: readonly SnapshotName[],
-): Sighting {
+function look(object: SnapshotName, { now, sightings }: CleaningInput, findCover: FindCover): Sighting {
   const before = sightings.get(object.full);
   const firstSeenMs = before?.firstSeenMs ?? now;
-  if (object.kind !== 'delta' || newestKnown === undefined || newestKnown < object.timestampNano) {
-    return { firstSeenMs };
-  }
-  if (before?.coveredSinceMs !== undefined) return { firstSeenMs, coveredSinceMs: before.coveredSinceMs };
-  let coveredSinceMs = now;
-  for (const { full, timestampNano } of known) {
-    if (timestampNano < object.timestampNano) continue;
-    coveredSinceMs = Math.min(coveredSinceMs, sightings.get(full)!.firstSeenMs);
-  }
-  return { firstSeenMs, coveredSinceMs };
+  const coveredSinceMs = object.kind === 'delta' ? findCover(object) : undefined;
+  if (coveredSinceMs === undefined) return { firstSeenMs };
+  return { firstSeenMs, coveredSinceMs: before?.coveredSinceMs ?? coveredSinceMs };
 }
 
 function isSuperseded(

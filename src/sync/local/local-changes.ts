@@ -1,25 +1,16 @@
 import type { Config } from '../../config/index.ts';
 import { describeError } from '../../errors/index.ts';
 import { LmdbError, NotLmdbError } from '../../lmdb/index.ts';
-import type { Log } from '../../log/index.ts';
 import { SpoolError } from '../../storage/index.ts';
-import type { DatabaseStatus } from '../status/status.ts';
-import type { Clock } from '../time/clock.ts';
-import { Wake } from '../time/wake.ts';
-import type { Exclusive } from './exclusive.ts';
-import { LmdbWatch } from './lmdb-watch.ts';
-import type { Tracker } from './tracker.ts';
+import { errorInfo, type Report } from '../status/index.ts';
+import { type Clock, Wake } from '../time/index.ts';
+import type { LocalDatabase } from './local-database.ts';
 
 export interface LocalChangesOptions {
-  readonly dataPath: string;
-  readonly tracker: Tracker;
-  readonly turns: Exclusive;
+  readonly local: LocalDatabase;
   readonly config: Pick<Config, 'lmdbPollIntervalMs' | 'fullScanIntervalMs' | 'onlyOnce'>;
   readonly clock: Clock;
-  readonly log: Log;
-  readonly status: DatabaseStatus;
-  /** Something is to be published. */
-  readonly onChanged: () => void;
+  readonly report: Report;
   /** Called at every look at the meta page. */
   readonly onTick: () => void;
 }
@@ -37,11 +28,13 @@ const FAST_POLL_MS = 20;
 /** Notices what the application commits, by file watch and by poll, and has it recorded. */
 export class LocalChanges {
   readonly #options: LocalChangesOptions;
-  readonly #wake = new Wake();
+  readonly #wake: Wake;
   #lastError: string | undefined;
+  #failures = 0;
 
   constructor(options: LocalChangesOptions) {
     this.#options = options;
+    this.#wake = new Wake(options.clock);
   }
 
   /**
@@ -58,25 +51,25 @@ export class LocalChanges {
 
   /** Records what was committed since the last look. A passing failure is told once. */
   async look(): Promise<void> {
-    if (this.#options.tracker.hasNews) await this.#round();
+    if (this.#options.local.hasNews) await this.#round();
   }
 
   /** Until aborted. @throws UnsupportedDbiError, HeaderError, NotLmdbError: what only the operator can mend */
   async run(signal: AbortSignal): Promise<void> {
-    const { dataPath, tracker, turns, config, clock, onChanged, onTick } = this.#options;
-    const watch = new LmdbWatch(dataPath, () => this.#wake.notify());
+    const { local, config, clock, onTick } = this.#options;
+    const watch = local.watch(() => this.#wake.notify());
     let scannedMs = clock.monotonicMs();
     let pollMs = Math.min(config.lmdbPollIntervalMs, MAX_HOLD_MS);
     let wasNotified = true;
     let misses = 0;
     try {
       while (!signal.aborted) {
-        if (tracker.hasNews) {
+        if (local.hasNews) {
           if (!wasNotified && ++misses === MISSES_TELL) pollMs = Math.min(pollMs, FAST_POLL_MS);
           await this.#round();
         }
         if (config.fullScanIntervalMs > 0 && clock.monotonicMs() - scannedMs >= config.fullScanIntervalMs) {
-          if (await this.#attempt(() => turns.run(() => tracker.fullScan()))) onChanged();
+          await this.#attempt(() => local.fullScan());
           scannedMs = clock.monotonicMs();
         }
         onTick();
@@ -88,28 +81,25 @@ export class LocalChanges {
   }
 
   /** @returns whether the round was done; a passing failure is told once and tried again */
-  async #round(): Promise<boolean> {
-    const { tracker, turns, onChanged } = this.#options;
-    const changed = await this.#attempt(() => turns.run(() => tracker.localRound()));
-    if (changed) onChanged();
-    return changed !== undefined;
+  #round(): Promise<boolean> {
+    return this.#attempt(() => this.#options.local.localRound());
   }
 
-  async #attempt(work: () => Promise<boolean>): Promise<boolean | undefined> {
-    const { log, status, config } = this.#options;
+  async #attempt(work: () => Promise<void>): Promise<boolean> {
+    const { report, config } = this.#options;
     try {
-      const result = await work();
-      if (this.#lastError !== undefined) log.info('Recording local changes works again');
+      await work();
+      if (this.#lastError !== undefined) report({ type: 'recordRecovered' });
       this.#lastError = undefined;
-      return result;
+      return true;
     } catch (error) {
       // A single pass waits for nobody.
       if (!isPassing(error) || config.onlyOnce) throw error;
       const text = describeError(error);
-      status.lastError = text;
-      if (text !== this.#lastError) log.error('Local changes cannot be recorded; trying again', { error: text });
+      this.#failures = text === this.#lastError ? this.#failures + 1 : 1;
       this.#lastError = text;
-      return undefined;
+      report({ type: 'recordFailed', error: errorInfo(error), failures: this.#failures });
+      return false;
     }
   }
 }

@@ -1,18 +1,13 @@
 import type { Environment } from '../../lmdb/index.ts';
 import { commitTime, timeOf } from '../../merge/index.ts';
-import {
-  isPrivate,
-  type LocalScope,
-  PendingKeys,
-  type Schema,
-  SHADOW_PREFIX,
-  type Snapshotted,
-} from '../../shadow/index.ts';
-import type { Clock } from '../time/clock.ts';
+import { isPrivate, KeySet, type LocalScope, type Schema, type Snapshotted, storeOf } from '../../shadow/index.ts';
+import type { Clock } from '../time/index.ts';
 
 /** What is known of the application's side beside the pages themselves: times, kinds of DBIs, and what is still to be recorded. */
 export class LocalKnowledge {
-  readonly pending = new PendingKeys();
+  /** Keys that were noticed in rounds that failed; over its bound everything is compared instead. */
+  readonly pending = new KeySet();
+  #unpublished = new KeySet();
   readonly #environment: Environment;
   readonly #clock: Clock;
   readonly #schema: Schema;
@@ -24,12 +19,23 @@ export class LocalKnowledge {
     this.#environment = environment;
     this.#clock = clock;
     this.#schema = schema;
-    this.#isFirstMigration = ![...start.view.dbis.keys()].some((name) => name.startsWith(SHADOW_PREFIX));
+    this.#isFirstMigration = !schema.native && storeOf(false).dbiNames(start.view).length === 0;
   }
 
   /** Flags of DBIs as last seen, also of those that were dropped since. */
   get knownFlags(): ReadonlyMap<string, number> {
     return this.#knownFlags;
+  }
+
+  /** Keys of recorded local changes that nothing published carries yet. */
+  get unpublished(): KeySet {
+    return this.#unpublished;
+  }
+
+  takeUnpublished(): KeySet {
+    const taken = this.#unpublished;
+    this.#unpublished = new KeySet();
+    return taken;
   }
 
   /** Remembers the kind of a DBI that is missing here, as a snapshot tells it. */
@@ -50,9 +56,10 @@ export class LocalKnowledge {
       schema: this.#schema,
       times: {
         commit: timeOf(commitTime(this.#environment.mtimeNano(), this.#clock.nowNano())),
-        isFirstMigration: this.#isFirstMigration && !this.#schema.native,
+        isFirstMigration: this.#isFirstMigration,
       },
       knownFlags: this.#knownFlags,
+      unpublished: this.#unpublished,
       pending: this.pending.isEmpty ? undefined : this.pending,
     };
   }
@@ -62,13 +69,4 @@ export class LocalKnowledge {
     this.pending.clear();
     this.#isFirstMigration = false;
   }
-}
-
-/** Nobody but us writes shadows; where somebody did (drop-shadow, another syncer), nothing known of them holds. */
-export function sameShadows(base: Snapshotted, under: Snapshotted): boolean {
-  for (const name of new Set([...base.view.dbis.keys(), ...under.view.dbis.keys()])) {
-    if (!name.startsWith(SHADOW_PREFIX)) continue;
-    if (base.view.dbis.get(name)?.tree?.root !== under.view.dbis.get(name)?.tree?.root) return false;
-  }
-  return true;
 }

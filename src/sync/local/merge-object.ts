@@ -2,22 +2,24 @@ import { MapFullError, type WriteTransaction } from '../../lmdb/index.ts';
 import type { Log } from '../../log/index.ts';
 import { compareTimes, type Time, timeOf } from '../../merge/index.ts';
 import {
-  type ApplyOptions,
-  DirectPlan,
+  type DatabaseView,
+  DirectWinners,
   PlanWriter,
+  type PostponedEmpty,
   RemoteComparer,
   type RemoteOptions,
   type Schema,
+  WritePlan,
 } from '../../shadow/index.ts';
-import { type DbiHeader, readSnapshot, type SnapshotHeader } from '../../snapshot/index.ts';
+import type { DbiHeader, readSnapshot } from '../../snapshot/index.ts';
 import type { ObjectBody } from '../../storage/index.ts';
-import type { DatabaseStatus } from '../status/status.ts';
-import type { Clock } from '../time/clock.ts';
+import type { Report } from '../status/index.ts';
+import type { Clock } from '../time/index.ts';
 import { collectGarbage } from './garbage.ts';
-import type { Held } from './held.ts';
+import type { MergeResult } from './local-database.ts';
 import type { Tracker } from './tracker.ts';
 
-export interface MergeSettings {
+export interface MergeOptions {
   readonly schema: Schema;
   /** `header_extra_padding_block`. */
   readonly extraBlocks: number;
@@ -26,24 +28,11 @@ export interface MergeSettings {
   readonly maxDecompressedBytes: number;
   /** Deletions of unknown keys before this are not added. */
   readonly cutoff: () => Time;
-}
-
-export interface MergeContext {
+  readonly read: typeof readSnapshot;
   readonly clock: Clock;
   readonly log: Log;
-  readonly status: DatabaseStatus;
+  readonly report: Report;
   readonly signal: AbortSignal;
-  /** Told at once of local changes that came to light: they are to be published also when the object proves bad. */
-  readonly onLocalChanges?: () => void;
-}
-
-export interface MergeResult {
-  readonly header: SnapshotHeader | undefined;
-  readonly entries: number;
-  /** Entries of the object that won. */
-  readonly written: number;
-  /** The application had changed something too, which is to be published. */
-  readonly hasLocalChanges: boolean;
 }
 
 /** A peer's clock ahead by more than this is told of (decision 10). */
@@ -64,68 +53,49 @@ export async function mergeObject(
   tracker: Tracker,
   objectName: string,
   body: ObjectBody,
-  settings: MergeSettings,
-  context: MergeContext,
+  options: MergeOptions,
 ): Promise<MergeResult> {
-  try {
-    return await mergeOnce(tracker, objectName, body, settings, context);
-  } catch (error) {
-    if (!tracker.fallBack(error)) throw error;
-    return mergeOnce(tracker, objectName, body, settings, context);
-  }
-}
-
-async function mergeOnce(
-  tracker: Tracker,
-  objectName: string,
-  body: ObjectBody,
-  settings: MergeSettings,
-  context: MergeContext,
-): Promise<MergeResult> {
-  const { clock, log, status, signal, onLocalChanges } = context;
-  const changedBefore = tracker.localRound();
-  if (changedBefore) onLocalChanges?.();
-  const held = tracker.readable();
-  const options = {
+  const { schema, lockMaxMs, maxDecompressedBytes, log, signal } = options;
+  tracker.localRound();
+  const view = tracker.readable();
+  const remote = {
     objectName,
-    schema: settings.schema,
-    view: held.view,
-    cutoff: settings.cutoff(),
+    schema,
+    view: view.view,
+    cutoff: options.cutoff(),
     onPrivateDbi: (dbi: string) =>
       log.warn('A remote snapshot holds a private DBI, which is ignored', { object: objectName, dbi }),
     onDbi: (dbi: DbiHeader) => tracker.learnFlags(dbi.name, dbi.flags),
   };
-  const limits = { maxDecompressedBytes: settings.maxDecompressedBytes };
-  const read = (comparer: RemoteComparer) => readSnapshot(() => body.open(), comparer, { objectName, limits, signal });
-  const done = (comparer: RemoteComparer, hasChanged: boolean): MergeResult => {
-    noteFuture(comparer, objectName, clock, log, status);
-    const written = comparer.plan.count;
-    status.mergedObjects++;
-    status.mergedEntries += written;
-    const hasLocalChanges = changedBefore || hasChanged;
-    return { header: comparer.snapshotHeader, entries: comparer.entries, written, hasLocalChanges };
+  const limits = { maxDecompressedBytes };
+  const read = (comparer: RemoteComparer) => options.read(() => body.open(), comparer, { objectName, limits, signal });
+  const done = (comparer: RemoteComparer, written: number): MergeResult => {
+    noteFuture(comparer, objectName, options);
+    return { header: comparer.snapshotHeader, entries: comparer.entries, written };
   };
-  if (held.pages && settings.lockMaxMs <= 0 && holdsNothing(held)) {
+  if (tracker.views.canReadBesideWriter && lockMaxMs <= 0 && holdsNothing(view.view)) {
     if (body.sizeBytes >= LARGE_BODY_BYTES) collectGarbage();
-    const comparer = await join(tracker, options, settings, read);
-    if (comparer) return done(comparer, false);
+    const joined = await join(tracker, remote, options, read);
+    if (joined) return done(joined.comparer, joined.written);
   }
-  const comparer = new RemoteComparer(options);
+  const plan = new WritePlan();
+  const comparer = new RemoteComparer(remote, plan);
   try {
     try {
       await read(comparer);
     } finally {
-      tracker.doneReading(held);
+      tracker.doneReading(view);
     }
-    if (comparer.plan.count >= LARGE_MERGE) collectGarbage();
-    return done(comparer, comparer.plan.isEmpty ? false : writeWinners(tracker, comparer, settings, context));
+    if (plan.count >= LARGE_MERGE) collectGarbage();
+    if (!plan.isEmpty) writeWinners(tracker, plan, options);
+    return done(comparer, plan.count);
   } finally {
-    comparer.plan.dispose();
+    plan.dispose();
   }
 }
 
-function holdsNothing({ view }: Held): boolean {
-  return [...view.dbis.values()].every(({ entries }) => entries === 0);
+function holdsNothing({ dbis }: DatabaseView): boolean {
+  return [...dbis.values()].every(({ entries }) => entries === 0);
 }
 
 /**
@@ -136,63 +106,56 @@ function holdsNothing({ view }: Held): boolean {
 async function join(
   tracker: Tracker,
   options: RemoteOptions,
-  { schema, extraBlocks }: MergeSettings,
+  { schema, extraBlocks }: MergeOptions,
   read: (comparer: RemoteComparer) => Promise<unknown>,
-): Promise<RemoteComparer | undefined> {
-  let comparer: RemoteComparer | undefined;
+): Promise<{ comparer: RemoteComparer; written: number } | undefined> {
+  let joined: { comparer: RemoteComparer; written: number } | undefined;
   const write = async (transaction: WriteTransaction): Promise<boolean> => {
-    const plan = new DirectPlan(transaction, { native: schema.native, extraBlocks }, () => collectGarbage('minor'));
-    comparer = new RemoteComparer(options, plan);
+    const tidy = (): void => collectGarbage('minor');
+    const winners = new DirectWinners(transaction, { native: schema.native, extraBlocks }, tidy);
+    const comparer = new RemoteComparer(options, winners);
     await read(comparer);
-    // Header fields behind their entries, or a key that came twice.
-    if (comparer.plan !== plan || !plan.isOrdered) return false;
-    plan.finish();
+    if (winners.outcome !== 'complete') return false;
+    winners.finish();
+    joined = { comparer, written: winners.count };
     return true;
   };
   try {
-    return (await tracker.writeAsItComes(write)) ? comparer : undefined;
+    return (await tracker.writeAsItComes(write)) ? joined : undefined;
   } catch (error) {
     // The usual way enlarges the map.
     if (error instanceof MapFullError) return undefined;
     throw error;
-  } finally {
-    comparer?.plan.dispose();
   }
 }
 
-/** @returns whether local changes came to light under the lock */
-function writeWinners(
-  tracker: Tracker,
-  comparer: RemoteComparer,
-  settings: MergeSettings,
-  { clock, onLocalChanges }: MergeContext,
-): boolean {
-  const { plan } = comparer;
-  let hasLocalChanges = false;
-  if (settings.lockMaxMs <= 0) {
-    const done = tracker.write((transaction, { touched, recheckAll }) => {
-      const options = { native: settings.schema.native, extraBlocks: settings.extraBlocks, touched, recheckAll };
-      const writer = new PlanWriter(transaction, plan, { ...options, ifTouched: 'decide-again' });
+function writeWinners(tracker: Tracker, plan: WritePlan, options: MergeOptions): void {
+  const { schema, extraBlocks, lockMaxMs, clock } = options;
+  const { native } = schema;
+  if (lockMaxMs <= 0) {
+    tracker.write((transaction, { touched, recheckAll }) => {
+      const how = { native, extraBlocks, touched, recheckAll, ifTouched: 'decide-again' } as const;
+      const writer = new PlanWriter(transaction, plan, how);
       writer.openDbis();
       plan.replay((record) => writer.write(record));
       writer.finish();
     });
-    if (done.hasLocalChanges) onLocalChanges?.();
-    return done.hasLocalChanges;
+    return;
   }
   // In slices: after the first one the base is no longer what the plan was made against, and the application may have
   // changed any key between two of them, so every record is decided again by what is stored.
   const records = plan.reader();
-  const postponed: NonNullable<ApplyOptions['postponed']> = [];
+  const postponed: PostponedEmpty[] = [];
   for (let more = true, first = true; more; first = false) {
     const start = records.position;
-    const slice = tracker.write((transaction, { touched, recheckAll }) => {
+    more = tracker.write((transaction, { touched, recheckAll }) => {
       // Runs again in a new transaction when the map was full.
       records.seek(start);
       const startedMs = clock.monotonicMs();
-      const options = { native: settings.schema.native, extraBlocks: settings.extraBlocks, touched };
       const writer = new PlanWriter(transaction, plan, {
-        ...options,
+        native,
+        extraBlocks,
+        touched,
         recheckAll: recheckAll || !first,
         ifTouched: 'decide-again',
         postponed,
@@ -205,25 +168,15 @@ function writeWinners(
           return false;
         }
         writer.write(record);
-        if (count % LOCK_CHECK_EVERY === 0 && clock.monotonicMs() - startedMs >= settings.lockMaxMs) return true;
+        if (count % LOCK_CHECK_EVERY === 0 && clock.monotonicMs() - startedMs >= lockMaxMs) return true;
       }
     });
-    more = slice.result;
-    if (slice.hasLocalChanges) onLocalChanges?.();
-    hasLocalChanges ||= slice.hasLocalChanges;
   }
-  return hasLocalChanges;
 }
 
-function noteFuture(
-  comparer: RemoteComparer,
-  objectName: string,
-  clock: Clock,
-  log: Log,
-  status: DatabaseStatus,
-): void {
+function noteFuture(comparer: RemoteComparer, name: string, { clock, report }: MergeOptions): void {
   const limit = timeOf(clock.nowNano() + FAR_FUTURE_NANO);
-  if (compareTimes(comparer.newestHi, comparer.newestLo, limit.hi, limit.lo) <= 0) return;
-  status.futureTimestamps++;
-  log.warn('A peer stamps its entries far in the future: check its clock', { object: objectName });
+  const { newestHi, newestLo } = comparer;
+  if (compareTimes(newestHi, newestLo, limit.hi, limit.lo) <= 0) return;
+  report({ type: 'futureTimestamps', name, newestNano: (BigInt(newestHi) << 32n) | BigInt(newestLo) });
 }

@@ -1,41 +1,45 @@
-import { CorruptPageError, UnknownFormatError } from '../../btree/index.ts';
 import type { Environment, WriteTransaction } from '../../lmdb/index.ts';
-import type { Log } from '../../log/index.ts';
 import {
   assertSupported,
+  collectPending,
   compareChanged,
   compareEverything,
-  DirectWriter,
+  FillWriter,
   fillShadows,
+  KeySet,
   nativeChanges,
   PlanWriter,
   type Schema,
   type Snapshotted,
-  TouchedKeys,
   type WritePlan,
 } from '../../shadow/index.ts';
-import type { DatabaseStatus } from '../status/status.ts';
-import type { Clock } from '../time/clock.ts';
-import { type Held, Views } from './held.ts';
-import { LocalKnowledge, sameShadows } from './local-knowledge.ts';
+import { errorInfo, type Report } from '../status/index.ts';
+import type { Clock } from '../time/index.ts';
+import type { Held, Within } from './held.ts';
+import { LocalKnowledge } from './local-knowledge.ts';
+import { CursorViews, isPageError, openViews, type Views } from './views.ts';
 import type { WriteLock } from './write-lock.ts';
 
 export interface TrackerOptions {
   readonly environment: Environment;
   readonly schema: Schema;
   readonly clock: Clock;
-  readonly log: Log;
-  readonly status: DatabaseStatus;
+  readonly report: Report;
   readonly lock: WriteLock;
 }
 
 /** Local changes that were found under the lock while something else was being written. */
 export interface Rebase {
   /** Keys of which a plan made against the base no longer speaks truly. */
-  readonly touched: TouchedKeys;
+  readonly touched: KeySet;
   /** The base does not tell: everything must be decided again. */
   readonly recheckAll: boolean;
+}
+
+interface Rebased extends Rebase {
+  /** What was committed meanwhile is to be published; `entries` of it were written to the shadow. */
   readonly hasLocalChanges: boolean;
+  readonly entries: number;
 }
 
 /** Writes under the lock, given what changed since the base. */
@@ -47,17 +51,30 @@ export type LockedBody<T> = (transaction: WriteTransaction, rebase: Rebase) => T
  * take turns (`Exclusive`).
  */
 export class Tracker {
-  readonly views: Views;
   readonly #options: TrackerOptions;
   readonly #known: LocalKnowledge;
+  #views: Views;
   #base: Held | undefined;
 
   constructor(options: TrackerOptions) {
     this.#options = options;
-    this.views = new Views(options.environment, options.log, () => options.clock.nowNano());
-    const held = this.views.hold();
+    this.#views = openViews(options.environment, options.clock, options.report);
+    const held = this.#firstView();
     this.#known = new LocalKnowledge(options.environment, options.clock, options.schema, held);
     held.release();
+  }
+
+  #firstView(): Held {
+    try {
+      return this.#views.hold();
+    } catch (error) {
+      if (!this.fallBack(error)) throw error;
+      return this.#views.hold();
+    }
+  }
+
+  get views(): Views {
+    return this.#views;
   }
 
   /** The transaction in which main and shadow agree; held until the next round (with cursors only its id is kept). */
@@ -70,6 +87,16 @@ export class Tracker {
     return this.#known.knownFlags;
   }
 
+  /** Keys of local changes that were recorded since `takeUnpublished`; more than those of what was written. */
+  get unpublished(): KeySet {
+    return this.#known.unpublished;
+  }
+
+  /** Hands over the keys of local changes, and begins a new set. */
+  takeUnpublished(): KeySet {
+    return this.#known.takeUnpublished();
+  }
+
   /** Remembers the kind of a DBI that is missing here, as a snapshot tells it. */
   learnFlags(dbiName: string, flags: number): void {
     this.#known.learnFlags(dbiName, flags);
@@ -77,109 +104,98 @@ export class Tracker {
 
   /** Whether somebody committed since the base was taken. */
   get hasNews(): boolean {
-    return !this.#base || !this.#known.pending.isEmpty || this.views.lastTxnId() !== this.#base.id;
+    return !this.#base || !this.#known.pending.isEmpty || this.#views.lastTxnId() !== this.#base.id;
   }
 
   /**
    * Notices what the application changed and, in shadow mode, writes it to the shadow. No lock at all when nothing differs.
+   * What is to be published is told by the event `localChange`.
    * @returns whether something is to be published
-   * @throws UnsupportedDbiError, HeaderError, LmdbError; what was noticed is kept for the next round
+   * @throws UnsupportedDbiError, HeaderError, LmdbError; what was noticed is kept for the next round. An error in a page: see
+   * `fallBack`
    */
   localRound(): boolean {
     if (!this.hasNews) return false;
-    try {
-      return this.#round();
-    } catch (error) {
-      if (!this.fallBack(error)) throw error;
-      return this.#round();
-    }
-  }
-
-  /**
-   * After an error in a page nothing is read from pages any more, for as long as we run: cursors read what they can.
-   * @returns false for any other error, or when cursors are in use already
-   */
-  fallBack(error: unknown): boolean {
-    if (!this.views.isPaged || !(error instanceof CorruptPageError || error instanceof UnknownFormatError))
-      return false;
-    this.views.distrustPages(error);
-    this.#base?.release();
-    this.#base = undefined;
+    const entries = this.#round();
+    if (entries === undefined) return false;
+    this.#tellChange(entries);
     return true;
   }
 
-  #round(): boolean {
-    const { status } = this.#options;
+  /**
+   * After an error in a page nothing is read from pages any more, for as long as we run: cursors read what they can. The caller
+   * does what failed once more, from its start.
+   * @returns false for any other error, or when cursors are in use already
+   */
+  fallBack(error: unknown): boolean {
+    if (!this.#views.isPaged || !isPageError(error)) return false;
+    const { environment, clock, report } = this.#options;
+    report({ type: 'pagesUnreadable', error: errorInfo(error) });
+    this.#base?.release();
+    this.#base = undefined;
+    this.#views = new CursorViews(environment, clock, this.#views);
+    return true;
+  }
+
+  /** @returns entries written to the shadow; undefined: nothing is to be published */
+  #round(): number | undefined {
     const held = this.#base;
     const base = this.#trustedBase();
-    const now = this.views.hold();
-    let isBase = false;
+    const current = this.#views.hold();
     try {
-      assertSupported(now.view, this.#options.schema);
-      this.#known.rememberFlags(now);
+      assertSupported(current.view, this.#options.schema);
+      this.#known.rememberFlags(current);
       if (this.#options.schema.native) {
-        const changes = nativeChanges(base, now);
-        this.#setBase(now);
-        isBase = true;
-        return changes ? changes.count > 0 : true;
+        const changes = nativeChanges(base, current, { unpublished: this.#known.unpublished });
+        this.#setBase(current);
+        return changes === 0 ? undefined : 0;
       }
       const scope = this.#known.scope();
-      const plan = base ? compareChanged(base, now, scope) : compareEverything(now, scope);
+      const plan = base ? compareChanged(base, current, scope) : compareEverything(current, scope);
       try {
-        if (plan.isEmpty) {
-          // A round that failed may have failed after its commit.
-          const wasFailing = !this.#known.pending.isEmpty;
-          this.#setBase(now);
-          isBase = true;
-          this.#known.settled();
-          return wasFailing;
-        }
-        status.localRounds++;
-        status.localEntries += plan.count;
-        this.#writeLocal(plan, now);
+        if (!plan.isEmpty) this.#writeLocal(plan, current);
+        else this.#setBase(current);
+        // A round that failed may have failed after its commit.
+        const wasFailing = !this.#known.pending.isEmpty;
         this.#known.settled();
-        return true;
+        return plan.isEmpty && !wasFailing ? undefined : plan.count;
       } finally {
         plan.dispose();
       }
     } catch (error) {
-      this.#keepForLater(held, base, now);
-      isBase = isBase || this.#base === now;
+      this.#keepForLater(held, base, current);
       throw error;
     } finally {
-      if (!isBase && this.#base !== now) now.release();
+      if (this.#base !== current) current.release();
     }
   }
 
   /**
-   * A full comparison as a check on ourselves: without lock when nothing is wrong (I6).
-   * What the incremental way had missed is counted in the status, and repaired.
+   * A full comparison as a check on ourselves: without lock when nothing is wrong (I6). What the incremental way had missed is
+   * told by the event `fullScan`, and repaired.
    * @returns whether something is to be published
    */
   fullScan(): boolean {
-    const { status, schema, log } = this.#options;
+    const { schema, report } = this.#options;
     const hasChanged = this.localRound();
-    status.fullScans++;
-    // With cursors every round is a full comparison.
-    if (schema.native || !this.base.pages) return hasChanged;
-    let plan: WritePlan;
-    try {
-      plan = compareEverything(this.base, this.#known.scope());
-    } catch (error) {
-      if (!this.fallBack(error)) throw error;
-      return this.#round() || hasChanged;
+    if (schema.native) {
+      report({ type: 'fullScan', differences: 0, dbis: [] });
+      return hasChanged;
     }
+    const view = this.readable();
     try {
-      if (plan.isEmpty) return hasChanged;
-      status.fullScanDifferences += plan.count;
-      log.error('A full scan found changes that had not been noticed; they are repaired now. Please report this', {
-        entries: plan.count,
-        dbis: plan.dbis.map(({ name }) => name).join(' '),
-      });
-      this.#writeLocal(plan, this.base);
-      return true;
+      const plan = compareEverything(view, this.#known.scope());
+      try {
+        report({ type: 'fullScan', differences: plan.count, dbis: plan.dbis.map(({ name }) => name) });
+        if (plan.isEmpty) return hasChanged;
+        this.#writeLocal(plan, view);
+        this.#tellChange(plan.count);
+        return true;
+      } finally {
+        plan.dispose();
+      }
     } finally {
-      plan.dispose();
+      this.doneReading(view);
     }
   }
 
@@ -187,12 +203,14 @@ export class Tracker {
    * Takes the lock and runs `body` on top of whatever changed since the base, which is written to the shadow first (no gap,
    * ever: the reader begun under the lock sees exactly what the writer builds on). The base moves on with the commit.
    */
-  write<T>(body: LockedBody<T>): { result: T; hasLocalChanges: boolean } {
+  write<T>(body: LockedBody<T>): T {
     const base = this.base;
-    return this.#locked(base, (transaction, under) => {
-      const rebase = this.#rebase(transaction, base, under);
-      return { result: body(transaction, rebase), hasLocalChanges: rebase.hasLocalChanges };
+    const { result, rebased } = this.#locked((transaction, under) => {
+      const rebased = this.#rebase(transaction, base, under);
+      return { result: body(transaction, rebased), rebased };
     });
+    if (rebased.hasLocalChanges) this.#tellChange(rebased.entries);
+    return result;
   }
 
   /**
@@ -205,7 +223,7 @@ export class Tracker {
     const lock = this.#options.lock.take();
     let under: Held | undefined;
     try {
-      under = this.views.hold();
+      under = this.#views.hold();
       if (under.id !== base.id || !(await body(lock.transaction))) return false;
       if (this.#moveOn(lock.commit(), under)) under = undefined;
       return true;
@@ -217,39 +235,43 @@ export class Tracker {
 
   close(): void {
     this.#base?.release();
-    this.views.close();
+    this.#views.close();
   }
 
-  #writeLocal(plan: WritePlan, now: Held): void {
-    if (!now.pages) now.release();
-    this.#locked(now, (transaction, under) => {
-      // Whole copies first: they are made of what is there now, so whatever changed since `now` is in them already.
+  #tellChange(entries: number): void {
+    this.#options.report({ type: 'localChange', entries, txnId: this.base.id });
+  }
+
+  /** @param view what the plan was made of */
+  #writeLocal(plan: WritePlan, view: Held): void {
+    this.#views.beforeLock(view);
+    this.#locked((transaction, under) => {
+      // Whole copies first: they are made of what is there now, so whatever changed since `view` is in them already.
       this.#fill(transaction, plan, under);
-      const rebase = this.#rebase(transaction, now, under);
+      const rebase = this.#rebase(transaction, view, under);
       if (rebase.recheckAll) return;
       this.#apply(transaction, plan, rebase.touched);
     });
   }
 
   /** Brings the shadow up to date with what was committed between `base` and the lock. */
-  #rebase(transaction: WriteTransaction, base: Held, under: Snapshotted): Rebase {
-    const touched = new TouchedKeys();
-    if (under.view.txnId === base.id && base.pages) return { touched, recheckAll: false, hasLocalChanges: false };
+  #rebase(transaction: WriteTransaction, base: Held, under: Snapshotted): Rebased {
+    const touched = new KeySet(Number.POSITIVE_INFINITY);
+    if (under.view.txnId === base.id) return { touched, recheckAll: false, hasLocalChanges: false, entries: 0 };
     assertSupported(under.view, this.#options.schema);
     if (this.#options.schema.native) {
-      const changes = nativeChanges(base, under);
-      if (!changes) return { touched, recheckAll: true, hasLocalChanges: true };
-      return { touched: changes.touched, recheckAll: false, hasLocalChanges: changes.count > 0 };
+      const changes = nativeChanges(base, under, { touched, unpublished: this.#known.unpublished });
+      return { touched, recheckAll: changes === undefined, hasLocalChanges: changes !== 0, entries: 0 };
     }
     const scope = this.#known.scope();
-    const isComparable = base.pages !== undefined && under.pages !== undefined && sameShadows(base, under);
+    const isComparable = this.#views.canCompare(base, under);
     const plan = isComparable
       ? compareChanged(base, under, { ...scope, touched })
       : compareEverything(under, { ...scope, pending: undefined });
     try {
       this.#fill(transaction, plan, under);
       this.#apply(transaction, plan, undefined);
-      return { touched, recheckAll: !isComparable, hasLocalChanges: plan.count > 0 };
+      return { touched, recheckAll: !isComparable, hasLocalChanges: plan.count > 0, entries: plan.count };
     } finally {
       plan.dispose();
     }
@@ -257,23 +279,23 @@ export class Tracker {
 
   #fill(transaction: WriteTransaction, plan: WritePlan, under: Snapshotted): void {
     if (plan.fills.length === 0) return;
-    fillShadows(plan.fills, under.view, this.#known.scope(), new DirectWriter(transaction));
+    fillShadows(plan.fills, under.view, this.#known.scope(), new FillWriter(transaction));
   }
 
-  #apply(transaction: WriteTransaction, plan: WritePlan, touched: TouchedKeys | undefined): void {
+  #apply(transaction: WriteTransaction, plan: WritePlan, touched: KeySet | undefined): void {
     const writer = new PlanWriter(transaction, plan, { native: false, touched, ifTouched: 'drop' });
     writer.openDbis();
     plan.replay((record) => writer.write(record));
   }
 
-  #locked<T>(base: Held, body: (transaction: WriteTransaction, under: Snapshotted) => T): T {
-    let under: Held | undefined;
+  #locked<T>(body: (transaction: WriteTransaction, under: Snapshotted) => T): T {
+    let under: Held | Within | undefined;
     try {
       const { result, txnId } = this.#options.lock.run((transaction) => {
+        // It runs once more in a new transaction when the map was full.
         under?.release();
         under = undefined;
-        if (!base.pages) return body(transaction, this.views.within(transaction));
-        under = this.views.hold();
+        under = this.#views.under(transaction);
         return body(transaction, under);
       });
       if (this.#moveOn(txnId, under)) under = undefined;
@@ -283,53 +305,55 @@ export class Tracker {
     }
   }
 
-  /** @returns whether `under` is the base now */
-  #moveOn(txnId: number, under: Held | undefined): boolean {
-    const after = this.views.hold();
-    // A reader begun right after our commit that has its id saw nobody else, and is the better base.
-    if (under && after.id !== txnId) {
-      after.release();
-      this.#setBase(under);
-      return true;
+  /**
+   * The next base, after our commit `txnId`. A reader begun right after it that has its id saw nobody else, and is the better one.
+   * With another id somebody has committed in between: the reader from under the lock is the base then, so that the next round
+   * looks at that commit.
+   * @returns whether `under` is the base now
+   */
+  #moveOn(txnId: number, under: Held | Within | undefined): boolean {
+    const after = this.#views.hold();
+    if (after.id === txnId || !under?.canBeBase) {
+      this.#setBase(after);
+      // Nothing was held that could tell what came between.
+      if (after.id !== txnId) this.#known.pending.overflow();
+      return false;
     }
-    this.#setBase(after);
-    // Cursor views begun before the commit cannot tell what came after it.
-    if (after.id !== txnId) this.#known.pending.isOverflown = true;
-    return false;
+    after.release();
+    this.#setBase(under);
+    return true;
   }
 
   #setBase(held: Held): void {
     if (this.#base !== held) this.#base?.release();
     this.#base = held;
-    // DBI handles of a cursor view must not stay open beside those of a write transaction (ReadTransaction).
-    if (!held.pages) held.release();
+    this.#views.keep(held);
   }
 
   /** A view of the base for finding winners; to be given back with `doneReading` before `write`. */
   readable(): Held {
-    return this.base.pages ? this.base : this.views.hold();
+    return this.#views.readable(this.base);
   }
 
-  doneReading(held: Held): void {
-    if (held !== this.#base) held.release();
+  doneReading(view: Held): void {
+    if (view !== this.#base) view.release();
   }
 
   /** A failed round must not hold the old reader for ever: the application's file would grow without bound. */
-  #keepForLater(held: Held | undefined, base: Held | undefined, now: Held): void {
-    if (!held || this.#base !== held || !now.isOpen || this.#options.schema.native) return;
-    if (base) this.#known.pending.collect(base, now);
+  #keepForLater(held: Held | undefined, base: Held | undefined, current: Held): void {
+    if (!held || this.#base !== held || !current.isOpen || this.#options.schema.native) return;
+    if (base) collectPending(base, current, this.#known.pending);
     // Nothing tells what changed since: everything is compared later.
-    else this.#known.pending.isOverflown = true;
-    this.#setBase(now);
+    else this.#known.pending.overflow();
+    this.#setBase(current);
   }
 
+  /** A held reader that is no longer in the lock table is never compared with: its pages may have been used again. */
   #trustedBase(): Held | undefined {
     const base = this.#base;
-    if (!base || this.#known.pending.isOverflown) return undefined;
-    if (!base.pages) return undefined;
-    if (this.views.isTrusted(base)) return base;
-    this.#options.status.distrustedReaders++;
-    this.#options.log.warn('The held reader is no longer in the lock table: comparing everything', { txnId: base.id });
+    if (!base || this.#known.pending.hasOverflowed) return undefined;
+    if (this.#views.isTrusted(base)) return base;
+    this.#options.report({ type: 'distrustedReader', txnId: base.id });
     return undefined;
   }
 }

@@ -1,7 +1,6 @@
 import { type Environment, MapFullError, type WriteTransaction } from '../../lmdb/index.ts';
-import type { Log } from '../../log/index.ts';
-import type { DatabaseStatus } from '../status/status.ts';
-import type { Clock } from '../time/clock.ts';
+import type { Report } from '../status/index.ts';
+import { type Clock, nowMs } from '../time/index.ts';
 
 /** Tells another thread since when this one waits for the lock: it blocks, and cannot tell it itself (decision 2). */
 export interface LockWatch {
@@ -12,8 +11,7 @@ export interface LockWatch {
 export interface WriteLockOptions {
   readonly environment: Environment;
   readonly clock: Clock;
-  readonly log: Log;
-  readonly status: DatabaseStatus;
+  readonly report: Report;
   readonly watch?: LockWatch | undefined;
   /** `options.map_size`: how far the map may be enlarged. */
   readonly mapSizeBytes: number;
@@ -61,13 +59,12 @@ export class WriteLock {
 
   /** Takes the lock, for work that cannot be one synchronous call. The caller ends it in a `finally`. */
   take(): HeldLock {
-    const { environment, clock, status, watch } = this.#options;
+    const { environment, clock, report, watch } = this.#options;
     const askedMs = clock.monotonicMs();
-    watch?.waiting(Date.now());
+    watch?.waiting(nowMs(clock));
     const transaction = environment.beginWrite();
     watch?.done();
     const gotMs = clock.monotonicMs();
-    status.lockWaitMs += gotMs - askedMs;
     return {
       transaction,
       commit: () => {
@@ -76,28 +73,26 @@ export class WriteLock {
       },
       end: () => {
         transaction.abort();
-        const heldMs = clock.monotonicMs() - gotMs;
-        status.lockHeldMs += heldMs;
-        status.lockHeldMaxMs = Math.max(status.lockHeldMaxMs, heldMs);
+        report({ type: 'lock', waitMs: gotMs - askedMs, heldMs: clock.monotonicMs() - gotMs });
       },
     };
   }
 
   /** The application may have enlarged the map, or the configuration allows us to. */
   #enlarge(): boolean {
-    const { environment, mapSizeBytes, log } = this.#options;
+    const { environment, mapSizeBytes, report } = this.#options;
     const before = environment.info().mapSizeBytes;
     environment.setMapSize(0);
-    let now = environment.info().mapSizeBytes;
-    if (now < mapSizeBytes) {
+    let after = environment.info().mapSizeBytes;
+    if (after < mapSizeBytes) {
       environment.setMapSize(mapSizeBytes);
-      now = environment.info().mapSizeBytes;
+      after = environment.info().mapSizeBytes;
     }
-    if (now <= before) {
-      if (now < before) environment.setMapSize(before);
+    if (after <= before) {
+      if (after < before) environment.setMapSize(before);
       return false;
     }
-    log.warn('The map was full and has been enlarged', { fromBytes: before, toBytes: now });
+    report({ type: 'mapEnlarged', fromBytes: before, toBytes: after });
     return true;
   }
 }

@@ -1,4 +1,4 @@
-import type { LockWatch } from '../local/write-lock.ts';
+import type { LockWatch } from '../local/index.ts';
 
 /**
  * Since when a worker waits for a write lock, in memory that it shares with the main thread: while it waits it is blocked

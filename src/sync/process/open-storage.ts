@@ -2,8 +2,8 @@ import type { Config } from '../../config/index.ts';
 import { describeError } from '../../errors/index.ts';
 import type { Log } from '../../log/index.ts';
 import { createStorage, type ObjectStorage, StorageError } from '../../storage/index.ts';
-import { RepeatedFailure, reportFields } from '../status/repeated-failure.ts';
-import type { Clock } from '../time/clock.ts';
+import { RepeatedFailure, reportFields } from '../status/index.ts';
+import type { Clock } from '../time/index.ts';
 
 /**
  * Opens the bucket; while it cannot be reached, tries again: a machine that starts during an outage joins when it is over.

@@ -2,35 +2,70 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Config } from '../../config/index.ts';
 import { describeError, LmdbstreamError } from '../../errors/index.ts';
-import { liblmdb, shareOneHeap } from '../../lmdb/index.ts';
-import type { Log, LogStyle } from '../../log/index.ts';
+import { liblmdb } from '../../lmdb/index.ts';
+import { type Log, type LogStyle, silentLog } from '../../log/index.ts';
 import { StorageError } from '../../storage/index.ts';
-import { RepeatedFailure, reportFields } from '../status/repeated-failure.ts';
-import { systemClock } from '../time/clock.ts';
+import {
+  type DatabaseStatus,
+  newStatus,
+  RepeatedFailure,
+  reduceStatus,
+  reportFields,
+  type SyncEvent,
+} from '../status/index.ts';
+import { nowMs, systemClock } from '../time/index.ts';
 import { BlockedWorkers } from './blocked-workers.ts';
 import { LockClock } from './lock-clock.ts';
 import { openStorage } from './open-storage.ts';
 import type { SerializedError, WorkerInput, WorkerMessage } from './worker.ts';
 
-export interface RunOptions {
+export interface StartOptions {
+  /** As `parseConfig` or `loadConfig` give it. */
   readonly config: Config;
-  /** `receive` never stores. */
-  readonly mode: 'sync' | 'receive';
-  /** `--only-db`; empty: all. */
-  readonly onlyDatabases: readonly string[];
-  readonly log: Log;
-  /** How `log` writes: the workers' lines, which go to standard error beside it, look the same. */
+  /** `receive` never stores; default `sync`. */
+  readonly mode?: 'sync' | 'receive';
+  /** Only these databases; default, and when empty: all that are configured. */
+  readonly onlyDatabases?: readonly string[];
+  /** Told what the command line would log; default: nobody. */
+  readonly log?: Log;
+  /** Given: worker threads write their lines to standard error themselves, in this style, instead of through `log`. */
   readonly logStyle?: LogStyle | undefined;
-  /** Aborted: transactions and uploads under way are finished, then it ends. */
-  readonly signal: AbortSignal;
   /**
    * Called before it ends when a worker waits in LMDB for a write lock that the application keeps: that thread cannot be
-   * stopped, and only `exitAtOnce` ends the process. Nothing of ours is half-written.
+   * stopped, and only ending the process does. Nothing of ours is half-written.
    */
   readonly onBlocked?: (() => void) | undefined;
-  readonly version: string;
+  /** What the log calls this program. */
+  readonly version?: string;
   /** An object that must be in the bucket before any LMDB is opened. */
   readonly waitForMarkerFile?: string;
+}
+
+/** Databases that are kept in step, in threads of their own. */
+export interface RunningSync {
+  /** By name, as of now. */
+  status(): ReadonlyMap<string, DatabaseStatus>;
+  readonly events: {
+    /** Calls `listener` with every event from now on, in the order of each database. @returns what ends that */
+    subscribe(listener: (event: SyncEvent) => void): () => void;
+  };
+  /** Transactions and uploads under way are finished. Resolves, or rejects, as `ended` does; again is no error. */
+  stop(): Promise<'done' | 'stopped'>;
+  /**
+   * Resolves when it has stopped or, with `only_once`, is done. Rejects with the first database's error that failed, as an
+   * `LmdbstreamError` whose code is the cause's, with the others in `others`; the other databases were stopped.
+   */
+  readonly ended: Promise<'done' | 'stopped'>;
+}
+
+/** What `runSync` takes beside. */
+export interface RunOptions extends StartOptions {
+  readonly mode: 'sync' | 'receive';
+  readonly onlyDatabases: readonly string[];
+  readonly log: Log;
+  readonly version: string;
+  /** Aborted: it stops. */
+  readonly signal: AbortSignal;
 }
 
 /** A wait for the write lock is told of from here on, and again at every doubling. */
@@ -42,33 +77,100 @@ const BLOCKED =
 /** Our loops allocate next to nothing: a large nursery would only be memory that nobody uses. */
 const WORKER_LIMITS = { maxYoungGenerationSizeMb: 6 };
 
-/**
- * Synchronises the configured databases, each group in a worker thread, until aborted or, with only_once, done.
- * @throws LmdbstreamError: the first database that failed, with the other failures; the others were stopped
- */
-export async function runSync(options: RunOptions): Promise<'done' | 'stopped'> {
-  const { config, log, signal } = options;
-  if (config.http.address !== '') {
-    log.warn('http.address is set, but this version has no HTTP server yet', { address: config.http.address });
-  }
-  const names = [...config.lmdbs.keys()].filter((name) => isWanted(name, options));
-  if (names.length === 0) return 'done';
-  const library = liblmdb();
-  shareOneHeap();
-  log.info('Starting', { version: options.version, instance: config.instance, liblmdb: library.versionText });
-  if (options.waitForMarkerFile !== undefined) await waitForMarker(options, options.waitForMarkerFile);
-  if (signal.aborted) return 'stopped';
-  const failures = await runWorkers(groupsOf(names, config.workers), options);
-  const [first, ...others] = failures;
-  if (first)
-    throw errorOf(
-      first,
-      others.map((failure) => errorOf(failure)),
-    );
-  return signal.aborted ? 'stopped' : 'done';
+/** Starts keeping the configured databases in step, each group of them in a worker thread. */
+export function startSync(options: StartOptions): RunningSync {
+  const started = new StartedSync(options);
+  return {
+    status: () => started.status,
+    events: { subscribe: (listener) => started.subscribe(listener) },
+    stop: () => started.stop(),
+    ended: started.ended,
+  };
 }
 
-function isWanted(name: string, { onlyDatabases, log }: RunOptions): boolean {
+/** `startSync`, until the signal is aborted or, with only_once, it is done. */
+export async function runSync({ signal, ...options }: RunOptions): Promise<'done' | 'stopped'> {
+  const running = new StartedSync(options);
+  const stop = (): void => void running.stop().catch(() => undefined);
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  try {
+    return await running.ended;
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** What the threads share of a start. */
+interface Run extends Required<Pick<StartOptions, 'mode' | 'log' | 'onlyDatabases'>> {
+  readonly config: Config;
+  readonly logStyle: LogStyle | undefined;
+  readonly onBlocked: (() => void) | undefined;
+  readonly signal: AbortSignal;
+  readonly onEvents: (events: readonly SyncEvent[]) => void;
+}
+
+class StartedSync {
+  readonly ended: Promise<'done' | 'stopped'>;
+  readonly #stop = new AbortController();
+  readonly #status = new Map<string, DatabaseStatus>();
+  readonly #listeners = new Set<(event: SyncEvent) => void>();
+
+  constructor(options: StartOptions) {
+    const { config, mode = 'sync', log = silentLog, onlyDatabases = [], logStyle, onBlocked } = options;
+    const { signal } = this.#stop;
+    const onEvents = (events: readonly SyncEvent[]): void => this.#take(events);
+    const run: Run = { config, mode, log, onlyDatabases, logStyle, onBlocked, signal, onEvents };
+    this.ended = this.#run(options, run);
+    // Whoever only stops and never looks must not be ended by it.
+    this.ended.catch(() => undefined);
+  }
+
+  get status(): ReadonlyMap<string, DatabaseStatus> {
+    return new Map(this.#status);
+  }
+
+  subscribe(listener: (event: SyncEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  stop(): Promise<'done' | 'stopped'> {
+    this.#stop.abort();
+    return this.ended;
+  }
+
+  #take(events: readonly SyncEvent[]): void {
+    for (const event of events) {
+      const status = this.#status.get(event.db);
+      if (status) this.#status.set(event.db, reduceStatus(status, event));
+      for (const listener of this.#listeners) listener(event);
+    }
+  }
+
+  async #run({ version, waitForMarkerFile }: StartOptions, run: Run): Promise<'done' | 'stopped'> {
+    const { config, log, signal } = run;
+    if (config.http.address !== '') {
+      log.warn('http.address is set, but this version has no HTTP server yet', { address: config.http.address });
+    }
+    const names = [...config.lmdbs.keys()].filter((name) => isWanted(name, run));
+    for (const name of names) this.#status.set(name, newStatus(name));
+    if (names.length === 0) return 'done';
+    const library = liblmdb();
+    log.info('Starting', { version, instance: config.instance, liblmdb: library.versionText });
+    if (waitForMarkerFile !== undefined) await waitForMarker(run, waitForMarkerFile);
+    if (signal.aborted) return 'stopped';
+    const failures = await runWorkers(groupsOf(names, config.workers), run);
+    const [first, ...others] = failures;
+    if (first) {
+      const rest = others.map((failure) => errorOf(failure));
+      throw errorOf(first, rest);
+    }
+    return signal.aborted ? 'stopped' : 'done';
+  }
+}
+
+function isWanted(name: string, { onlyDatabases, log }: Run): boolean {
   if (onlyDatabases.length === 0 || onlyDatabases.includes(name)) return true;
   log.warn('Skipping because of --only-db flag', { db: name });
   return false;
@@ -87,7 +189,7 @@ interface Failure {
   readonly error: SerializedError;
 }
 
-async function runWorkers(groups: readonly string[][], options: RunOptions): Promise<Failure[]> {
+async function runWorkers(groups: readonly string[][], options: Run): Promise<Failure[]> {
   const failures: Failure[] = [];
   const workers = new Map<Worker, { name: string; clock: LockClock }[]>();
   const blocked = new BlockedWorkers();
@@ -98,7 +200,7 @@ async function runWorkers(groups: readonly string[][], options: RunOptions): Pro
   options.signal.addEventListener('abort', stopAll, { once: true });
   const ended = groups.map((databases) => {
     const lockCells = LockClock.cellsFor(databases.length);
-    const { config, mode, log, logStyle = config.log } = options;
+    const { config, mode, log, logStyle } = options;
     const workerData: WorkerInput = { config, mode, databases, lockCells, logStyle };
     const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, resourceLimits: WORKER_LIMITS });
     workers.set(
@@ -108,6 +210,8 @@ async function runWorkers(groups: readonly string[][], options: RunOptions): Pro
     const stopWatching = watchLocks(databases, lockCells, log);
     return new Promise<void>((resolve) => {
       worker.on('message', (message: WorkerMessage) => {
+        if (message.type === 'events') options.onEvents(message.events);
+        if (message.type === 'line') log[message.level](message.message, message.fields);
         if (message.type !== 'failed') return;
         // Told once, where the whole run ends; until then the others finish what they are at.
         failures.push(message);
@@ -162,7 +266,7 @@ function watchLocks(databases: readonly string[], cells: SharedArrayBuffer, log:
   return () => clearInterval(timer);
 }
 
-async function waitForMarker({ config, log, signal }: RunOptions, name: string): Promise<void> {
+async function waitForMarker({ config, log, signal }: Run, name: string): Promise<void> {
   const storage = await openStorage(config, systemClock, log, signal);
   if (!storage) return;
   try {
@@ -177,7 +281,7 @@ async function waitForMarker({ config, log, signal }: RunOptions, name: string):
       } catch (error) {
         if (signal.aborted) return;
         if (!(error instanceof StorageError)) throw error;
-        const report = error.notFound ? undefined : looking.failed(Number(systemClock.nowNano() / 1_000_000n));
+        const report = error.notFound ? undefined : looking.failed(nowMs(systemClock));
         if (report) {
           log.error('Looking for the marker file failed', { error: describeError(error), ...reportFields(report) });
         }

@@ -1,9 +1,12 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Config } from '../../config/index.ts';
 import { LmdbstreamError } from '../../errors/index.ts';
-import { createLog, descriptorStream, type LogStyle } from '../../log/index.ts';
-import { DatabaseSync } from '../database.ts';
-import { systemClock } from '../time/clock.ts';
+import { createLog, descriptorStream, type Log, type LogFields, type LogStyle } from '../../log/index.ts';
+import type { ObjectStorage } from '../../storage/index.ts';
+import { DatabaseSync, systemPorts } from '../database/index.ts';
+import { type ErrorInfo, errorInfo, type SyncEvent } from '../status/index.ts';
+import { systemClock } from '../time/index.ts';
+import { EventBatch } from './event-batch.ts';
 import { LockClock } from './lock-clock.ts';
 import { openStorage } from './open-storage.ts';
 
@@ -14,59 +17,68 @@ export interface WorkerInput {
   readonly databases: readonly string[];
   /** One cell a database, see `LockClock`. */
   readonly lockCells: SharedArrayBuffer;
-  /** The main thread's: both write to standard error, and the lines look the same. */
-  readonly logStyle: LogStyle;
+  /** The main thread's, when both write to standard error; undefined: lines are posted. */
+  readonly logStyle: LogStyle | undefined;
 }
 
 /** What a worker tells. */
 export type WorkerMessage =
   | { readonly type: 'failed'; readonly database: string; readonly error: SerializedError }
+  | { readonly type: 'events'; readonly events: readonly SyncEvent[] }
+  | {
+      readonly type: 'line';
+      readonly level: Exclude<keyof Log, 'child'>;
+      readonly message: string;
+      readonly fields: LogFields;
+    }
   | { readonly type: 'ended' };
 
-export interface SerializedError {
-  readonly code: string;
-  readonly message: string;
-  readonly hint: string | undefined;
-  /** Of an error that is nobody's mistake but ours. */
-  readonly stack: string | undefined;
+/** `stack`: of an error that is nobody's mistake but ours. */
+export type SerializedError = ErrorInfo;
+
+type Tell = (message: WorkerMessage) => void;
+
+/** A log whose lines the main thread writes. */
+function postingLog(tell: Tell, bound: LogFields = {}): Log {
+  const line =
+    (level: Exclude<keyof Log, 'child'>) =>
+    (message: string, fields: LogFields = {}): void =>
+      tell({ type: 'line', level, message, fields: { ...bound, ...fields } });
+  const child = (fields: LogFields): Log => postingLog(tell, { ...bound, ...fields });
+  return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error'), child };
 }
 
-function serialize(error: unknown): SerializedError {
-  if (error instanceof LmdbstreamError) {
-    return { code: error.code, message: error.message, hint: error.hint, stack: undefined };
-  }
-  const stack = error instanceof Error ? error.stack : undefined;
-  return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error), hint: undefined, stack };
-}
-
-async function runDatabases(
-  input: WorkerInput,
-  signal: AbortSignal,
-  tell: (message: WorkerMessage) => void,
-): Promise<void> {
-  const { config, mode } = input;
-  const log = createLog({ ...input.logStyle, stream: descriptorStream(2) });
+async function runDatabases(input: WorkerInput, signal: AbortSignal, tell: Tell): Promise<void> {
+  const { config, mode, logStyle } = input;
+  const log = logStyle ? createLog({ ...logStyle, stream: descriptorStream(2) }) : postingLog(tell);
   const stop = new AbortController();
   signal.addEventListener('abort', () => stop.abort(), { once: true });
-  await Promise.all(
-    input.databases.map(async (name, index) => {
+  const batch = new EventBatch(systemClock, (events) => tell({ type: 'events', events }));
+  // One client for all its databases: connections, authorities and signing keys are the same.
+  let storage: ObjectStorage | undefined;
+  try {
+    storage = await openStorage(config, systemClock, log, stop.signal);
+  } catch (error) {
+    tell({ type: 'failed', database: input.databases.join(' '), error: errorInfo(error) });
+  }
+  if (storage !== undefined) {
+    const bucket = storage;
+    const run = async (name: string, index: number): Promise<void> => {
       try {
-        const storage = await openStorage(config, systemClock, log, stop.signal);
-        if (!storage) return;
-        try {
-          const lockWatch = new LockClock(input.lockCells, index);
-          const options = { config, lmdb: config.lmdbs.get(name)!, mode, storage, clock: systemClock, log, lockWatch };
-          await new DatabaseSync({ ...options, random: Math.random }).run(stop.signal);
-        } finally {
-          await storage.close();
-        }
+        const lmdb = config.lmdbs.get(name)!;
+        const lockWatch = new LockClock(input.lockCells, index);
+        const ports = systemPorts({ config, lmdb, storage: bucket, lockWatch });
+        const onEvent = (event: SyncEvent): void => batch.add(event);
+        await new DatabaseSync({ config, lmdb, mode, ports, log, onEvent }).run(stop.signal);
       } catch (error) {
         if (stop.signal.aborted && signal.aborted && !(error instanceof LmdbstreamError)) throw error;
-        tell({ type: 'failed', database: name, error: serialize(error) });
+        tell({ type: 'failed', database: name, error: errorInfo(error) });
         stop.abort();
       }
-    }),
-  );
+    };
+    await Promise.all(input.databases.map(run)).finally(() => bucket.close());
+  }
+  batch.flush();
   tell({ type: 'ended' });
 }
 

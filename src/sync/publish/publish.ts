@@ -1,40 +1,58 @@
-import { hostname } from 'node:os';
-import { describeError } from '../../errors/index.ts';
-import type { Log } from '../../log/index.ts';
-import { snapshotSources } from '../../shadow/index.ts';
-import { buildSnapshotName, encodeSnapshot, GENERATION_ID, type TimestampNano } from '../../snapshot/index.ts';
-import { type ObjectStorage, type RetryPolicy, Spool, StorageError } from '../../storage/index.ts';
-import type { Exclusive } from '../local/exclusive.ts';
-import type { Held } from '../local/held.ts';
-import { isPassing } from '../local/local-changes.ts';
-import type { Tracker } from '../local/tracker.ts';
-import type { DatabaseStatus } from '../status/status.ts';
-import type { Clock } from '../time/clock.ts';
-import { Wake } from '../time/wake.ts';
+import type { KeySet } from '../../shadow/index.ts';
+import {
+  buildSnapshotName,
+  type encodeSnapshot,
+  GENERATION_ID,
+  parseSnapshotName,
+  type TimestampNano,
+} from '../../snapshot/index.ts';
+import {
+  type ObjectStorage,
+  type RetryPolicy,
+  type Spool,
+  type SpoolOptions,
+  StorageError,
+} from '../../storage/index.ts';
+import { type Capture, isPassing, type LocalDatabase } from '../local/index.ts';
+import { errorInfo, type Report } from '../status/index.ts';
+import { type Clock, Wake } from '../time/index.ts';
 
 export interface PublisherOptions {
   readonly databaseName: string;
   readonly instanceId: string;
-  readonly native: boolean;
-  readonly tracker: Tracker;
-  readonly turns: Exclusive;
+  readonly hostname: string;
+  readonly local: LocalDatabase;
   readonly storage: ObjectStorage;
+  readonly encode: typeof encodeSnapshot;
+  readonly spool: (options: SpoolOptions) => Spool;
   readonly policy: RetryPolicy;
   readonly clock: Clock;
-  readonly log: Log;
-  readonly status: DatabaseStatus;
+  readonly report: Report;
   /** Told before the bytes leave: a listing may show the object before the store returns. */
   readonly onStore: (name: string) => void;
   /** Told when the bucket said yes: what was merged before the snapshot was taken is in it. */
   readonly onStored: (name: string, included: ReadonlyMap<string, bigint>) => void;
-  /** What is merged at this moment, by instance. */
-  readonly merged: () => ReadonlyMap<string, bigint>;
+  /** Told whenever the facts may have changed. */
+  readonly onMoved: () => void;
+}
+
+/** What can be decided by. */
+export interface PublisherFacts {
+  /** Something waits to be published. */
+  readonly isDue: boolean;
+  /** What is due was taken out of the database, or must wait for the bucket. */
+  readonly isAtBucket: boolean;
+  /** The configured attempts are used up; the change stays due. */
+  readonly hasGivenUp: boolean;
 }
 
 interface Encoded {
   readonly name: string;
   readonly body: Spool;
   readonly included: ReadonlyMap<string, bigint>;
+  readonly unpublished: KeySet;
+  /** Of the requests so far, how many the view was taken after. */
+  readonly carries: number;
   readonly txnId: number;
   readonly encodeMs: number;
 }
@@ -48,23 +66,20 @@ const FINAL_STORE_MS = 30_000;
  */
 export class Publisher {
   readonly #options: PublisherOptions;
-  readonly #wake = new Wake();
-  /** An attempt has ended, or encoding has. */
-  readonly #changed = new Wake();
-  /** The bucket has the word: from the end of encoding to the next encoding. */
+  readonly #wake: Wake;
+  /** From the end of encoding to the next encoding. */
   #isAtBucket = false;
   #lastNano: bigint;
   /** Changes asked to be published, and those that an upload has carried. */
   #requested = 0;
   #published = 0;
-  /** Attempts to store, failed ones included. */
-  #attempts = 0;
   #lastStoredMs: number;
   #gaveUp: unknown;
 
   /** @param lastNano time of our newest object: names never go back (decision 10) */
   constructor(options: PublisherOptions, lastNano: bigint) {
     this.#options = options;
+    this.#wake = new Wake(options.clock);
     this.#lastNano = lastNano;
     this.#lastStoredMs = options.clock.monotonicMs();
   }
@@ -72,10 +87,14 @@ export class Publisher {
   request(): void {
     this.#requested++;
     this.#wake.notify();
+    this.#options.onMoved();
   }
 
-  /** Something waits to be published. */
-  get isDue(): boolean {
+  get facts(): PublisherFacts {
+    return { isDue: this.#isDue, isAtBucket: this.#isAtBucket, hasGivenUp: this.#gaveUp !== undefined };
+  }
+
+  get #isDue(): boolean {
     return this.#published < this.#requested;
   }
 
@@ -87,20 +106,6 @@ export class Publisher {
   /** The error of a store that was given up after the configured attempts; the change stays due. */
   get gaveUp(): unknown {
     return this.#gaveUp;
-  }
-
-  /** Resolves after the next attempt, or when nothing is due. */
-  async attempted(signal: AbortSignal): Promise<void> {
-    const before = this.#attempts;
-    while (this.isDue && this.#attempts === before && !signal.aborted) await this.#changed.wait(60_000, signal);
-  }
-
-  /**
-   * Resolves when what is due has been taken out of the database, or must wait for the bucket: an upload that is slow or is
-   * being retried holds up nobody (decision 11).
-   */
-  async taken(signal: AbortSignal): Promise<void> {
-    while (this.isDue && !this.#isAtBucket && !signal.aborted) await this.#changed.wait(60_000, signal);
   }
 
   /** Until aborted; what is due then gets one last attempt. */
@@ -116,169 +121,133 @@ export class Publisher {
     signal.addEventListener('abort', onStop, { once: true });
     try {
       while (!signal.aborted) {
-        if (this.isDue) await this.#publish(signal, patience.signal);
+        if (this.#isDue) await this.#publish(signal, patience.signal);
         else await this.#wake.wait(Number.POSITIVE_INFINITY, signal);
       }
-      if (this.isDue) await this.#lastAttempt(patience.signal);
+      if (this.#isDue) await this.#lastAttempt(patience.signal);
     } finally {
       ended.abort();
     }
   }
 
   async #lastAttempt(patience: AbortSignal): Promise<void> {
-    const { log } = this.#options;
-    let body: Spool | undefined;
+    const { report } = this.#options;
+    let encoded: Encoded | undefined;
     try {
       patience.throwIfAborted();
-      const encoded = await this.#encode();
-      body = encoded.body;
-      await this.#store(encoded, this.#requested, patience);
+      encoded = await this.#encode();
+      await this.#store(encoded, patience);
+      encoded = undefined;
     } catch (error) {
-      log.warn(
-        'Stopping with changes that are not published yet; they are safe in the LMDB and go out at the next start',
-        {
-          error: describeError(error),
-        },
-      );
+      report({ type: 'leftUnpublished', error: errorInfo(error) });
     } finally {
-      body?.dispose();
+      this.#drop(encoded);
     }
   }
 
   /** Encodes and stores, again and again, until it is done or given up. */
   async #publish(signal: AbortSignal, patience: AbortSignal): Promise<void> {
-    const { log, status, policy } = this.#options;
     let encoded: Encoded | undefined;
-    let carries = 0;
     try {
       for (let failures = 1; !signal.aborted; failures++) {
         try {
-          if (!encoded || carries < this.#requested) {
+          if (!encoded || encoded.carries < this.#requested) {
             // A newer state replaces the one that waits.
-            encoded?.body.dispose();
+            this.#drop(encoded);
             encoded = undefined;
-            carries = this.#requested;
             this.#isAtBucket = false;
             encoded = await this.#encode();
           }
           this.#isAtBucket = true;
-          this.#changed.notify();
-          await this.#store(encoded, carries, patience);
+          this.#options.onMoved();
+          await this.#store(encoded, patience);
+          encoded = undefined;
           return;
         } catch (error) {
           if (patience.aborted) return;
-          if (await this.#readsOnWithCursors(error)) continue;
           if (!(error instanceof StorageError || isPassing(error))) throw error;
-          status.storeFailures++;
-          status.lastError = describeError(error);
-          const delayMs = policy.nextDelayMs(failures);
           this.#isAtBucket = true;
-          this.#noteAttempt();
-          if (delayMs === undefined) {
-            status.storeGivenUp++;
-            this.#gaveUp = error;
-            log.error('Store failed too many times; trying again after a pause', {
-              error: describeError(error),
-              failures,
-            });
-            failures = 0;
-            await this.#wake.wait(policy.nextDelayMs(1) ?? 60_000, signal);
-            continue;
-          }
-          // Told at once, then ever less often: an outage of hours is one story.
-          const level = (failures & (failures - 1)) === 0 ? 'warn' : 'debug';
-          log[level]('Store failed', { name: encoded?.name, error: describeError(error), retryMs: delayMs });
-          await this.#options.clock.sleep(delayMs, signal);
+          failures = await this.#failed(error, encoded?.name, failures, signal);
         }
       }
     } finally {
       this.#isAtBucket = false;
-      encoded?.body.dispose();
+      this.#drop(encoded);
     }
   }
 
-  async #store(encoded: Encoded, carries: number, signal: AbortSignal): Promise<void> {
-    const { storage, clock, log, status } = this.#options;
-    this.#options.onStore(encoded.name);
+  /** Waits until the next attempt. @returns failures so far; none after a store that was given up */
+  async #failed(error: unknown, name: string | undefined, failures: number, signal: AbortSignal): Promise<number> {
+    const { policy, clock, report, onMoved } = this.#options;
+    const retryMs = policy.nextDelayMs(failures);
+    if (retryMs === undefined) this.#gaveUp = error;
+    report({ type: 'storeFailed', name, error: errorInfo(error), failures, retryMs });
+    onMoved();
+    if (retryMs !== undefined) {
+      await clock.sleep(retryMs, signal);
+      return failures;
+    }
+    await this.#wake.wait(policy.nextDelayMs(1) ?? 60_000, signal);
+    return 0;
+  }
+
+  async #store(encoded: Encoded, signal: AbortSignal): Promise<void> {
+    const { storage, clock, report, onStore, onStored, onMoved } = this.#options;
+    const { name, body, included, carries, txnId, encodeMs } = encoded;
+    onStore(name);
     const startedMs = clock.monotonicMs();
-    await storage.store(encoded.name, encoded.body, { signal });
+    await storage.store(name, body, { signal });
+    const { sizeBytes } = body;
+    body.dispose();
     this.#published = Math.max(this.#published, carries);
     this.#lastStoredMs = clock.monotonicMs();
     this.#gaveUp = undefined;
-    status.publishedObjects++;
-    status.publishedBytes += encoded.body.sizeBytes;
-    status.lastError = undefined;
-    this.#options.onStored(encoded.name, encoded.included);
-    log.info('Stored snapshot', {
-      snapshot_name: encoded.name,
-      snapshot_size: encoded.body.sizeBytes,
-      time_dump_ms: Math.round(encoded.encodeMs),
-      time_store_ms: Math.round(clock.monotonicMs() - startedMs),
-      txnID: encoded.txnId,
-    });
-    this.#noteAttempt();
+    this.#isAtBucket = false;
+    onStored(name, included);
+    const { instanceId, timestampNano, kind } = parseSnapshotName(name);
+    const object = { name, instanceId, timestampNano, kind };
+    report({ type: 'stored', object, sizeBytes, txnId, encodeMs, storeMs: clock.monotonicMs() - startedMs });
+    onMoved();
   }
 
-  #noteAttempt(): void {
-    this.#attempts++;
-    this.#changed.notify();
+  /** What was not stored is still to be published. */
+  #drop(encoded: Encoded | undefined): void {
+    if (!encoded) return;
+    encoded.body.dispose();
+    this.#options.local.giveBack(encoded.unpublished);
   }
 
-  /** After an error in a page. */
-  #readsOnWithCursors(error: unknown): Promise<boolean> {
-    const { tracker, turns } = this.#options;
-    return turns.run(() => {
-      if (!tracker.fallBack(error)) return false;
-      if (tracker.localRound()) this.request();
-      return true;
-    });
+  #encode(): Promise<Encoded> {
+    // Asked before the view is taken: a request that comes meanwhile may be about a later commit.
+    const carries = this.#requested;
+    return this.#options.local.capture((capture) => this.#encodeView(capture, carries));
   }
 
-  async #encode(): Promise<Encoded> {
-    const { tracker, turns, clock } = this.#options;
-    if (!tracker.views.isPaged)
-      return turns.run(() => this.#encodeHeld(tracker.views.hold(), new Map(this.#options.merged())));
-    // The shadow of any transaction holds at least what main held when the base was taken, which is what the name claims.
-    const { held, included } = await turns.run(() => ({
-      held: tracker.views.hold(),
-      included: new Map(this.#options.merged()),
-    }));
+  async #encodeView(capture: Capture, carries: number): Promise<Encoded> {
+    const { databaseName, instanceId, hostname, storage, clock, encode, spool } = this.#options;
+    const { txnId, included, unpublished } = capture;
     const startedMs = clock.monotonicMs();
-    const encoded = await this.#encodeHeld(held, included);
-    return { ...encoded, encodeMs: clock.monotonicMs() - startedMs };
-  }
-
-  async #encodeHeld(held: Held, included: ReadonlyMap<string, bigint>): Promise<Encoded> {
-    const { tracker, databaseName, instanceId, native, storage } = this.#options;
-    const timestampNano = this.#nextTime(tracker.base.takenNano);
+    const timestampNano = this.#nextTime(capture.timestampNano);
     // Only a remote bucket is told what it must have received.
-    const body = new Spool({ md5: storage.type !== 'fs' && storage.type !== 'memory' });
+    const body = spool({ md5: storage.type !== 'fs' && storage.type !== 'memory' });
     try {
-      const sources = snapshotSources(held.view, native, tracker.knownFlags);
       const meta = {
         generationId: GENERATION_ID,
         instanceId,
-        hostname: hostname(),
+        hostname,
         databaseName,
-        lmdbTxnId: BigInt(held.id),
+        lmdbTxnId: BigInt(txnId),
         timestampNano,
         fromLmdbTxnId: 0n,
       };
-      for await (const member of encodeSnapshot(meta, sources)) body.append(member);
+      for await (const member of encode(meta, capture.sources())) body.append(member);
       body.finish();
-      const name = buildSnapshotName({
-        databaseName,
-        instanceId,
-        timestampNano,
-        generationId: GENERATION_ID,
-        kind: 'snapshot',
-      });
-      return { name, body, included, txnId: held.id, encodeMs: 0 };
+      const parts = { databaseName, instanceId, timestampNano, generationId: GENERATION_ID, kind: 'snapshot' } as const;
+      const name = buildSnapshotName(parts);
+      return { name, body, included, unpublished, carries, txnId, encodeMs: clock.monotonicMs() - startedMs };
     } catch (error) {
       body.dispose();
       throw error;
-    } finally {
-      held.release();
     }
   }
 

@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto';
-import { describeError } from '../../errors/index.ts';
 import { BadValueSizeError } from '../../lmdb/index.ts';
-import type { Log } from '../../log/index.ts';
 import { CorruptSnapshotError, RefusedSnapshotError, type SnapshotName, shortHash } from '../../snapshot/index.ts';
-import { type ObjectInfo, type ObjectStorage, Spool, StorageError } from '../../storage/index.ts';
-import { isPassing } from '../local/local-changes.ts';
-import type { MergeResult } from '../local/merge-object.ts';
-import { RepeatedFailure, reportFields } from '../status/repeated-failure.ts';
-import type { DatabaseStatus } from '../status/status.ts';
-import type { Clock } from '../time/clock.ts';
+import {
+  type ObjectInfo,
+  type ObjectStorage,
+  type Spool,
+  type SpoolOptions,
+  StorageError,
+} from '../../storage/index.ts';
+import { isPassing, type MergeResult } from '../local/index.ts';
+import { errorInfo, type ObjectRef, RepeatedFailure, type Report } from '../status/index.ts';
+import { type Clock, nowMs } from '../time/index.ts';
 import type { RemoteIndex } from './remote-index.ts';
 
 export interface ReceiverOptions {
@@ -25,8 +27,8 @@ export interface ReceiverOptions {
   /** Objects from before it, in ns since 1970, may hold what was deleted and is forgotten (`RemoteIndex.outdated`); default 0. */
   readonly forgottenBefore?: () => bigint;
   readonly clock: Clock;
-  readonly log: Log;
-  readonly status: DatabaseStatus;
+  readonly report: Report;
+  readonly spool: (options: SpoolOptions) => Spool;
   readonly merge: (name: SnapshotName, body: Spool) => Promise<MergeResult>;
   /** An object was merged, refused or found gone: the loop looks what is due next. */
   readonly onSettled: () => void;
@@ -58,24 +60,27 @@ export class Receiver {
    * @throws StorageError with `onlyOnce`, when there is no use in trying on
    */
   async list(signal: AbortSignal): Promise<boolean> {
-    const { storage, databaseName, index, clock, log, status, forgottenBefore = () => 0n } = this.#options;
+    const { storage, databaseName, index, clock, report, forgottenBefore = () => 0n } = this.#options;
+    const startedMs = clock.monotonicMs();
     try {
       const listing: ObjectInfo[] = [];
       for await (const info of storage.list(`${databaseName}__`, { signal })) listing.push(info);
       const strange = index.update(listing, forgottenBefore());
-      for (const name of strange) log.debug('Ignoring an object whose name is not ours', { name });
+      for (const name of strange) report({ type: 'foreignObject', name });
       this.#tellOutdated();
       const over = this.#listing.worked();
-      if (over) log.info('Listing the storage works again', reportFields(over));
+      const instances = index.instances().length;
+      const durationMs = clock.monotonicMs() - startedMs;
+      report({ type: 'listed', objects: listing.length, instances, durationMs, recovered: over !== undefined, over });
       return true;
     } catch (error) {
       if (signal.aborted) return false;
       if (!(error instanceof StorageError)) throw error;
-      status.listFailures++;
-      status.lastError = describeError(error);
-      const report = this.#listing.failed(Number(clock.nowNano() / 1_000_000n));
-      if (this.#givesUp(error, this.#listing)) throw error;
-      if (report) log.error('Listing the storage failed', { error: describeError(error), ...reportFields(report) });
+      const tell = this.#listing.failed(nowMs(clock));
+      const givesUp = this.#givesUp(error, this.#listing);
+      const { failures } = this.#listing;
+      report({ type: 'listFailed', error: errorInfo(error), failures, tell: givesUp ? undefined : tell });
+      if (givesUp) throw error;
       return false;
     }
   }
@@ -88,12 +93,7 @@ export class Receiver {
   #tellOutdated(): void {
     const outdated = this.#options.index.outdated();
     for (const name of outdated) {
-      if (this.#toldOutdated.has(name)) continue;
-      this.#options.log.warn(
-        'Not loading an object that is older than deletions are remembered: what was deleted since would come back. ' +
-          'Remove it, or check the clock of its instance; --accept-stale loads it',
-        { name },
-      );
+      if (!this.#toldOutdated.has(name)) this.#options.report({ type: 'outdatedObject', name });
     }
     this.#toldOutdated = new Set(outdated);
   }
@@ -129,76 +129,71 @@ export class Receiver {
   }
 
   async #load(name: SnapshotName, signal: AbortSignal): Promise<void> {
-    const { index, log, status, clock, merge } = this.#options;
-    const body = new Spool({ memoryBytes: DOWNLOAD_MEMORY_BYTES });
+    const { index, report, clock, merge, spool } = this.#options;
+    const body = spool({ memoryBytes: DOWNLOAD_MEMORY_BYTES });
     try {
       const startedMs = clock.monotonicMs();
       await this.#download(name, body, signal);
       const downloadedMs = clock.monotonicMs();
-      const result = await merge(name, body).catch(async (error: unknown) => {
+      const { entries, written } = await merge(name, body).catch(async (error: unknown) => {
         if (isObjectsFault(error)) await this.#readAgain(name, body, signal);
         throw error;
       });
       index.markMerged(name);
       this.#loading.delete(name.instanceId);
       this.#notBeforeMs.delete(name.instanceId);
-      log.info('Loaded remote update', {
-        snapshot_name: name.full,
-        snapshot_instance: name.instanceId,
-        shorthash: shortHash(name),
-        entries: result.entries,
-        written: result.written,
-        compressed_size_bytes: body.sizeBytes,
-        time_download_ms: Math.round(downloadedMs - startedMs),
-        time_merge_ms: Math.round(clock.monotonicMs() - downloadedMs),
+      report({
+        type: 'loaded',
+        object: refOf(name),
+        shortHash: shortHash(name),
+        sizeBytes: body.sizeBytes,
+        entries,
+        written,
+        downloadMs: downloadedMs - startedMs,
+        mergeMs: clock.monotonicMs() - downloadedMs,
       });
     } catch (error) {
-      if (signal.aborted) return;
-      if (isObjectsFault(error)) {
-        // A bad object stops nobody (decision 11): refused whole, told once, an older one of that instance is used.
-        index.markRefused(name);
-        this.#notBeforeMs.delete(name.instanceId);
-        if (error instanceof RefusedSnapshotError) this.#options.onRefused(error);
-        status.refusedObjects++;
-        status.lastError = describeError(error);
-        log.error('Refused a remote object', { name: name.full, error: describeError(error) });
-      } else if (error instanceof StorageError && error.notFound) {
-        // Cleaned since the listing; the next one tells.
-        index.markGone(name);
-        this.#notBeforeMs.delete(name.instanceId);
-        log.debug('A remote object was removed before it was loaded', { name: name.full });
-      } else if (error instanceof StorageError) {
-        status.loadFailures++;
-        status.lastError = describeError(error);
-        const loading = this.#loading.get(name.instanceId) ?? new RepeatedFailure();
-        this.#loading.set(name.instanceId, loading);
-        const report = loading.failed(Number(clock.nowNano() / 1_000_000n));
-        if (this.#givesUp(error, loading)) throw error;
-        this.#retryLater(name, signal);
-        if (report) {
-          const fields = { name: name.full, error: describeError(error), ...reportFields(report) };
-          log.warn('Loading a remote object failed', fields);
-        }
-      } else if (error instanceof BadValueSizeError) {
-        // The checks before the transaction should have found it; LMDB has, and everything was rolled back (I7).
-        index.markRefused(name);
-        status.refusedObjects++;
-        log.error('Refused a remote object: LMDB does not take its keys', {
-          name: name.full,
-          error: describeError(error),
-        });
-      } else if (isPassing(error) && !this.#options.onlyOnce) {
-        status.lastError = describeError(error);
-        this.#retryLater(name, signal);
-        log.error('A remote object cannot be merged now; trying again', {
-          name: name.full,
-          error: describeError(error),
-        });
-      } else {
-        throw error;
-      }
+      if (!signal.aborted) this.#failed(name, error, signal);
     } finally {
       body.dispose();
+    }
+  }
+
+  /** @throws what is neither the object's fault nor passing */
+  #failed(name: SnapshotName, error: unknown, signal: AbortSignal): void {
+    const { index, report, clock, onlyOnce } = this.#options;
+    const object = refOf(name);
+    // The checks before the transaction should have found a key that LMDB does not take; everything was rolled back (I7).
+    if (isObjectsFault(error) || error instanceof BadValueSizeError) {
+      // A bad object stops nobody (decision 11): refused whole, told once, an older one of that instance is used.
+      index.markRefused(name);
+      this.#notBeforeMs.delete(name.instanceId);
+      if (error instanceof RefusedSnapshotError) this.#options.onRefused(error);
+      report({ type: 'refused', object, error: errorInfo(error) });
+    } else if (error instanceof StorageError && error.notFound) {
+      // Cleaned since the listing; the next one tells.
+      index.markGone(name);
+      this.#notBeforeMs.delete(name.instanceId);
+      report({ type: 'gone', object });
+    } else if (error instanceof StorageError) {
+      const loading = this.#loading.get(name.instanceId) ?? new RepeatedFailure();
+      this.#loading.set(name.instanceId, loading);
+      const tell = loading.failed(nowMs(clock));
+      const givesUp = this.#givesUp(error, loading);
+      report({
+        type: 'loadFailed',
+        object,
+        error: errorInfo(error),
+        cause: 'storage',
+        tell: givesUp ? undefined : tell,
+      });
+      if (givesUp) throw error;
+      this.#retryLater(name, signal);
+    } else if (isPassing(error) && !onlyOnce) {
+      this.#retryLater(name, signal);
+      report({ type: 'loadFailed', object, error: errorInfo(error), cause: 'database' });
+    } else {
+      throw error;
     }
   }
 
@@ -213,7 +208,7 @@ export class Receiver {
    * @throws StorageError, retryable, when the two readings differ
    */
   async #readAgain(name: SnapshotName, body: Spool, signal: AbortSignal): Promise<void> {
-    const again = new Spool({ memoryBytes: DOWNLOAD_MEMORY_BYTES });
+    const again = this.#options.spool({ memoryBytes: DOWNLOAD_MEMORY_BYTES });
     try {
       await this.#download(name, again, signal);
       if ((await digestOf(body)) === (await digestOf(again))) return;
@@ -235,6 +230,10 @@ export class Receiver {
     this.#notBeforeMs.set(instanceId, clock.monotonicMs() + retryIntervalMs);
     void clock.sleep(retryIntervalMs, signal).then(onSettled);
   }
+}
+
+function refOf({ full: name, instanceId, timestampNano, kind }: SnapshotName): ObjectRef {
+  return { name, instanceId, timestampNano, kind };
 }
 
 function isObjectsFault(error: unknown): error is CorruptSnapshotError | RefusedSnapshotError {

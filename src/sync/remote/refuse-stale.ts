@@ -1,7 +1,6 @@
 import type { Config } from '../../config/index.ts';
 import type { Log } from '../../log/index.ts';
-import { newestTime } from '../../shadow/index.ts';
-import type { Tracker } from '../local/tracker.ts';
+import type { LocalDatabase } from '../local/index.ts';
 import { retentionNano } from '../sweep/index.ts';
 import type { RemoteIndex } from './remote-index.ts';
 import { formatAge, judgeStaleness, StaleInstanceError } from './stale/index.ts';
@@ -10,9 +9,8 @@ export interface StaleCheck {
   readonly config: Config;
   readonly databaseName: string;
   readonly instanceId: string;
-  readonly native: boolean;
   readonly index: RemoteIndex;
-  readonly tracker: Tracker;
+  readonly local: LocalDatabase;
   readonly hasLocalData: boolean;
   readonly nowNano: bigint;
   readonly log: Log;
@@ -23,8 +21,8 @@ export interface StaleCheck {
  * not publish what it has.
  * @throws StaleInstanceError
  */
-export function refuseStale(check: StaleCheck): void {
-  const { config, databaseName, instanceId, index, tracker, hasLocalData, log } = check;
+export async function refuseStale(check: StaleCheck): Promise<void> {
+  const { config, databaseName, instanceId, index, local, hasLocalData, log } = check;
   const own = index.newestOwn();
   const otherInstances = index.instances().filter((instance) => instance !== instanceId).length;
   // Entries tell of the last change, not of the last contact: where nobody sweeps, an old quiet database is no danger.
@@ -34,7 +32,7 @@ export function refuseStale(check: StaleCheck): void {
     retentionNano: retentionNano(config.sweeper),
     sweeperEnabled: config.sweeper.enabled,
     ownNewestNano: own?.timestampNano,
-    localNewestNano: asksEntries ? newestLocal(tracker, check.native) : undefined,
+    localNewestNano: asksEntries ? await local.newestNano() : undefined,
     hasLocalData,
     otherInstances,
     acceptStale: config.acceptStale,
@@ -43,13 +41,4 @@ export function refuseStale(check: StaleCheck): void {
   if (judged.reason !== 'accepted') return;
   const away = judged.evidence && formatAge(judged.evidence.ageNano);
   log.warn('Joining with stale data, as accepted: deleted entries may come back', { away });
-}
-
-function newestLocal(tracker: Tracker, native: boolean): bigint | undefined {
-  const held = tracker.views.hold();
-  try {
-    return newestTime(held.view, native);
-  } finally {
-    held.release();
-  }
 }

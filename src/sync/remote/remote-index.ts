@@ -19,6 +19,8 @@ export class RemoteIndex {
   readonly #done = new Set<string>();
   readonly #refused = new Set<string>();
   readonly #unparsable = new Set<string>();
+  /** Of the names of the last listing: most are in the next one too. */
+  readonly #parsed = new Map<string, SnapshotName>();
   /** Names of our own found at start, which are loaded as any other (I5). */
   readonly #foundOwn = new Set<string>();
   /** Names that we stored, or tried to, oldest first. A listing need not show them: an upload may be under way, or have failed. */
@@ -55,7 +57,8 @@ export class RemoteIndex {
     }
     for (const ofInstance of present.values()) ofInstance.sort(byTime);
     this.#present = present;
-    for (const known of [this.#done, this.#refused, this.#unparsable, this.#firstListed]) forgetMissing(known, names);
+    for (const known of [this.#done, this.#refused, this.#unparsable, this.#parsed, this.#firstListed])
+      forgetMissing(known, names);
     this.#noteOwn(names);
     this.#forgottenBefore = forgottenBefore;
     this.#findCurrent();
@@ -65,9 +68,13 @@ export class RemoteIndex {
 
   #parse(name: string, strange: string[]): SnapshotName | undefined {
     if (this.#unparsable.has(name)) return undefined;
+    const known = this.#parsed.get(name);
+    if (known !== undefined) return known;
     try {
       const parsed = parseSnapshotName(name);
-      return parsed.databaseName === this.#databaseName ? parsed : undefined;
+      if (parsed.databaseName !== this.#databaseName) return undefined;
+      this.#parsed.set(name, parsed);
+      return parsed;
     } catch (error) {
       if (!(error instanceof SnapshotNameError)) throw error;
       this.#unparsable.add(name);

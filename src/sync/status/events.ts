@@ -1,4 +1,5 @@
 import { LmdbstreamError } from '../../errors/index.ts';
+import type { FailureReport } from './repeated-failure.ts';
 
 /** Where a database is in its life. */
 export type DatabasePhase = 'opening' | 'listing' | 'joining' | 'running' | 'stopped' | 'failed';
@@ -71,8 +72,16 @@ export type SyncEventBody =
       readonly instances: number;
       readonly durationMs: number;
       readonly recovered: boolean;
+      /** What had failed before. */
+      readonly over?: FailureReport | undefined;
     }
-  | { readonly type: 'listFailed'; readonly error: ErrorInfo; readonly failures: number }
+  /** `tell`: what the log is to say of it; undefined: nothing this time. */
+  | {
+      readonly type: 'listFailed';
+      readonly error: ErrorInfo;
+      readonly failures: number;
+      readonly tell?: FailureReport | undefined;
+    }
   /** An object was merged. `written`: its entries that won. */
   | {
       readonly type: 'loaded';
@@ -92,6 +101,7 @@ export type SyncEventBody =
       readonly object: ObjectRef;
       readonly error: ErrorInfo;
       readonly cause: 'storage' | 'database';
+      readonly tell?: FailureReport | undefined;
     }
   /** An object was removed from the bucket before it was loaded. */
   | { readonly type: 'gone'; readonly object: ObjectRef }

@@ -1,8 +1,9 @@
 import type { SweeperConfig } from '../../config/index.ts';
 import { describeError } from '../../errors/index.ts';
-import { DbiFlag, type Environment, PRIVATE_DBI_PREFIX, type WriteTransaction } from '../../lmdb/index.ts';
+import { DbiFlag, type Environment, type WriteTransaction } from '../../lmdb/index.ts';
 import type { Log } from '../../log/index.ts';
 import { HeaderError, type Time, timeOf } from '../../merge/index.ts';
+import { storeOf } from '../../shadow/index.ts';
 import { type Sleep, sleep } from '../clean/sleep.ts';
 import { sweepCutoff } from './cutoff.ts';
 import { deleteOldMarks } from './delete-marks.ts';
@@ -32,7 +33,6 @@ export interface SweeperOptions {
   readonly findLimits?: FindLimits;
 }
 
-const SHADOW_DBI_PREFIX = `${PRIVATE_DBI_PREFIX}_shadow_`;
 /** Bad entries that are named in the log, over the life of the process; more of them are only counted. */
 const MOST_REPORTED = 100;
 const NANO_PER_MILLI = 1_000_000n;
@@ -100,9 +100,8 @@ export class Sweeper {
   }
 
   #dbiNames(): string[] {
-    const ours = (name: string): boolean =>
-      this.#options.mode === 'shadow' ? name.startsWith(SHADOW_DBI_PREFIX) : !name.startsWith(PRIVATE_DBI_PREFIX);
-    return this.#options.environment.read((transaction) => transaction.dbiNames().filter(ours));
+    const store = storeOf(this.#options.mode === 'native');
+    return this.#options.environment.read((transaction) => transaction.dbiNames().filter(store.holdsEntries));
   }
 
   async #sweepDbi(

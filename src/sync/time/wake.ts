@@ -1,10 +1,14 @@
-/** A timer takes no more than this; durations in a configuration may be years. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+import type { Clock } from './clock.ts';
 
 /** Lets loops sleep until they are needed. A notification that nobody waits for is kept for the next wait. */
 export class Wake {
+  readonly #clock: Pick<Clock, 'timer'>;
   readonly #waiters = new Set<(wasNotified: boolean) => void>();
   #isKept = false;
+
+  constructor(clock: Pick<Clock, 'timer'>) {
+    this.#clock = clock;
+  }
 
   notify(): void {
     if (this.#waiters.size === 0) this.#isKept = true;
@@ -20,13 +24,13 @@ export class Wake {
     if (signal.aborted) return false;
     return new Promise((resolve) => {
       const wake = (wasNotified: boolean): void => {
-        clearTimeout(timer);
+        timer.cancel();
         signal.removeEventListener('abort', giveUp);
         this.#waiters.delete(wake);
         resolve(wasNotified);
       };
       const giveUp = (): void => wake(false);
-      const timer = setTimeout(giveUp, Math.min(ms, MAX_TIMER_MS));
+      const timer = this.#clock.timer(ms, giveUp);
       signal.addEventListener('abort', giveUp, { once: true });
       this.#waiters.add(wake);
     });

@@ -6,7 +6,7 @@ import { type Config, parseConfig } from '../../../src/config/index.ts';
 import type { Log } from '../../../src/log/index.ts';
 import type { CallOptions, ObjectBody, ObjectDownload, ObjectInfo, ObjectStorage } from '../../../src/storage/index.ts';
 import { type MemoryStorage, StorageError } from '../../../src/storage/index.ts';
-import { type Clock, type DatabaseStatus, DatabaseSync, systemClock } from '../../../src/sync/index.ts';
+import { type Clock, type DatabaseStatus, DatabaseSync, systemClock, systemPorts } from '../../../src/sync/index.ts';
 import { LockstepApplication } from '../application/lockstep-application.ts';
 import { eventually } from '../eventually.ts';
 
@@ -154,16 +154,16 @@ export class Instance {
       ...config,
     };
     this.#abort = new AbortController();
-    this.#sync = new DatabaseSync({
+    const parsedLmdb = parsed.lmdbs.get('main')!;
+    const ports = systemPorts({
       config: parsed,
-      lmdb: parsed.lmdbs.get('main')!,
-      mode,
+      lmdb: parsedLmdb,
       storage: this.storage,
       clock: this.clock,
       random: () => 0.5,
       lockWatch: { waiting: () => this.beforeLock(), done: () => {} },
-      log: this.#log(),
     });
+    this.#sync = new DatabaseSync({ config: parsed, lmdb: parsedLmdb, mode, ports, log: this.#log() });
     this.#ended = this.#sync.run(this.#abort.signal);
     this.#ended.catch(() => {});
     return this;

@@ -1,5 +1,5 @@
 import { utimesSync } from 'node:fs';
-import type { Clock } from '../../../src/sync/index.ts';
+import { type Clock, systemClock, type Timer } from '../../../src/sync/time/index.ts';
 
 const NANO_PER_SECOND = 1_000_000_000n;
 
@@ -40,6 +40,14 @@ export class LogicalClock implements Clock {
   }
 
   async sleep(): Promise<void> {}
+
+  timer(_ms: number, then: () => void): Timer {
+    return systemClock.timer(0, then);
+  }
+
+  pause(ms: number): void {
+    systemClock.pause(ms);
+  }
 
   /** Time passes, and the file was written at that moment. */
   touch(dataPath: string): void {

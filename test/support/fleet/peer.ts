@@ -2,23 +2,24 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UnknownFormatError } from '../../../src/btree/index.ts';
+import type { SweeperConfig } from '../../../src/config/index.ts';
 import { DbiFlag, Environment, MapFullError } from '../../../src/lmdb/index.ts';
 import { type Log, silentLog } from '../../../src/log/index.ts';
 import { TIME_ZERO, type Time } from '../../../src/merge/index.ts';
-import {
-  compareEverything,
-  isPrivate,
-  type Schema,
-  shadowedName,
-  shadowName,
-  snapshotSources,
-} from '../../../src/shadow/index.ts';
-import { encodeSnapshot, toTimestampNano } from '../../../src/snapshot/index.ts';
+import { compareEverything, isPrivate, type Schema, snapshotSources } from '../../../src/shadow/index.ts';
+import { shadowedName, shadowName } from '../../../src/shadow/store/names.ts';
+import { encodeSnapshot, readSnapshot, toTimestampNano } from '../../../src/snapshot/index.ts';
 import { bytesBody } from '../../../src/storage/index.ts';
-import { type MergeResult, mergeObject } from '../../../src/sync/local/merge-object.ts';
-import { Tracker } from '../../../src/sync/local/tracker.ts';
-import { WriteLock } from '../../../src/sync/local/write-lock.ts';
-import { type DatabaseStatus, newStatus } from '../../../src/sync/status/status.ts';
+import { LmdbDatabase, type MergeResult } from '../../../src/sync/local/index.ts';
+import type { Tracker } from '../../../src/sync/local/tracker.ts';
+import {
+  type DatabaseStatus,
+  lineOf,
+  newStatus,
+  reduceStatus,
+  type SyncEvent,
+  type SyncEventBody,
+} from '../../../src/sync/status/index.ts';
 import { cursorScan, type Pair } from '../../btree/fixture.ts';
 import { shadowKeyOf } from '../../golden/offline-model.ts';
 import type { ApplicationOptions, ApplicationWrite } from '../application/application.ts';
@@ -42,7 +43,11 @@ export interface PeerOptions {
 /** One instance without its loop: an LMDB with its application beside it, a tracker, and objects merged by hand. */
 export class Peer {
   readonly folder = mkdtempSync(join(tmpdir(), 'lmdbstream-peer-'));
-  readonly status: DatabaseStatus = newStatus('main');
+  status: DatabaseStatus = newStatus('main');
+  /** What was reported, oldest first. */
+  readonly events: SyncEvent[] = [];
+  /** Per instance what is merged, as the loop would tell it. */
+  included: ReadonlyMap<string, bigint> = new Map();
   readonly clock: LogicalClock;
   readonly application: LockstepApplication;
   /** Run, once each, when the next write locks are asked for: between our read view and our lock. */
@@ -53,7 +58,7 @@ export class Peer {
   failsNextLock = false;
   readonly #options: PeerOptions;
   #environment: Environment | undefined;
-  #tracker: Tracker | undefined;
+  #local: LmdbDatabase | undefined;
 
   constructor(application: LockstepApplication, clock: LogicalClock, options: PeerOptions) {
     this.application = application;
@@ -68,7 +73,11 @@ export class Peer {
   }
 
   get tracker(): Tracker {
-    return this.#tracker!;
+    return this.local.tracker;
+  }
+
+  get local(): LmdbDatabase {
+    return this.#local!;
   }
 
   get environment(): Environment {
@@ -77,18 +86,39 @@ export class Peer {
 
   /** Starts, or starts again: what the application did meanwhile is an offline change. */
   open(): void {
-    const { mapSizeBytes = 0, pages, log = silentLog } = this.#options;
+    const { lockMaxMs, extraBlocks = 0, mapSizeBytes = 0, pages, cutoff, log = silentLog } = this.#options;
     this.#environment = Environment.open(this.folder, { noSync: true, maxDbs: 64, mapSizeBytes });
-    const shared = { environment: this.#environment, clock: this.clock, log, status: this.status };
-    const watch = { waiting: () => this.#aboutToLock(), done: () => {} };
-    const lock = new WriteLock({ ...shared, watch, mapSizeBytes });
-    this.#tracker = new Tracker({ ...shared, schema: this.schema, lock });
-    if (!pages) this.#tracker.views.distrustPages(pagesUnknown());
+    this.#local = new LmdbDatabase({
+      environment: this.#environment,
+      clock: this.clock,
+      log,
+      report: (event) => this.#report(event),
+      schema: this.schema,
+      mapSizeBytes,
+      lockWatch: { waiting: () => this.#aboutToLock(), done: () => {} },
+      merge: {
+        extraBlocks,
+        lockMaxMs,
+        maxDecompressedBytes: 2 ** 30,
+        read: readSnapshot,
+        cutoff: cutoff ?? (() => TIME_ZERO),
+      },
+      sweeper: SWEEPER,
+      included: () => this.included,
+    });
+    if (!pages) this.tracker.fallBack(pagesUnknown());
+  }
+
+  #report(body: SyncEventBody): void {
+    const event = { ...body, db: 'main', atMs: Number(this.clock.nowNano() / 1_000_000n) };
+    this.events.push(event);
+    this.status = reduceStatus(this.status, event);
+    const line = lineOf(event);
+    if (line) this.#options.log?.[line.level](line.message, line.fields);
   }
 
   close(): void {
-    this.#tracker?.close();
-    this.#environment?.close();
+    this.#local?.close();
   }
 
   restart(): void {
@@ -152,11 +182,11 @@ export class Peer {
     }
   }
 
-  merge(object: Buffer, objectName = 'object'): Promise<MergeResult> {
-    const { lockMaxMs, cutoff = () => TIME_ZERO, extraBlocks = 0, log = silentLog } = this.#options;
-    const settings = { schema: this.schema, extraBlocks, lockMaxMs, maxDecompressedBytes: 2 ** 30, cutoff };
-    const context = { clock: this.clock, log, status: this.status, signal: new AbortController().signal };
-    return mergeObject(this.tracker, objectName, bytesBody(object), settings, context);
+  /** `hasLocalChanges`: a change of the application came to light meanwhile. */
+  async merge(object: Buffer, objectName = 'object'): Promise<MergeResult & { hasLocalChanges: boolean }> {
+    const before = this.events.length;
+    const result = await this.local.merge(objectName, bytesBody(object), new AbortController().signal);
+    return { ...result, hasLocalChanges: this.events.slice(before).some(({ type }) => type === 'localChange') };
   }
 
   /** Every DBI through cursors of its own. */
@@ -211,6 +241,16 @@ export class Peer {
     if (open !== wanted) throw new Error(`${open} transactions are open, ${wanted} expected`);
   }
 }
+
+const SWEEPER: SweeperConfig = {
+  enabled: false,
+  retentionDays: 365_000,
+  intervalMs: 1,
+  firstIntervalMs: 1,
+  lockDurationMs: 50,
+  releaseDurationMs: 0,
+  retentionLoadCutoffDurationMs: 0,
+};
 
 function pagesUnknown(): Error {
   return new UnknownFormatError('planned by the test');

@@ -2,7 +2,7 @@ import { parseConfig } from '../../../src/config/index.ts';
 import { LmdbstreamError } from '../../../src/errors/index.ts';
 import { silentLog } from '../../../src/log/index.ts';
 import { createStorage } from '../../../src/storage/index.ts';
-import { DatabaseSync, systemClock } from '../../../src/sync/index.ts';
+import { DatabaseSync, systemPorts } from '../../../src/sync/index.ts';
 
 export interface OnceOptions {
   path: string;
@@ -26,15 +26,9 @@ export async function runOnce(options: OnceOptions): Promise<number> {
   );
   const storage = await createStorage(config.storage);
   try {
-    await new DatabaseSync({
-      config,
-      lmdb: config.lmdbs.get(database)!,
-      mode,
-      storage,
-      clock: systemClock,
-      random: Math.random,
-      log: silentLog,
-    }).run(new AbortController().signal);
+    const lmdb = config.lmdbs.get(database)!;
+    const ports = systemPorts({ config, lmdb, storage });
+    await new DatabaseSync({ config, lmdb, mode, ports, log: silentLog }).run(new AbortController().signal);
     return 0;
   } catch (error) {
     if (error instanceof LmdbstreamError) {

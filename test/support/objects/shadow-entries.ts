@@ -1,4 +1,4 @@
-import { shadowName } from '../../../src/shadow/index.ts';
+import { shadowName } from '../../../src/shadow/store/names.ts';
 import type { Peer } from '../fleet/peer.ts';
 
 export interface ShadowEntry {
@@ -20,4 +20,12 @@ export function entryOf(stored: string): ShadowEntry {
     deleted: (bytes[17]! & 1) === 1,
     value: bytes.toString('latin1', 24),
   };
+}
+
+/** A value with its header, as an application in native mode writes it; `undefined`: a deletion mark. */
+export function storedEntry(nano: bigint, value: string | undefined): Buffer {
+  const header = Buffer.alloc(24);
+  header.writeBigUInt64BE(nano, 0);
+  header[17] = value === undefined ? 1 : 0;
+  return Buffer.concat([header, Buffer.from(value ?? '')]);
 }

@@ -126,6 +126,53 @@ describe('deltas', () => {
     expect(bucket.left().filter((name) => name.includes('.delta.'))).toEqual([]);
   });
 
+  it('go when a compacted delta with all of their stretch was there for must_keep_interval', () => {
+    bucket.add(a('08:00'), aDelta('08:01', '08:00'), aDelta('08:02', '08:01'), aDelta('08:03', '08:02'));
+    bucket.clean(at('10:00'));
+    bucket.add(aDelta('08:02', '08:00'));
+    bucket.clean(at('10:20'));
+    expect(bucket.clean(at('10:30'))).toEqual([]);
+    expect(bucket.clean(at('10:30') + 1).map(({ name }) => name)).toEqual([
+      aDelta('08:02', '08:01'),
+      aDelta('08:01', '08:00'),
+    ]);
+    expect(bucket.clean(at('12:00'))).toEqual([]);
+    expect(bucket.left()).toEqual([a('08:00'), aDelta('08:02', '08:00'), aDelta('08:03', '08:02')].sort());
+  });
+
+  it('of one stretch neither goes, nor what another one includes but for an end (I10)', () => {
+    bucket.add(a('08:00'), aDelta('08:02', '08:00'), aDelta('08:02', '08:00').replace('__GX', '__GY'));
+    bucket.add(aDelta('08:03', '08:01'), deltaName('b', at('08:01'), at('08:00')));
+    bucket.clean(at('10:00'));
+    bucket.clean(at('10:11'));
+    expect(bucket.clean(at('12:00'))).toEqual([]);
+  });
+
+  it('go for no compacted delta that cannot be used, or that vanished again', () => {
+    bucket.add(a('08:00'), aDelta('08:01', '08:00'), aDelta('08:02', '08:00'));
+    bucket.refused.add(aDelta('08:02', '08:00'));
+    bucket.clean(at('10:00'));
+    expect(bucket.clean(at('12:00'))).toEqual([]);
+    bucket.refused.clear();
+    bucket.names.delete(aDelta('08:02', '08:00'));
+    expect(bucket.clean(at('13:00'))).toEqual([]);
+    // Back again, it is a new object: it must have been there for as long.
+    bucket.add(aDelta('08:02', '08:00'));
+    bucket.clean(at('14:00'));
+    expect(bucket.clean(at('14:10'))).toEqual([]);
+    expect(bucket.clean(at('14:10') + 1)).toHaveLength(1);
+  });
+
+  it('what a compacted delta includes is cleaned also when a wider one has taken its place meanwhile', () => {
+    bucket.add(a('08:00'), aDelta('08:01', '08:00'), aDelta('08:02', '08:00'));
+    bucket.clean(at('10:00'));
+    bucket.clean(at('10:05'));
+    bucket.add(aDelta('08:03', '08:00'));
+    bucket.clean(at('10:06'));
+    bucket.names.delete(aDelta('08:02', '08:00'));
+    expect(bucket.clean(at('10:11')).map(({ name }) => name)).toEqual([aDelta('08:01', '08:00')]);
+  });
+
   it('stay while the full snapshot after them cannot be used', () => {
     bucket.add(a('08:00'), aDelta('08:01', '08:00'), a('08:02'));
     bucket.refused.add(a('08:02'));

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { DbiFlag, MapFullError, ReadersFullError } from '../../../src/lmdb/index.ts';
 import { HeaderError } from '../../../src/merge/index.ts';
-import { shadowName, UnsupportedDbiError } from '../../../src/shadow/index.ts';
+import { UnsupportedDbiError } from '../../../src/shadow/index.ts';
+import { shadowName } from '../../../src/shadow/store/names.ts';
 import { CorruptSnapshotError } from '../../../src/snapshot/index.ts';
 import type { Peer } from '../../support/fleet/peer.ts';
 import { makePeer } from '../../support/fleet/peers.ts';

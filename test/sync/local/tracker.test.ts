@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CorruptPageError } from '../../../src/btree/index.ts';
-import { shadowName } from '../../../src/shadow/index.ts';
+import { shadowName } from '../../../src/shadow/store/names.ts';
 import type { Peer } from '../../support/fleet/peer.ts';
 import { makePeer } from '../../support/fleet/peers.ts';
 import { dbiOf, objectOf } from '../../support/objects/objects.ts';
@@ -226,7 +226,7 @@ describe('checks on ourselves', () => {
 
   it('pages that cannot be read in the middle of the work: cursors from then on', () => {
     const peer = started();
-    peer.tracker.views.distrustPages(new CorruptPageError(2, 'planned by the test'));
+    peer.tracker.fallBack(new CorruptPageError(2, 'planned by the test'));
     put(peer, 'b', '2');
     expect(peer.tracker.localRound()).toBe(true);
     put(peer, 'c', '3');

@@ -1,20 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { Exclusive } from '../../../src/sync/local/exclusive.ts';
-import { Wake } from '../../../src/sync/time/wake.ts';
+import { systemClock, Wake } from '../../../src/sync/time/index.ts';
 
 const FOREVER = Number.POSITIVE_INFINITY;
 const never = new AbortController().signal;
 
 describe('Wake', () => {
   it('wakes everybody who waits', async () => {
-    const wake = new Wake();
+    const wake = new Wake(systemClock);
     const waiting = [wake.wait(FOREVER, never), wake.wait(FOREVER, never), wake.wait(FOREVER, never)];
     wake.notify();
     expect(await Promise.all(waiting)).toEqual([true, true, true]);
   });
 
   it('keeps a notification that nobody waits for, once', async () => {
-    const wake = new Wake();
+    const wake = new Wake(systemClock);
     wake.notify();
     wake.notify();
     expect(await wake.wait(FOREVER, never)).toBe(true);
@@ -22,7 +22,7 @@ describe('Wake', () => {
   });
 
   it('ends when aborted, also before', async () => {
-    const wake = new Wake();
+    const wake = new Wake(systemClock);
     const abort = new AbortController();
     const waiting = wake.wait(FOREVER, abort.signal);
     abort.abort();

@@ -1,9 +1,14 @@
-import { DbiFlag, PRIVATE_DBI_PREFIX } from '../lmdb/index.ts';
+import { DbiFlag, isDbiName, PRIVATE_DBI_PREFIX } from '../../lmdb/index.ts';
 
 export const SHADOW_PREFIX = '_sync_shadow_';
 
 export function shadowName(dbiName: string): string {
   return SHADOW_PREFIX + dbiName;
+}
+
+/** Whether LMDB takes the name of the shadow. */
+export function canBeShadowed(dbiName: string): boolean {
+  return isDbiName(shadowName(dbiName));
 }
 
 /** The DBI that a shadow belongs to, or undefined for any other name. */

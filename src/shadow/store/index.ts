@@ -1,0 +1,10 @@
+import { inlineStore } from './inline-store.ts';
+import { nativeStore } from './native-store.ts';
+import type { ShadowStore } from './store.ts';
+
+export { isPrivate } from './names.ts';
+export type { EntryWriter, ShadowStore, StoredEntries, StoredReader, StoredWalker } from './store.ts';
+
+export function storeOf(native: boolean): ShadowStore {
+  return native ? nativeStore : inlineStore;
+}

@@ -1,0 +1,45 @@
+import type { Config, LmdbConfig } from '../../config/index.ts';
+import type { Log } from '../../log/index.ts';
+import type { encodeSnapshot, readSnapshot } from '../../snapshot/index.ts';
+import type { ObjectStorage, Spool, SpoolOptions } from '../../storage/index.ts';
+import type { LocalDatabase } from '../local/index.ts';
+import type { Report, SyncEvent } from '../status/index.ts';
+import type { Clock } from '../time/index.ts';
+
+/** The format of objects: a simulator compresses inline, the real one in the thread pool. */
+export interface Codec {
+  readonly encode: typeof encodeSnapshot;
+  readonly read: typeof readSnapshot;
+}
+
+/** What an opened database is told of the loop. */
+export interface OpenContext {
+  readonly report: Report;
+  readonly log: Log;
+  /** Per instance the time of its newest object that is merged. */
+  readonly included: () => ReadonlyMap<string, bigint>;
+}
+
+/** Everything that a database's loop touches outside of itself. */
+export interface DatabasePorts {
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly storage: ObjectStorage;
+  readonly codec: Codec;
+  /** Where objects wait on their way; with `memoryBytes: Infinity` they never touch a disk. */
+  readonly spool: (options: SpoolOptions) => Spool;
+  /** This machine, as snapshots tell it. */
+  readonly hostname: string;
+  readonly open: (context: OpenContext) => LocalDatabase;
+}
+
+export interface DatabaseOptions {
+  readonly config: Config;
+  readonly lmdb: LmdbConfig;
+  readonly mode: 'sync' | 'receive';
+  readonly ports: DatabasePorts;
+  readonly log: Log;
+  /** Told of every moment, in the order of its happening. */
+  readonly onEvent?: ((event: SyncEvent) => void) | undefined;
+}

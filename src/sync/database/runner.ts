@@ -1,0 +1,358 @@
+import { parseSnapshotName, type SnapshotName, toInstanceId } from '../../snapshot/index.ts';
+import { RetryPolicy, type Spool } from '../../storage/index.ts';
+import { LocalChanges, type LocalDatabase, type MergeResult } from '../local/index.ts';
+import { Publisher } from '../publish/index.ts';
+import { Receiver, RemoteIndex, refuseStale } from '../remote/index.ts';
+import {
+  type DatabaseStatus,
+  errorInfo,
+  lineOf,
+  newStatus,
+  reduceStatus,
+  type SyncEvent,
+  type SyncEventBody,
+} from '../status/index.ts';
+import { sweepCutoff } from '../sweep/index.ts';
+import { nowMs, type Timer } from '../time/index.ts';
+import type { DatabaseOptions } from './ports.ts';
+import {
+  type DatabaseAction,
+  type DatabaseEvent,
+  type DatabaseState,
+  initialState,
+  type RemoteFacts,
+} from './state.ts';
+import { step } from './step.ts';
+import { upkeep } from './upkeep.ts';
+
+/**
+ * One database: notices local changes, publishes them, loads what others published. Lives in one thread. What is done when is
+ * decided by `step`; here it is done, by the parts, and what came of it is told.
+ */
+export class DatabaseSync {
+  readonly #options: DatabaseOptions;
+  readonly #log: DatabaseOptions['log'];
+  readonly #instanceId: string;
+  readonly #index: RemoteIndex;
+  readonly #work = new AbortController();
+  readonly #publishing = new AbortController();
+  readonly #tasks = new Set<Promise<unknown>>();
+  /** Downloads that wait for the word to be merged. */
+  readonly #downloads = new Map<string, () => void>();
+  readonly #queue: DatabaseEvent[] = [];
+  #state: DatabaseState;
+  #status: DatabaseStatus;
+  #isStepping = false;
+  #timer: Timer | undefined;
+  #parts: { local: LocalDatabase; changes: LocalChanges; receiver: Receiver } | undefined;
+  #publisher: Publisher | undefined;
+  #included: ReadonlyMap<string, bigint> = new Map();
+  #fatal: { error: unknown } | undefined;
+  #refusal: unknown;
+  #end = (): void => {};
+
+  constructor(options: DatabaseOptions) {
+    const { config, lmdb, mode } = options;
+    this.#options = options;
+    this.#log = options.log.child({ db: lmdb.name });
+    this.#instanceId = toInstanceId(config.instance);
+    this.#index = new RemoteIndex(lmdb.name, this.#instanceId);
+    this.#status = newStatus(lmdb.name);
+    const { onlyOnce, storagePollIntervalMs, storageForceSnapshotIntervalMs: forceSnapshotIntervalMs } = config;
+    this.#state = initialState({ mode, onlyOnce, storagePollIntervalMs, forceSnapshotIntervalMs });
+  }
+
+  get status(): DatabaseStatus {
+    return this.#status;
+  }
+
+  /**
+   * Until aborted (ends cleanly: the transaction and the upload under way are finished), or, with only_once, until one pass
+   * is done.
+   * @throws UnsupportedDbiError, HeaderError, StaleInstanceError, LmdbError: what only the operator can mend
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const stop = (): void => this.#tell({ type: 'stop' });
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      const local = this.#open();
+      try {
+        await new Promise<void>((resolve) => {
+          this.#end = resolve;
+          this.#tell({ type: 'opened', hasData: local.stats().lastTxnId > 0 });
+          if (signal.aborted) stop();
+        });
+      } finally {
+        this.#timer?.cancel();
+        await local.idle();
+        local.close();
+      }
+      this.#throwWhatEndedIt();
+      this.#report({ type: 'phase', phase: 'stopped' });
+    } catch (error) {
+      this.#report({ type: 'error', error: errorInfo(error) });
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  #open(): LocalDatabase {
+    const { config, lmdb, ports } = this.#options;
+    const report = (event: SyncEventBody): void => this.#report(event);
+    const local = ports.open({ report, log: this.#log, included: () => this.#index.merged });
+    this.#report({ type: 'opened', path: lmdb.path, stats: local.stats() });
+    const { clock } = ports;
+    const onTick = (): void => {
+      const sinceStoredMs = this.#publisher?.sinceStoredMs ?? 0;
+      this.#tell({ type: 'looked', sinceStoredMs, txnId: local.txnId });
+    };
+    const changes = new LocalChanges({ local, config, clock, report, onTick });
+    this.#parts = { local, changes, receiver: this.#makeReceiver(local) };
+    return local;
+  }
+
+  #throwWhatEndedIt(): void {
+    if (this.#fatal) throw this.#fatal.error;
+    if (!this.#options.config.onlyOnce) return;
+    if (this.#publisher?.gaveUp !== undefined) throw this.#publisher.gaveUp;
+    if (this.#refusal !== undefined) throw this.#refusal;
+  }
+
+  #report(body: SyncEventBody): void {
+    const event: SyncEvent = { ...body, db: this.#status.name, atMs: nowMs(this.#options.ports.clock) };
+    this.#status = reduceStatus(this.#status, event);
+    const line = lineOf(event);
+    if (line) this.#log[line.level](line.message, line.fields);
+    this.#options.onEvent?.(event);
+    if (event.type === 'localChange') this.#tell({ type: 'localChange' });
+  }
+
+  /** One event after the other: what an action tells at once waits until the step has ended. */
+  #tell(event: DatabaseEvent): void {
+    this.#queue.push(event);
+    if (this.#isStepping) return;
+    this.#isStepping = true;
+    try {
+      for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
+        const { state, actions } = step(this.#state, next, this.#options.ports.clock.monotonicMs());
+        this.#state = state;
+        for (const action of actions) this.#do(action);
+      }
+    } finally {
+      this.#isStepping = false;
+    }
+  }
+
+  #do(action: DatabaseAction): void {
+    const { signal } = this.#work;
+    const { local, changes, receiver } = this.#parts!;
+    switch (action.type) {
+      case 'tellPhase':
+        this.#report({ type: 'phase', phase: action.phase });
+        break;
+      case 'list':
+        this.#start(this.#list(receiver));
+        break;
+      case 'checkStale':
+        this.#start(this.#checkStale(local));
+        break;
+      case 'record':
+        this.#start(this.#record(changes));
+        break;
+      case 'load':
+        receiver.start(signal);
+        break;
+      case 'look':
+        this.#start(changes.look());
+        break;
+      case 'merge':
+        this.#letMerge(action.id);
+        break;
+      case 'startPublisher':
+        this.#startPublisher(local);
+        break;
+      case 'startWork':
+        this.#startWork(local, changes);
+        break;
+      case 'publish':
+        this.#publisher!.request();
+        break;
+      case 'wake':
+        this.#wakeAt(action.atMs);
+        break;
+      case 'tellDone':
+        this.#log.info('Stopping, because requested to only do a single pass');
+        break;
+      case 'stopWork':
+        this.#work.abort();
+        void this.#workEnded(receiver).then(() => this.#tell({ type: 'workEnded' }));
+        break;
+      case 'stopPublisher':
+        this.#publishing.abort();
+        break;
+      case 'end':
+        this.#end();
+    }
+  }
+
+  /** Runs until it ends or everything is stopped. What it throws ends the database. */
+  #start(work: Promise<unknown>): void {
+    const task = work.catch((error: unknown) => this.#fail(error)).finally(() => this.#tasks.delete(task));
+    this.#tasks.add(task);
+  }
+
+  #fail(error: unknown): void {
+    this.#fatal ??= { error };
+    this.#tell({ type: 'stop' });
+  }
+
+  async #workEnded(receiver: Receiver): Promise<void> {
+    while (this.#tasks.size > 0) await Promise.all(this.#tasks);
+    await receiver.idle();
+  }
+
+  #wakeAt(atMs: number): void {
+    const { clock } = this.#options.ports;
+    this.#timer?.cancel();
+    this.#timer = clock.timer(Math.max(0, atMs - clock.monotonicMs()), () => this.#tell({ type: 'timer' }));
+  }
+
+  get #remote(): RemoteFacts {
+    const waitingFor = this.#index.waitingFor();
+    const { receiver } = this.#parts!;
+    const ownIsDue = waitingFor.has(this.#instanceId);
+    return { waitingFor: waitingFor.size, ownIsDue, hasTrouble: receiver.hasTrouble };
+  }
+
+  async #list(receiver: Receiver): Promise<void> {
+    const isListed = await receiver.list(this.#work.signal);
+    if (!isListed) return this.#tell({ type: 'listFailed' });
+    this.#tell({ type: 'listed', remote: this.#remote });
+    const name = this.#index.foreignOwnObject;
+    if (name === undefined || name === this.#status.duplicateInstance) return;
+    this.#report({ type: 'duplicateInstance', name, instanceId: this.#instanceId });
+  }
+
+  async #checkStale(local: LocalDatabase): Promise<void> {
+    const { config, ports } = this.#options;
+    await refuseStale({
+      config,
+      databaseName: this.#status.name,
+      instanceId: this.#instanceId,
+      index: this.#index,
+      local,
+      hasLocalData: this.#state.hasDataAtStart,
+      nowNano: ports.clock.nowNano(),
+      log: this.#log,
+    });
+    this.#tell({ type: 'checked' });
+  }
+
+  async #record(changes: LocalChanges): Promise<void> {
+    if (await changes.first(this.#work.signal)) this.#tell({ type: 'recorded' });
+  }
+
+  #startWork(local: LocalDatabase, changes: LocalChanges): void {
+    const { config, mode, ports } = this.#options;
+    const { signal } = this.#work;
+    const watch = ports.storage.watch?.(() => this.#tell({ type: 'news' }));
+    signal.addEventListener('abort', () => watch?.close(), { once: true });
+    this.#start(changes.run(signal));
+    if (config.onlyOnce) return;
+    const care = {
+      config,
+      databaseName: this.#status.name,
+      instanceId: this.#instanceId,
+      receiveOnly: mode === 'receive',
+      storage: ports.storage,
+      local,
+      index: this.#index,
+      included: () => this.#included,
+      clock: ports.clock,
+      random: ports.random,
+      log: this.#log,
+      report: (event: SyncEventBody) => this.#report(event),
+    };
+    for (const task of upkeep(care, signal)) this.#start(task);
+  }
+
+  #startPublisher(local: LocalDatabase): void {
+    const { config, ports } = this.#options;
+    const { storage, clock, random, codec, spool, hostname } = ports;
+    const { storageRetryCount, storageRetryIntervalMs, storageRetryForever } = config;
+    const retry = { attempts: storageRetryCount, intervalMs: storageRetryIntervalMs, forever: storageRetryForever };
+    const publisher = new Publisher(
+      {
+        databaseName: this.#status.name,
+        instanceId: this.#instanceId,
+        hostname,
+        local,
+        storage,
+        encode: codec.encode,
+        spool,
+        policy: new RetryPolicy(retry, random),
+        clock,
+        report: (event) => this.#report(event),
+        onStore: (name) => this.#index.addOwn(name),
+        onStored: (name, included) => {
+          // Our own entry proves to the cleaner that a snapshot of ours stands for all the others.
+          this.#included = new Map(included).set(this.#instanceId, parseSnapshotName(name).timestampNano);
+          this.#tell({ type: 'stored' });
+        },
+        onMoved: () => this.#tell({ type: 'publisher', facts: publisher.facts }),
+      },
+      this.#index.newestOwn()?.timestampNano ?? 0n,
+    );
+    this.#publisher = publisher;
+    void publisher
+      .run(this.#publishing.signal)
+      .catch((error: unknown) => this.#fail(error))
+      .then(() => this.#publisherEnded());
+  }
+
+  /** It may fail before everything else has ended, but its end counts only after that. */
+  async #publisherEnded(): Promise<void> {
+    await this.#workEnded(this.#parts!.receiver);
+    this.#tell({ type: 'publisherEnded' });
+  }
+
+  #makeReceiver(local: LocalDatabase): Receiver {
+    const { config, ports } = this.#options;
+    const { storage, clock, spool } = ports;
+    return new Receiver({
+      databaseName: this.#status.name,
+      storage,
+      index: this.#index,
+      concurrency: config.memoryDownloadedSnapshots,
+      retryIntervalMs: config.storageRetryIntervalMs,
+      forgottenBefore: () => (config.acceptStale ? 0n : sweepCutoff(clock.nowNano(), config.sweeper)),
+      onlyOnce: config.onlyOnce,
+      attempts: config.storageRetryForever ? Number.POSITIVE_INFINITY : config.storageRetryCount,
+      clock,
+      report: (event) => this.#report(event),
+      spool,
+      merge: (name, body) => this.#merge(local, name, body),
+      onSettled: () => this.#tell({ type: 'settled', remote: this.#remote }),
+      onFatal: (error) => this.#fail(error),
+      onRefused: (error) => {
+        this.#refusal ??= error;
+      },
+    });
+  }
+
+  async #merge(local: LocalDatabase, name: SnapshotName, body: Spool): Promise<MergeResult> {
+    await new Promise<void>((resolve) => {
+      this.#downloads.set(name.full, resolve);
+      this.#tell({ type: 'downloaded', id: name.full });
+    });
+    const result = await local.merge(name.full, body, this.#work.signal);
+    this.#tell({ type: 'merged' });
+    return result;
+  }
+
+  #letMerge(id: string): void {
+    this.#downloads.get(id)?.();
+    this.#downloads.delete(id);
+  }
+}

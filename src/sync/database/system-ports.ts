@@ -1,0 +1,59 @@
+import { hostname } from 'node:os';
+import type { Config, LmdbConfig } from '../../config/index.ts';
+import { acquireInstanceLock, Environment, type InstanceLock } from '../../lmdb/index.ts';
+import { timeOf } from '../../merge/index.ts';
+import { encodeSnapshot, readSnapshot } from '../../snapshot/index.ts';
+import { type ObjectStorage, Spool } from '../../storage/index.ts';
+import { LmdbDatabase, type LockWatch, schemaOf } from '../local/index.ts';
+import { loadCutoff } from '../sweep/index.ts';
+import { type Clock, systemClock } from '../time/index.ts';
+import type { DatabasePorts, OpenContext } from './ports.ts';
+
+export interface SystemPortsOptions {
+  readonly config: Config;
+  readonly lmdb: LmdbConfig;
+  readonly storage: ObjectStorage;
+  readonly lockWatch?: LockWatch | undefined;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+}
+
+const UNLOCKED = 'No lock file can be made beside the data file: a second sync on it would not be noticed';
+
+/** The machine's own: its clock, its liblmdb, its thread pool, its temporary folder. */
+export function systemPorts(options: SystemPortsOptions): DatabasePorts {
+  const { config, lmdb, storage, lockWatch, clock = systemClock, random = Math.random } = options;
+  const codec = { encode: encodeSnapshot, read: readSnapshot };
+  const open = (context: OpenContext): LmdbDatabase => {
+    const environment = Environment.open(lmdb.path, lmdb.options);
+    let instanceLock: InstanceLock | undefined;
+    try {
+      // One process at a time: two would stamp the same change twice, under two names.
+      const holder = `process ${process.pid}, instance ${config.instance}`;
+      instanceLock = acquireInstanceLock(environment.dataPath, holder, lmdb.options.fileMask);
+      if (!instanceLock) context.log.warn(UNLOCKED);
+      return new LmdbDatabase({
+        ...context,
+        environment,
+        instanceLock,
+        schema: schemaOf(lmdb),
+        mapSizeBytes: lmdb.options.mapSizeBytes,
+        merge: {
+          extraBlocks: lmdb.headerExtraPaddingBlock ? 1 : 0,
+          lockMaxMs: config.lmdbLockMaxMs,
+          maxDecompressedBytes: config.maxDecompressedSizeBytes,
+          read: codec.read,
+          cutoff: () => timeOf(loadCutoff(clock.nowNano(), config.sweeper)),
+        },
+        sweeper: config.sweeper,
+        clock,
+        lockWatch,
+      });
+    } catch (error) {
+      environment.close();
+      instanceLock?.release();
+      throw error;
+    }
+  };
+  return { clock, random, storage, codec, spool: (given) => new Spool(given), hostname: hostname(), open };
+}

@@ -1,0 +1,203 @@
+import type { LmdbConfig, SweeperConfig } from '../../config/index.ts';
+import type { Environment, InstanceLock } from '../../lmdb/index.ts';
+import type { Log } from '../../log/index.ts';
+import { deltaSources, type KeySet, newestTime, type Schema, snapshotSources } from '../../shadow/index.ts';
+import type { ObjectBody } from '../../storage/index.ts';
+import type { EnvironmentStats, Report } from '../status/index.ts';
+import { Sweeper } from '../sweep/index.ts';
+import { type Clock, nowMs } from '../time/index.ts';
+import { type FileWatch, watchFile } from './data-file.ts';
+import { Exclusive } from './exclusive.ts';
+import type { Held } from './held.ts';
+import type { Capture, LocalDatabase, MergeResult } from './local-database.ts';
+import { type MergeOptions, mergeObject } from './merge-object.ts';
+import { Tracker } from './tracker.ts';
+import { type LockWatch, WriteLock } from './write-lock.ts';
+
+export interface LmdbDatabaseOptions {
+  readonly environment: Environment;
+  /** Given back at the end. */
+  readonly instanceLock?: InstanceLock | undefined;
+  readonly schema: Schema;
+  /** `options.map_size`: how far the map may be enlarged. */
+  readonly mapSizeBytes: number;
+  readonly merge: Omit<MergeOptions, 'schema' | 'clock' | 'report' | 'log' | 'signal'>;
+  readonly sweeper: SweeperConfig;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly report: Report;
+  /** Per instance the time of its newest object that is merged; asked within the turn of a capture. */
+  readonly included: () => ReadonlyMap<string, bigint>;
+  readonly lockWatch?: LockWatch | undefined;
+}
+
+interface HeldCapture {
+  readonly held: Held;
+  readonly capture: Capture;
+}
+
+/** What the configuration says of an LMDB, as `LmdbDatabase` wants it. */
+export function schemaOf({ schemaTracksChanges: native, dupsortHack, dbiOptions }: LmdbConfig): Schema {
+  const overrides = [...dbiOptions].flatMap(([name, { overrideCreateFlags }]) =>
+    overrideCreateFlags === undefined ? [] : [[name, overrideCreateFlags] as const],
+  );
+  return { native, dupsortHack, overrideCreateFlags: new Map(overrides) };
+}
+
+/** The tracker over liblmdb. Takes its turns, and reads on with cursors after an error in a page: that is caught here alone. */
+export class LmdbDatabase implements LocalDatabase {
+  readonly #options: LmdbDatabaseOptions;
+  readonly #turns = new Exclusive();
+  readonly #tracker: Tracker;
+  readonly #sweeper: Sweeper;
+
+  constructor(options: LmdbDatabaseOptions) {
+    const { environment, clock, report, schema, mapSizeBytes, lockWatch } = options;
+    this.#options = options;
+    const lock = new WriteLock({ environment, clock, report, watch: lockWatch, mapSizeBytes });
+    this.#tracker = new Tracker({ environment, clock, report, schema, lock });
+    this.#sweeper = this.#makeSweeper();
+  }
+
+  get tracker(): Tracker {
+    return this.#tracker;
+  }
+
+  get hasNews(): boolean {
+    return this.#tracker.hasNews;
+  }
+
+  get txnId(): number {
+    return this.#tracker.base.id;
+  }
+
+  localRound(): Promise<void> {
+    return this.#turn(() => void this.#tracker.localRound());
+  }
+
+  fullScan(): Promise<void> {
+    return this.#turn(() => void this.#tracker.fullScan());
+  }
+
+  merge(objectName: string, body: ObjectBody, signal: AbortSignal): Promise<MergeResult> {
+    const { schema, clock, report, log, merge } = this.#options;
+    const options = { ...merge, schema, clock, report, log, signal };
+    return this.#turn(() => mergeObject(this.#tracker, objectName, body, options));
+  }
+
+  capture<T>(use: (capture: Capture) => Promise<T>): Promise<T> {
+    return this.#withCursors(async () => {
+      // Two cursor views must not meet, so the turn then lasts until the view is read.
+      if (!this.#tracker.views.canReadBesideWriter) return this.#turns.run(() => this.#use(this.#hold(), use));
+      return this.#use(await this.#turns.run(() => this.#hold()), use);
+    });
+  }
+
+  giveBack(unpublished: KeySet): void {
+    this.#tracker.unpublished.addAll(unpublished);
+  }
+
+  async sweep(signal: AbortSignal): Promise<void> {
+    await this.#sweeper.sweepOnce(signal);
+  }
+
+  newestNano(): Promise<bigint | undefined> {
+    return this.#turn(() => {
+      const held = this.#tracker.views.hold();
+      try {
+        return newestTime(held.view, this.#options.schema.native);
+      } finally {
+        held.release();
+      }
+    });
+  }
+
+  stats(): EnvironmentStats {
+    const { environment } = this.#options;
+    const { mapSizeBytes, lastPageNumber, lastTxnId, numReaders, maxReaders } = environment.info();
+    const usedBytes = (lastPageNumber + 1) * environment.pageSizeBytes;
+    return { mapSizeBytes, usedBytes, lastTxnId, readers: numReaders, maxReaders };
+  }
+
+  watch(onTouched: () => void): FileWatch {
+    return watchFile(this.#options.environment.dataPath, onTouched);
+  }
+
+  idle(): Promise<unknown> {
+    return this.#turns.idle();
+  }
+
+  close(): void {
+    this.#tracker.close();
+    this.#options.environment.close();
+    this.#options.instanceLock?.release();
+  }
+
+  /** What one turn takes: all of it is read before anything else may run, so the time is never later than the view (I3). */
+  #hold(): HeldCapture {
+    const { schema, report } = this.#options;
+    const tracker = this.#tracker;
+    const held = tracker.views.hold();
+    // The shadow of any transaction holds at least what main held when the base was taken, which is what the name claims.
+    const { takenNano: timestampNano } = tracker.base;
+    report({ type: 'captured', txnId: held.id, timestampNano });
+    const capture = {
+      txnId: held.id,
+      timestampNano,
+      included: new Map(this.#options.included()),
+      unpublished: tracker.takeUnpublished(),
+      sources: () => snapshotSources(held.view, schema.native, tracker.knownFlags),
+      deltaSources: (keys: KeySet) => deltaSources(held.view, schema.native, tracker.knownFlags, keys),
+    };
+    return { held, capture };
+  }
+
+  async #use<T>({ held, capture }: HeldCapture, use: (capture: Capture) => Promise<T>): Promise<T> {
+    try {
+      return await use(capture);
+    } catch (error) {
+      this.giveBack(capture.unpublished);
+      throw error;
+    } finally {
+      held.release();
+    }
+  }
+
+  #turn<T>(work: () => T | Promise<T>): Promise<T> {
+    return this.#withCursors(() => this.#turns.run(work));
+  }
+
+  /** Does `work`, and after an error in a page once more, with cursors. */
+  async #withCursors<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      const readsOn = await this.#turns.run(() => {
+        if (!this.#tracker.fallBack(error)) return false;
+        this.#tracker.localRound();
+        return true;
+      });
+      if (!readsOn) throw error;
+      return work();
+    }
+  }
+
+  #makeSweeper(): Sweeper {
+    const { environment, schema, sweeper, clock, log, report } = this.#options;
+    return new Sweeper({
+      environment,
+      mode: schema.native ? 'native' : 'shadow',
+      config: sweeper,
+      log,
+      now: () => nowMs(clock),
+      monotonicMs: () => clock.monotonicMs(),
+      sleep: (ms, until) => clock.sleep(ms, until),
+      observer: { swept: (swept) => report({ type: 'swept', ...swept }) },
+      write: (body) =>
+        this.#turn(() => {
+          this.#tracker.localRound();
+          return this.#tracker.write((transaction) => body(transaction));
+        }),
+    });
+  }
+}

@@ -1,0 +1,70 @@
+import type { KeySet } from '../../shadow/index.ts';
+import type { DbiSource, SnapshotHeader } from '../../snapshot/index.ts';
+import type { ObjectBody } from '../../storage/index.ts';
+import type { EnvironmentStats } from '../status/index.ts';
+import type { FileWatch } from './data-file.ts';
+
+/** What an object brought. */
+export interface MergeResult {
+  readonly header: SnapshotHeader | undefined;
+  readonly entries: number;
+  /** Entries of the object that won. */
+  readonly written: number;
+}
+
+/** What one turn took of the database to be published. */
+export interface Capture {
+  readonly txnId: number;
+  /** ns since 1970: everything committed by then is in the view (I3). */
+  readonly timestampNano: bigint;
+  /** Per instance the time of its newest object that the view includes. */
+  readonly included: ReadonlyMap<string, bigint>;
+  /**
+   * Keys of local changes that nothing published carries yet, the view's included. Whoever could not publish them gives them back
+   * (`LocalDatabase.giveBack`).
+   */
+  readonly unpublished: KeySet;
+  /** All entries of the view, for a full snapshot; to be read before `use` resolves. */
+  sources(): readonly DbiSource[];
+  /** The entries of some keys, for a delta; likewise. @throws TypeError when the set has overflowed */
+  deltaSources(keys: KeySet): readonly DbiSource[];
+}
+
+/**
+ * The database of the application, as the sync loop sees it: a port, so that a simulator can bring its own. Every call takes its
+ * turn: no two of them look or write at the same time. That there are local changes to publish is told in one way, by the event
+ * `localChange`.
+ */
+export interface LocalDatabase {
+  /** Whether somebody committed, or a failed round left something to do. */
+  readonly hasNews: boolean;
+  /** Id of the transaction in which main and shadow last agreed; 0 while the database is empty. */
+  readonly txnId: number;
+  /** Records what the application changed. @throws what only the operator can mend; LmdbError, SpoolError may pass by themselves */
+  localRound(): Promise<void>;
+  /** Compares everything, as a check on ourselves (I6). */
+  fullScan(): Promise<void>;
+  /**
+   * Takes what is to be published, in one turn, and has `use` read it; the view is held until `use` has ended.
+   * `use` runs once more with a new capture when the pages turn out to be unreadable.
+   */
+  capture<T>(use: (capture: Capture) => Promise<T>): Promise<T>;
+  /** Keys that were captured, but not published. */
+  giveBack(unpublished: KeySet): void;
+  /**
+   * Merges one object.
+   * @throws CorruptSnapshotError, RefusedSnapshotError: nothing of the object was used (I7)
+   */
+  merge(objectName: string, body: ObjectBody, signal: AbortSignal): Promise<MergeResult>;
+  /** One sweep of old deletion marks; what it did is told by the event `swept`. */
+  sweep(signal: AbortSignal): Promise<void>;
+  /** The newest time of an entry, ns since 1970; undefined: there is none. */
+  newestNano(): Promise<bigint | undefined>;
+  stats(): EnvironmentStats;
+  /** A hint at every commit of anybody, where the system can tell. */
+  watch(onTouched: () => void): FileWatch;
+  /** Resolves when everything asked for so far has ended. */
+  idle(): Promise<unknown>;
+  /** After `idle`. */
+  close(): void;
+}

@@ -1,0 +1,34 @@
+import type { SyncEvent } from '../status/index.ts';
+import type { Clock, Timer } from '../time/index.ts';
+
+/** Events wait so long for others, so that a loop that tells much posts few messages. */
+const BATCH_MS = 50;
+const MOST_EVENTS = 1000;
+
+/** Collects the events of a worker's databases and posts them together, in their order. */
+export class EventBatch {
+  readonly #clock: Pick<Clock, 'timer'>;
+  readonly #post: (events: readonly SyncEvent[]) => void;
+  #events: SyncEvent[] = [];
+  #timer: Timer | undefined;
+
+  constructor(clock: Pick<Clock, 'timer'>, post: (events: readonly SyncEvent[]) => void) {
+    this.#clock = clock;
+    this.#post = post;
+  }
+
+  add(event: SyncEvent): void {
+    this.#events.push(event);
+    if (this.#events.length >= MOST_EVENTS) this.flush();
+    else this.#timer ??= this.#clock.timer(BATCH_MS, () => this.flush());
+  }
+
+  flush(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#events.length === 0) return;
+    const events = this.#events;
+    this.#events = [];
+    this.#post(events);
+  }
+}

@@ -1,0 +1,15 @@
+/** What happens, as data; and what is made of it: the status of a database, and lines of the log. */
+export {
+  type DatabasePhase,
+  type EnvironmentStats,
+  type ErrorInfo,
+  errorInfo,
+  errorText,
+  type ObjectRef,
+  type Report,
+  type SyncEvent,
+  type SyncEventBody,
+} from './events.ts';
+export { lineOf } from './line.ts';
+export { type FailureReport, RepeatedFailure, reportFields } from './repeated-failure.ts';
+export { type DatabaseStatus, newStatus, reduceStatus } from './status.ts';

@@ -1,0 +1,123 @@
+import type { Log, LogFields } from '../../log/index.ts';
+import { errorText, type SyncEventBody } from './events.ts';
+import { reportFields } from './repeated-failure.ts';
+
+/** A line of the log. */
+export interface Line {
+  readonly level: Exclude<keyof Log, 'child'>;
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
+const OUTDATED =
+  'Not loading an object that is older than deletions are remembered: what was deleted since would come back. ' +
+  'Remove it, or check the clock of its instance; --accept-stale loads it';
+const UNPUBLISHED =
+  'Stopping with changes that are not published yet; they are safe in the LMDB and go out at the next start';
+const MISSED = 'A full scan found changes that had not been noticed; they are repaired now. Please report this';
+
+/** Pure: what the log says of an event; undefined: nothing. */
+export function lineOf(event: SyncEventBody): Line | undefined {
+  switch (event.type) {
+    case 'opened': {
+      const { mapSizeBytes: mapSize, lastTxnId: lastTxnID } = event.stats;
+      return info('Opened LMDB', { path: event.path, mapSize, lastTxnID });
+    }
+    case 'recordFailed':
+      if (event.failures > 1) return undefined;
+      return error('Local changes cannot be recorded; trying again', { error: errorText(event.error) });
+    case 'recordRecovered':
+      return info('Recording local changes works again', {});
+    case 'stored':
+      return info('Stored snapshot', {
+        snapshot_name: event.object.name,
+        snapshot_size: event.sizeBytes,
+        time_dump_ms: Math.round(event.encodeMs),
+        time_store_ms: Math.round(event.storeMs),
+        txnID: event.txnId,
+      });
+    case 'storeFailed':
+      return storeFailed(event);
+    case 'leftUnpublished':
+      return warn(UNPUBLISHED, { error: errorText(event.error) });
+    case 'listed':
+      return event.over && info('Listing the storage works again', reportFields(event.over));
+    case 'listFailed':
+      return event.tell && error('Listing the storage failed', failureFields(event, event.tell));
+    case 'loaded':
+      return loaded(event);
+    case 'refused':
+      return error('Refused a remote object', { name: event.object.name, error: errorText(event.error) });
+    case 'loadFailed':
+      return loadFailed(event);
+    case 'gone':
+      return debug('A remote object was removed before it was loaded', { name: event.object.name });
+    case 'foreignObject':
+      return debug('Ignoring an object whose name is not ours', { name: event.name });
+    case 'outdatedObject':
+      return warn(OUTDATED, { name: event.name });
+    case 'mapEnlarged':
+      return warn('The map was full and has been enlarged', { fromBytes: event.fromBytes, toBytes: event.toBytes });
+    case 'fullScan':
+      if (event.differences === 0) return undefined;
+      return error(MISSED, { entries: event.differences, dbis: event.dbis.join(' ') });
+    case 'distrustedReader':
+      return warn('The held reader is no longer in the lock table: comparing everything', { txnId: event.txnId });
+    case 'pagesUnreadable':
+      return warn('The pages of this data file cannot be read: using cursors, every change costs a full scan', {
+        reason: event.error.message,
+      });
+    case 'futureTimestamps':
+      return warn('A peer stamps its entries far in the future: check its clock', { object: event.name });
+    case 'duplicateInstance':
+      return error('Another process publishes under our instance name: give every machine its own', {
+        instance: event.instanceId,
+        object: event.name,
+      });
+    default:
+      return undefined;
+  }
+}
+
+type Of<Type extends SyncEventBody['type']> = Extract<SyncEventBody, { type: Type }>;
+
+/** Told at once, then ever less often: an outage of hours is one story. */
+function storeFailed({ name, error: failed, failures, retryMs }: Of<'storeFailed'>): Line {
+  const text = errorText(failed);
+  if (retryMs === undefined)
+    return error('Store failed too many times; trying again after a pause', { error: text, failures });
+  const isTold = (failures & (failures - 1)) === 0;
+  return (isTold ? warn : debug)('Store failed', { name, error: text, retryMs });
+}
+
+function loaded({ object, ...event }: Of<'loaded'>): Line {
+  return info('Loaded remote update', {
+    snapshot_name: object.name,
+    snapshot_instance: object.instanceId,
+    shorthash: event.shortHash,
+    entries: event.entries,
+    written: event.written,
+    compressed_size_bytes: event.sizeBytes,
+    time_download_ms: Math.round(event.downloadMs),
+    time_merge_ms: Math.round(event.mergeMs),
+  });
+}
+
+function loadFailed(event: Of<'loadFailed'>): Line | undefined {
+  const { name } = event.object;
+  if (event.cause === 'database')
+    return error('A remote object cannot be merged now; trying again', { name, error: errorText(event.error) });
+  return event.tell && warn('Loading a remote object failed', { name, ...failureFields(event, event.tell) });
+}
+
+function failureFields(event: Of<'listFailed'> | Of<'loadFailed'>, tell: NonNullable<typeof event.tell>): LogFields {
+  return { error: errorText(event.error), ...reportFields(tell) };
+}
+
+const line =
+  (level: Line['level']) =>
+  (message: string, fields: LogFields): Line => ({ level, message, fields });
+const debug = line('debug');
+const info = line('info');
+const warn = line('warn');
+const error = line('error');

@@ -1,0 +1,4 @@
+/** Time, as a port; and the loop's way to sleep until it is needed. */
+export { type Clock, nowMs, sleepOn, type Timer } from './clock.ts';
+export { systemClock } from './system-clock.ts';
+export { Wake } from './wake.ts';
