@@ -10,14 +10,7 @@ import { product } from './product.mjs';
  * Of koffi, which is loaded from its folder because it loads a native file. Left out: its C++ sources, the vendored headers, the
  * documentation, the CommonJS doubles, the build for musl.
  */
-const KOFFI_FILES = [
-  'package.json',
-  'LICENSE.txt',
-  'index.js',
-  'indirect.js',
-  'src/koffi/index.js',
-  'src/koffi/indirect.js',
-];
+const KOFFI_FILES = ['package.json', 'LICENSE.txt', 'index.js', 'src/koffi/index.js', 'src/koffi/src/static.js'];
 
 /** CommonJS packages in an ES module call `require` for Node's own modules. */
 const REQUIRE =

@@ -6,12 +6,6 @@ import { fetchPackage } from './fetch.mjs';
 import { manPage } from './man-page.mjs';
 import { must, packagesFolder, product, runtimeOf, setTimes, sourceDateEpoch } from './product.mjs';
 
-const STARTER = `#!/bin/sh
-# Finds its own Node beside itself, wherever the folder was unpacked, also through a symbolic link.
-home=$(dirname "$(readlink -f "$0")")/../lib/lmdbstream
-exec "$home/node" "$home/bin/lmdbstream.js" "$@"
-`;
-
 const COMPLETIONS = /** @type {const} */ ([
   ['bash', 'share/bash-completion/completions/lmdbstream'],
   ['zsh', 'share/zsh/vendor-completions/_lmdbstream'],
@@ -32,7 +26,8 @@ export async function makeArchive(work, arch) {
   const { node: spec, integrity } = runtimeOf(arch);
   const node = fetchPackage(spec, integrity);
   cpSync(join(node, 'bin/node'), join(home, 'node'));
-  write(folder, 'bin/lmdbstream', STARTER, 0o755);
+  mkdirSync(join(folder, 'bin'));
+  cpSync(join(root, 'packaging/lmdbstream.sh'), join(folder, 'bin/lmdbstream'));
   writeReference(folder);
   const doc = join(folder, 'share/doc/lmdbstream');
   for (const page of ['README.md', 'CHANGELOG.md', 'docs', 'examples']) {
@@ -79,7 +74,7 @@ function copyright() {
  * @param {string} path
  * @param {string} text
  */
-function write(folder, path, text, mode = 0o644) {
+function write(folder, path, text) {
   mkdirSync(dirname(join(folder, path)), { recursive: true });
-  writeFileSync(join(folder, path), text, { mode });
+  writeFileSync(join(folder, path), text);
 }
