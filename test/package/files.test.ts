@@ -1,12 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { manPage } from '../../scripts/package/man-page.mjs';
 import { parseConfig } from '../../src/config/index.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const root = resolve(import.meta.dirname, '../..');
+/** Scripts are JavaScript, checked by a configuration of their own. */
+const { manPage } = (await import(join(root, 'scripts/package/man-page.mjs'))) as {
+  manPage(markdown: string, frame: { head: string; tail: string; version: string; seconds: number }): string;
+};
 const textOf = (path: string): string => readFileSync(join(root, path), 'utf8');
 
 describe('the systemd unit', () => {
@@ -113,8 +116,7 @@ describe('the manual page', () => {
   });
 
   const hasMan = spawnSync('man', ['--version']).status === 0;
-  it.skipIf(!hasMan)('is shown without a warning (skipped where man is not installed)', async () => {
-    const { writeFileSync } = await import('node:fs');
+  it.skipIf(!hasMan)('is shown without a warning (skipped where man is not installed)', () => {
     const file = join(temporaryFolder(), 'lmdbstream.1');
     writeFileSync(file, page);
     const env = { ...process.env, LC_ALL: 'C.UTF-8', MANROFFSEQ: '', MANWIDTH: '100' };
