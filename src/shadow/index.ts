@@ -14,7 +14,7 @@ export { newestTime } from './newest.ts';
 export { collectPending } from './pending.ts';
 export { WritePlan } from './plan.ts';
 export { FillWriter, PlanWriter } from './plan-writer.ts';
-export type { PlannedDbi, WinnerSink } from './planned.ts';
+export type { PlannedDbi, PlannedWrite, WinnerSink, WriteSink } from './planned.ts';
 export { RemoteComparer, type RemoteOptions } from './remote.ts';
 export { deltaSources, snapshotSources } from './sources.ts';
 export { isPrivate, type ShadowStore, storeOf } from './store/index.ts';
