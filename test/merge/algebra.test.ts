@@ -95,7 +95,7 @@ it('I1: any order with any repeats gives one winner', () => {
   );
 });
 
-it('it is the winner that format.md names', () => {
+it('it is the winner that docs/format.md names', () => {
   fc.assert(
     fc.property(any, any, (a, b) => said(merge(a, b)) === said(expected(a, b))),
     RUNS,

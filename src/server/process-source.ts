@@ -1,0 +1,67 @@
+import type { Config } from '../config/index.ts';
+import type { Log } from '../log/index.ts';
+import { createStorage, type ObjectStorage } from '../storage/index.ts';
+import type { ServerEvent, StatusSource } from './model.ts';
+
+export interface ProcessSourceOptions {
+  readonly config: Config;
+  /** The databases that are kept in step. */
+  readonly databases: readonly string[];
+  readonly log: Log;
+  /** See `StatusSource.lockWaitingSinceMs`. */
+  readonly lockWaitingSinceMs: (db: string) => number | undefined;
+  /** Tests give their own. */
+  readonly openStorage?: () => Promise<ObjectStorage>;
+}
+
+/** What this process knows: the events that its workers post, and the bucket, opened when somebody first asks for its listing. */
+export class ProcessSource implements StatusSource {
+  readonly databases: readonly string[];
+  readonly #options: ProcessSourceOptions;
+  readonly #listeners = new Set<(event: ServerEvent) => void>();
+  readonly #closed = new AbortController();
+  #storage: Promise<ObjectStorage> | undefined;
+
+  constructor(options: ProcessSourceOptions) {
+    this.databases = options.databases;
+    this.#options = options;
+  }
+
+  post(event: ServerEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  subscribe(listener: (event: ServerEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  lockWaitingSinceMs(db: string): number | undefined {
+    return this.#options.lockWaitingSinceMs(db);
+  }
+
+  async *listObjects(signal: AbortSignal): AsyncIterable<{ readonly name: string; readonly sizeBytes: number }> {
+    const storage = await this.#open();
+    for await (const { name, sizeBytes } of storage.list('', { signal })) yield { name, sizeBytes };
+  }
+
+  /** Closes the connection to the bucket. */
+  async close(): Promise<void> {
+    this.#closed.abort();
+    const storage = await this.#storage?.catch(() => undefined);
+    await storage?.close();
+  }
+
+  #open(): Promise<ObjectStorage> {
+    const { config, log, openStorage } = this.#options;
+    const signal = this.#closed.signal;
+    const open = openStorage ?? (() => createStorage(config.storage, { log, signal }));
+    const opened = this.#storage ?? open();
+    this.#storage = opened;
+    // A bucket that could not be opened is opened anew by the next question.
+    opened.catch(() => {
+      if (this.#storage === opened) this.#storage = undefined;
+    });
+    return opened;
+  }
+}

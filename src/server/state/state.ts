@@ -1,0 +1,53 @@
+import type { HealthReport } from '../health/index.ts';
+import type { ServerEvent } from '../model.ts';
+import { databaseAnswer, isoTime } from './database-answer.ts';
+import { DatabaseState } from './database-state.ts';
+import type { ApiStatus } from './status-schema.ts';
+
+export interface StateOptions {
+  readonly databases: readonly string[];
+  readonly version: string;
+  readonly instance: string;
+  /** The same as it stands in the names of objects. */
+  readonly instanceId: string;
+  readonly hostname: string;
+  /** Type of the bucket. */
+  readonly storage: string;
+  /** ms since 1970 UTC. */
+  readonly startedMs: number;
+  readonly lockWaitingSinceMs: (db: string) => number | undefined;
+}
+
+/** Events of all databases, reduced to what the status page and `/api/status` show. */
+export class State {
+  readonly #options: StateOptions;
+  readonly #databases: ReadonlyMap<string, DatabaseState>;
+
+  constructor(options: StateOptions) {
+    this.#options = options;
+    this.#databases = new Map(options.databases.map((name) => [name, new DatabaseState(options.instanceId)]));
+  }
+
+  apply(event: ServerEvent): void {
+    this.#databases.get(event.db)?.apply(event);
+  }
+
+  status({ failures, warnings }: HealthReport, nowMs: number): ApiStatus {
+    const { version, instance, hostname, storage, startedMs, lockWaitingSinceMs } = this.#options;
+    const ok = Object.keys(failures).length === 0;
+    const warned = Object.keys(warnings).length > 0;
+    const status = ok ? (warned ? 'Warning' : 'OK') : 'Unavailable';
+    return {
+      version,
+      instance,
+      hostname,
+      storage,
+      startedAt: isoTime(startedMs),
+      time: isoTime(nowMs),
+      health: { status, failures: { ...failures }, warnings: { ...warnings } },
+      databases: [...this.#databases].map(([name, state]) =>
+        databaseAnswer(name, state, lockWaitingSinceMs(name), nowMs),
+      ),
+    };
+  }
+}
