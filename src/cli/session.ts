@@ -136,8 +136,10 @@ export class SessionRunner {
   }
 
   #styleOf({ log }: Config): LogStyle {
-    const { logStream, now } = this.#io;
-    return { ...log, isTty: logStream === undefined && process.stderr.isTTY === true, startedMs: now() };
+    const { logStream, now, env } = this.#io;
+    const isTty = logStream === undefined && process.stderr.isTTY === true;
+    // no-color.org: set, and not empty.
+    return { ...log, isTty, hasColours: !env.NO_COLOR, startedMs: now() };
   }
 
   async #openLog(config: Config, style: LogStyle): Promise<Log> {

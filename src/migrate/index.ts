@@ -12,6 +12,7 @@ export {
   NewConfigError,
   NotPdnsMainError,
 } from './errors.ts';
+export { type MovedTable, movesOf, moveTimes, nativeConfigText, problemsOf } from './powerdns/index.ts';
 export {
   countOnly,
   migrateTimestamps,

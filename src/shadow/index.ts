@@ -17,6 +17,6 @@ export { FillWriter, PlanWriter } from './plan-writer.ts';
 export type { PlannedDbi, PlannedWrite, WinnerSink, WriteSink } from './planned.ts';
 export { RemoteComparer, type RemoteOptions } from './remote.ts';
 export { deltaSources, snapshotSources } from './sources.ts';
-export { isPrivate, type ShadowStore, storeOf } from './store/index.ts';
+export { isPrivate, SHADOW_PREFIX, type ShadowStore, storeOf } from './store/index.ts';
 export type { Schema } from './target.ts';
 export { cursorView, type DatabaseView, type DbiView, pagedView, type Snapshotted } from './view.ts';

@@ -220,7 +220,7 @@ describe('a storage that does not answer', () => {
         vi.advanceTimersByTime(1);
         throw signal.reason;
       },
-      SMALL_REQUEST_LIMIT_MS,
+      { limitMs: SMALL_REQUEST_LIMIT_MS },
     );
     await expect(waiting).rejects.toBeInstanceOf(StorageLimitError);
     expect(vi.getTimerCount()).toBe(0);

@@ -23,7 +23,7 @@ export async function list(session: Session, { prefix = '', long = false, time =
       const objects = storage.list(prefix, { signal });
       for await (const info of time ? await byTime(objects) : objects) await print(info);
     },
-    SMALL_REQUEST_LIMIT_MS,
+    { limitMs: SMALL_REQUEST_LIMIT_MS },
   );
 }
 
