@@ -28,7 +28,11 @@ const LIMIT_MS = 5000;
 export async function readProcessStatus(url: string, signal: AbortSignal): Promise<ProcessStatus | 'nobody' | string> {
   let response: Response;
   try {
-    response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]) });
+    response = await fetch(url, {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]),
+      // One request: no connection is to be kept, which a server that ends would cut.
+      headers: { connection: 'close' },
+    });
   } catch (error) {
     signal.throwIfAborted();
     const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
