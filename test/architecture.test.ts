@@ -7,6 +7,8 @@ const LAYERS = [
   'cli',
   'server',
   'events',
+  'migrate',
+  'inspect',
   'sync',
   'powerdns',
   'shadow',

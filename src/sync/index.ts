@@ -16,4 +16,5 @@ export {
   type SyncEvent,
   type SyncEventBody,
 } from './status/index.ts';
+export { loadCutoff } from './sweep/index.ts';
 export { type Clock, nowMs, systemClock, Wake } from './time/index.ts';
