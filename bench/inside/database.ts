@@ -8,6 +8,8 @@ import { systemClock } from '../../src/sync/time/index.ts';
 import type { Layout } from '../bare.ts';
 
 const MAP_SIZE_BYTES = 2 ** 34;
+/** The default of `lmdb_lock_max`. */
+export const LOCK_MAX_MS = 100;
 
 /** One open database with the parts of the product that are measured. */
 export interface Database {
@@ -28,7 +30,7 @@ export function openDatabase(path: string, layout: Layout, create = false): Data
   };
   const shared = { environment, clock: systemClock, report };
   const lock = new WriteLock({ ...shared, mapSizeBytes: MAP_SIZE_BYTES });
-  const tracker = new Tracker({ ...shared, schema, lock });
+  const tracker = new Tracker({ ...shared, schema, lock, lockMaxMs: LOCK_MAX_MS });
   const close = (): void => {
     tracker.close();
     environment.close();

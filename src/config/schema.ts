@@ -99,7 +99,7 @@ export const fileSchema = section({
   memoryDecompressedSnapshots: integer(3),
   onlyOnce: bool(),
   fullScanIntervalMs: duration('6h'),
-  lmdbLockMaxMs: duration('0'),
+  lmdbLockMaxMs: duration('100ms'),
   workers: integer(0),
   maxDecompressedSizeBytes: byteSize('64GB'),
   acceptStale: bool(),

@@ -154,7 +154,7 @@ export class DbiWriter {
     if (this.#main === undefined) {
       this.#main = this.#transaction.openOrCreateDbi(this.#planned.name, this.#planned.flags);
       this.#mainCursor = this.#transaction.cursor(this.#main);
-      this.#appendsMain = this.#planned.fillsEmpty && this.#transaction.stat(this.#main).entries === 0;
+      this.#appendsMain = this.#planned.fillsEmpty;
     }
     return this.#main;
   }

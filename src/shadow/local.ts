@@ -21,7 +21,7 @@ export interface LocalDbi {
 export interface LocalTimes {
   /** Of the commit (decision 5). */
   readonly commit: Time;
-  /** The database has no shadow yet: everything starts at 1 ns, below whatever the fleet knows. */
+  /** The database has no shadow yet: what has no entry at all starts at 1 ns, below whatever the fleet knows. */
   readonly isFirstMigration: boolean;
 }
 
@@ -52,7 +52,8 @@ export class LocalComparer implements DiffSink {
 
   constructor(dbi: LocalDbi, times: LocalTimes, sink: WriteSink, keys: LocalKeys = {}) {
     this.#dbi = dbi;
-    this.#time = times.isFirstMigration ? FIRST_MIGRATION : times.commit;
+    const isFirst = times.isFirstMigration && !dbi.stored?.count;
+    this.#time = isFirst ? FIRST_MIGRATION : times.commit;
     this.#sink = sink;
     this.#keys = keys;
     this.#reader = dbi.stored && dbi.stored.count > 0 ? dbi.stored.reader() : undefined;
@@ -125,18 +126,21 @@ export class LocalComparer implements DiffSink {
     }
   }
 
-  /** Compares everything; without a lock, from the pages of one transaction. */
-  compareAll(): void {
+  /**
+   * Compares everything; without a lock, from the pages of one transaction.
+   * @param upTo the last key of main to look at, beyond which the shadow holds nothing
+   */
+  compareAll(upTo?: Buffer): void {
     this.ensureShadow();
     this.#keys.touched?.addWhole(this.#dbi.name);
     const { main, stored } = this.#dbi;
     if (this.isDupSort) {
-      this.#comparePairs();
+      this.#comparePairs(upTo);
     } else if (main && stored && compareKeys(main.flags) === stored.order) {
-      this.#zip(main, stored);
+      this.#zip(main, stored, upTo);
     } else {
       const walker = main?.walk();
-      while (walker?.next()) {
+      while (walker?.next() && !this.#isBeyond(walker, upTo)) {
         const { keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd } = walker;
         this.candidate(keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd);
       }
@@ -144,10 +148,14 @@ export class LocalComparer implements DiffSink {
     }
   }
 
-  #comparePairs(): void {
+  #isBeyond({ keyBuffer, keyStart, keyEnd }: EntryWalker, upTo: Buffer | undefined): boolean {
+    return upTo !== undefined && compareKeys(this.#dbi.flags)(keyBuffer, keyStart, keyEnd, upTo, 0, upTo.length) > 0;
+  }
+
+  #comparePairs(upTo?: Buffer): void {
     const { main, name } = this.#dbi;
     const walker = main?.walk();
-    while (walker?.next()) {
+    while (walker?.next() && !this.#isBeyond(walker, upTo)) {
       const { keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd } = walker;
       this.pair(keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd, true);
     }
@@ -173,7 +181,7 @@ export class LocalComparer implements DiffSink {
   }
 
   /** Both in one order: one pass over each. */
-  #zip(main: DbiView, stored: StoredEntries): void {
+  #zip(main: DbiView, stored: StoredEntries, upTo?: Buffer): void {
     const { order } = stored;
     const mine = main.walk();
     const theirs = stored.walk();
@@ -181,6 +189,7 @@ export class LocalComparer implements DiffSink {
     let hasMine = mine.next();
     let hasTheirs = theirs.next();
     while (hasMine || hasTheirs) {
+      if (!hasTheirs && this.#isBeyond(mine, upTo)) return;
       const side = !hasTheirs
         ? -1
         : !hasMine

@@ -8,7 +8,7 @@ export interface PlannedDbi {
   readonly flags: number;
   /** Make the application's DBI when it is missing (a snapshot brought it). */
   readonly createsMain: boolean;
-  /** The target held nothing when the plan was made: its rows can be appended. */
+  /** The target held nothing when the plan was made: its rows can be appended, in one transaction or in several. */
   readonly fillsEmpty: boolean;
 }
 

@@ -55,7 +55,8 @@ export class LmdbDatabase implements LocalDatabase {
     const { environment, clock, report, schema, mapSizeBytes, lockWatch } = options;
     this.#options = options;
     const lock = new WriteLock({ environment, clock, report, watch: lockWatch, mapSizeBytes });
-    this.#tracker = new Tracker({ environment, clock, report, schema, lock });
+    const { lockMaxMs } = options.merge;
+    this.#tracker = new Tracker({ environment, clock, report, schema, lock, lockMaxMs });
     this.#sweeper = this.#makeSweeper();
   }
 

@@ -4,6 +4,7 @@ import {
   collectPending,
   compareChanged,
   compareEverything,
+  Filling,
   KeySet,
   nativeChanges,
   type Schema,
@@ -12,9 +13,11 @@ import {
 } from '../../shadow/index.ts';
 import { errorInfo, type Report } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
+import { fillSlice, fillWhole } from './fill-slice.ts';
 import type { Held, Within } from './held.ts';
 import { LocalKnowledge } from './local-knowledge.ts';
-import { applyPlan, fillFromPlan, type LockedBody, type Rebased } from './rebase.ts';
+import { applyPlan, type LockedBody, type OpenWrite, type Rebased } from './rebase.ts';
+import { SliceTime } from './slice-time.ts';
 import { CursorViews, isPageError, openViews, type Views } from './views.ts';
 import type { WriteLock } from './write-lock.ts';
 
@@ -24,6 +27,8 @@ export interface TrackerOptions {
   readonly clock: Clock;
   readonly report: Report;
   readonly lock: WriteLock;
+  /** `lmdb_lock_max`, for filling shadows; 0: one transaction. */
+  readonly lockMaxMs: number;
 }
 
 /**
@@ -36,6 +41,8 @@ export class Tracker {
   readonly #known: LocalKnowledge;
   #views: Views;
   #base: Held | undefined;
+  /** The base was taken before our own last commit, since somebody else's came right after it. */
+  #isBaseBehind = false;
 
   constructor(options: TrackerOptions) {
     this.#options = options;
@@ -144,7 +151,9 @@ export class Tracker {
         plan.dispose();
       }
     } catch (error) {
-      this.#keepForLater(held, base, current);
+      // Some slices may be written; all of it is compared later, and the filling goes on where it stopped.
+      if (this.#base !== held) this.#known.pending.overflow();
+      else this.#keepForLater(held, base, current);
       throw error;
     } finally {
       if (this.#base !== current) current.release();
@@ -195,22 +204,28 @@ export class Tracker {
   }
 
   /**
-   * Takes the lock and lets `body` write while its input is still coming: for a database that holds nothing, in which there is
-   * nothing to compare and nobody reads. Committed when `body` says so; rolled back when it says no, or throws.
-   * @returns false when nothing was written
+   * Takes the lock for writing that goes on while its input comes, on top of what changed since the base, as `write` does.
+   * The caller ends it, and nothing else may run in between.
    */
-  async writeAsItComes(body: (transaction: WriteTransaction) => Promise<boolean>): Promise<boolean> {
-    const base = this.base;
+  beginWrite(): OpenWrite {
     const lock = this.#options.lock.take();
-    let under: Held | undefined;
-    try {
-      under = this.#views.hold();
-      if (under.id !== base.id || !(await body(lock.transaction))) return false;
-      if (this.#moveOn(lock.commit(), under)) under = undefined;
-      return true;
-    } finally {
+    let under: Held | Within | undefined;
+    const end = (): void => {
       lock.end();
       under?.release();
+      under = undefined;
+    };
+    try {
+      under = this.#views.under(lock.transaction);
+      const rebase = this.#rebase(lock.transaction, this.base, under);
+      const commit = (): void => {
+        if (this.#moveOn(lock.commit(), under)) under = undefined;
+        if (rebase.hasLocalChanges) this.#tellChange(rebase.entries);
+      };
+      return { transaction: lock.transaction, rebase, commit, end };
+    } catch (error) {
+      end();
+      throw error;
     }
   }
 
@@ -223,20 +238,42 @@ export class Tracker {
     this.#options.report({ type: 'localChange', entries, txnId: this.base.id });
   }
 
-  /** @param view what the plan was made of */
+  /**
+   * Writes a plan, and fills the shadows that it names: in slices of `lmdb_lock_max`, between which the application may write.
+   * @param view what the plan was made of
+   */
   #writeLocal(plan: WritePlan, view: Held): void {
+    const known = this.#known;
     this.#views.beforeLock(view);
-    this.#locked((transaction, under) => {
-      // Whole copies first: they are made of what is there now, so whatever changed since `view` is in them already.
-      fillFromPlan(transaction, plan, under, this.#known.scope());
-      const rebase = this.#rebase(transaction, view, under);
-      if (rebase.recheckAll) return;
-      applyPlan(transaction, plan, rebase.touched);
-    });
+    known.filling ??= new Filling([]);
+    known.filling.add(plan.fills);
+    const { clock, lockMaxMs } = this.#options;
+    // Without pages nothing tells what the application changed between two slices.
+    const time = new SliceTime(clock, this.#views.isPaged ? lockMaxMs : 0);
+    for (let base = view; ; base = this.base) {
+      const isFirst = base === view;
+      const left = this.#locked((transaction, under) => {
+        time.begin();
+        // It may fail, or run once more.
+        const filling = known.filling!.copy();
+        const rebase = this.#rebase(transaction, base, under, filling);
+        if (isFirst && !rebase.recheckAll) applyPlan(transaction, plan, rebase.touched);
+        const left = fillSlice(transaction, filling, under.view, known, () => time.isUp);
+        time.written();
+        return left;
+      });
+      known.filling = left;
+      known.isMarked = left !== undefined;
+      if (!left) return;
+      time.rest();
+    }
   }
 
-  /** Brings the shadow up to date with what was committed between `base` and the lock. */
-  #rebase(transaction: WriteTransaction, base: Held, under: Snapshotted): Rebased {
+  /**
+   * Brings the shadow up to date with what was committed between `base` and the lock.
+   * @param filling what is being copied and need not be looked at where it is not copied yet; takes DBIs that are to be filled, too
+   */
+  #rebase(transaction: WriteTransaction, base: Held, under: Snapshotted, filling?: Filling): Rebased {
     const touched = new KeySet(Number.POSITIVE_INFINITY);
     if (under.view.txnId === base.id) return { touched, recheckAll: false, hasLocalChanges: false, entries: 0 };
     assertSupported(under.view, this.#options.schema);
@@ -244,13 +281,18 @@ export class Tracker {
       const changes = nativeChanges(base, under, { touched, unpublished: this.#known.unpublished });
       return { touched, recheckAll: changes === undefined, hasLocalChanges: changes !== 0, entries: 0 };
     }
-    const scope = this.#known.scope();
-    const isComparable = this.#views.canCompare(base, under);
+    const scope = { ...this.#known.scope(), filling };
+    // Behind our own commit the shadow differs by what we wrote ourselves: main tells what is different.
+    const isBehind = this.#isBaseBehind && base === this.#base;
+    const isComparable = isBehind || this.#views.canCompare(base, under);
+    // Whoever writes to the shadow beside us may have written what is ahead.
+    if (!isComparable && filling?.name !== undefined) filling.forget(filling.name);
     const plan = isComparable
       ? compareChanged(base, under, { ...scope, touched })
       : compareEverything(under, { ...scope, pending: undefined });
     try {
-      fillFromPlan(transaction, plan, under, this.#known.scope());
+      if (filling) filling.add(plan.fills);
+      else fillWhole(transaction, plan.fills, under.view, scope);
       applyPlan(transaction, plan, undefined);
       return { touched, recheckAll: !isComparable, hasLocalChanges: plan.count > 0, entries: plan.count };
     } finally {
@@ -291,12 +333,14 @@ export class Tracker {
     }
     after.release();
     this.#setBase(under);
+    this.#isBaseBehind = true;
     return true;
   }
 
   #setBase(held: Held): void {
     if (this.#base !== held) this.#base?.release();
     this.#base = held;
+    this.#isBaseBehind = false;
     this.#views.keep(held);
   }
 

@@ -99,6 +99,7 @@ export class Peer {
       merge: {
         extraBlocks,
         lockMaxMs,
+        wholeUpTo: 0,
         maxDecompressedBytes: 2 ** 30,
         read: readSnapshot,
         cutoff: cutoff ?? (() => TIME_ZERO),
