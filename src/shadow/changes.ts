@@ -63,7 +63,11 @@ export function compareChanged(base: Snapshotted, now: Snapshotted, scope: Local
         const ahead = scope.filling?.aheadIn(change.name, now.view);
         const into = comparer(change.name, now.view, scope, plan);
         if (!ahead) into.ensureShadow();
-        diffTrees(change.oldTree, change.newTree, ahead ? withoutAhead(into, change.name, ahead, scope.filling!) : into);
+        diffTrees(
+          change.oldTree,
+          change.newTree,
+          ahead ? withoutAhead(into, change.name, ahead, scope.filling!) : into,
+        );
       }
     }
     if (!scope.pending) return;

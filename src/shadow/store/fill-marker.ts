@@ -9,17 +9,19 @@ import { shadowedName, shadowName } from './names.ts';
  * program of the fleet publishes, with one entry that has a header like any other, since Lightning Stream's sweeper looks at it:
  *
  *     key    "first"
- *     value  header (the transaction's id), u16 length of the DBI's name, name, the last key that is copied
+ *     value  header (the transaction's id), u16 length of the DBI's name, name, the last key that is copied (nothing: none is)
  */
 const MARKER_DBI = `${PRIVATE_DBI_PREFIX}_lmdbstream_fill`;
 const KEY = Buffer.from('first');
 const NAME_LENGTH_BYTES = 2;
+const NO_KEY = Buffer.alloc(0);
 
 /** A first filling that was cut short. */
 export interface FillMarker {
-  /** The DBI that is partly copied; those without any entry in their shadow come after it. */
+  /** The DBI whose turn it is; those without any entry in their shadow come after it. */
   readonly dbiName: string;
-  readonly lastKey: Buffer;
+  /** The last key of it that is copied. */
+  readonly lastKey: Buffer | undefined;
 }
 
 export function hasFillMarker(view: DatabaseView): boolean {
@@ -38,11 +40,11 @@ export function readFillMarker(view: DatabaseView): FillMarker | undefined {
   if (at < 0 || value.length < at + NAME_LENGTH_BYTES) return undefined;
   const nameAt = at + NAME_LENGTH_BYTES;
   const nameEnd = nameAt + value.readUInt16BE(at);
-  if (nameEnd >= value.length) return undefined;
+  if (nameEnd > value.length) return undefined;
   const dbiName = dbiNameOf(value, nameAt, nameEnd);
-  const shadow = view.dbis.get(shadowName(dbiName));
-  if (!shadow || shadow.entries === 0 || isWrittenAfter(view, value)) return undefined;
-  return { dbiName, lastKey: value.subarray(nameEnd) };
+  const lastKey = nameEnd < value.length ? value.subarray(nameEnd) : undefined;
+  const isGone = lastKey !== undefined && !view.dbis.get(shadowName(dbiName))?.entries;
+  return isGone || isWrittenAfter(view, value) ? undefined : { dbiName, lastKey };
 }
 
 /** Whether a shadow holds an entry of a later transaction than the marker's. */
@@ -66,7 +68,11 @@ export function writeFillMarker(transaction: WriteTransaction, { dbiName, lastKe
   length.writeUInt16BE(name.length);
   const first = timeOf(1n);
   const header = new HeaderWriter(transaction.id).set(first.hi, first.lo, 0);
-  transaction.put(transaction.openOrCreateDbi(MARKER_DBI, 0), KEY, Buffer.concat([header, length, name, lastKey]));
+  transaction.put(
+    transaction.openOrCreateDbi(MARKER_DBI, 0),
+    KEY,
+    Buffer.concat([header, length, name, lastKey ?? NO_KEY]),
+  );
 }
 
 export function removeFillMarker(transaction: WriteTransaction): void {

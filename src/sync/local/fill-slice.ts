@@ -38,6 +38,6 @@ export function fillSlice(
     if (known.isMarked) removeFillMarker(transaction);
     return undefined;
   }
-  if (known.isFirstMigration && lastKey) writeFillMarker(transaction, { dbiName: name, lastKey });
+  if (known.isFirstMigration) writeFillMarker(transaction, { dbiName: name, lastKey });
   return filling;
 }

@@ -52,6 +52,8 @@ export class Peer {
   readonly application: LockstepApplication;
   /** Run, once each, when the next write locks are asked for: between our read view and our lock. */
   readonly beforeLock: (() => void)[] = [];
+  /** Run, once each, when a write lock was given back: before we have a view of what we committed. */
+  readonly afterLock: (() => void)[] = [];
   /** Asked for a write lock so many times. */
   locks = 0;
   /** The next round or merge finds no room (MDB_MAP_FULL). */
@@ -116,6 +118,7 @@ export class Peer {
     this.status = reduceStatus(this.status, event);
     const line = lineOf(event);
     if (line) this.#options.log?.[line.level](line.message, line.fields);
+    if (body.type === 'lock') this.afterLock.shift()?.();
   }
 
   close(): void {
