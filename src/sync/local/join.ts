@@ -9,13 +9,10 @@ import {
   type RemoteOptions,
   type WinnerSink,
 } from '../../shadow/index.ts';
-import { collectGarbage } from './garbage.ts';
 import type { OpenWrite } from './rebase.ts';
 import type { SliceTime } from './slice-time.ts';
 import type { Tracker } from './tracker.ts';
 
-/** Records between two small collections of garbage: some 1 MB decoded. */
-const TIDY_EVERY = 12_000;
 /** The clock is looked at once in so many puts. */
 const LOCK_CHECK_EVERY = 64;
 
@@ -111,7 +108,6 @@ class JoiningWinners extends CheckedWinners {
     if (!this.isPlain) return;
     this.#writer.write(write);
     this.count++;
-    if (this.count % TIDY_EVERY === 0) collectGarbage('minor');
     if (this.count % LOCK_CHECK_EVERY === 0 && this.#options.time.isUp) this.#nextSlice();
   }
 

@@ -34,7 +34,6 @@ export interface MergeOptions {
 const FAR_FUTURE_NANO = 300n * 1_000_000_000n;
 /** From so many writes on it is worth 10 ms to go under the lock with clean memory. */
 const LARGE_MERGE = 100_000;
-const LARGE_BODY_BYTES = 4 * 1024 * 1024;
 /**
  * Merges one object: the winners are found before the lock, against the held base; under it there are only the difference
  * since then, the puts and the commit (decision 4). The caller holds the turn (`Exclusive`).
@@ -68,7 +67,6 @@ export async function mergeObject(
     return { header: comparer.snapshotHeader, entries: comparer.entries, written };
   };
   if (tracker.views.canReadBesideWriter && holdsNothing(view.view)) {
-    if (body.sizeBytes >= LARGE_BODY_BYTES) collectGarbage();
     const time = new SliceTime(clock, lockMaxMs);
     const joined = await join(tracker, remote, { native, extraBlocks, time, inSlices: lockMaxMs > 0 }, read);
     if (joined) return done(joined.comparer, joined.written);

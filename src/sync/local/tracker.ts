@@ -13,6 +13,7 @@ import {
 } from '../../shadow/index.ts';
 import { errorInfo, type Report } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
+import { Base } from './base.ts';
 import { fillSlice, fillWhole } from './fill-slice.ts';
 import type { Held, Within } from './held.ts';
 import { LocalKnowledge } from './local-knowledge.ts';
@@ -40,9 +41,7 @@ export class Tracker {
   readonly #options: TrackerOptions;
   readonly #known: LocalKnowledge;
   #views: Views;
-  #base: Held | undefined;
-  /** The base was taken before our own last commit, since somebody else's came right after it. */
-  #isBaseBehind = false;
+  readonly #base = new Base();
 
   constructor(options: TrackerOptions) {
     this.#options = options;
@@ -67,8 +66,9 @@ export class Tracker {
 
   /** The transaction in which main and shadow agree; held until the next round (with cursors only its id is kept). */
   get base(): Held {
-    if (!this.#base) throw new TypeError('no round has run yet');
-    return this.#base;
+    const { held } = this.#base;
+    if (!held) throw new TypeError('no round has run yet');
+    return held;
   }
 
   get knownFlags(): ReadonlyMap<string, number> {
@@ -92,7 +92,8 @@ export class Tracker {
 
   /** Whether somebody committed since the base was taken. */
   get hasNews(): boolean {
-    return !this.#base || !this.#known.pending.isEmpty || this.#views.lastTxnId() !== this.#base.id;
+    const { held } = this.#base;
+    return !held || !this.#known.pending.isEmpty || this.#views.lastTxnId() !== held.id;
   }
 
   /**
@@ -119,15 +120,14 @@ export class Tracker {
     if (!this.#views.isPaged || !isPageError(error)) return false;
     const { environment, clock, report } = this.#options;
     report({ type: 'pagesUnreadable', error: errorInfo(error) });
-    this.#base?.release();
-    this.#base = undefined;
+    this.#base.drop();
     this.#views = new CursorViews(environment, clock, this.#views);
     return true;
   }
 
   /** @returns entries written to the shadow; undefined: nothing is to be published */
   #round(): number | undefined {
-    const held = this.#base;
+    const { held } = this.#base;
     const base = this.#trustedBase();
     const current = this.#views.hold();
     try {
@@ -135,14 +135,14 @@ export class Tracker {
       this.#known.rememberFlags(current);
       if (this.#options.schema.native) {
         const changes = nativeChanges(base, current, { unpublished: this.#known.unpublished });
-        this.#setBase(current);
+        this.#base.set(current, this.#views);
         return changes === 0 ? undefined : 0;
       }
       const scope = this.#known.scope();
       const plan = base ? compareChanged(base, current, scope) : compareEverything(current, scope);
       try {
         if (!plan.isEmpty) this.#writeLocal(plan, current);
-        else this.#setBase(current);
+        else this.#base.set(current, this.#views);
         // A round that failed may have failed after its commit.
         const wasFailing = !this.#known.pending.isEmpty;
         this.#known.settled();
@@ -152,11 +152,11 @@ export class Tracker {
       }
     } catch (error) {
       // Some slices may be written; all of it is compared later, and the filling goes on where it stopped.
-      if (this.#base !== held) this.#known.pending.overflow();
+      if (this.#base.held !== held) this.#known.pending.overflow();
       else this.#keepForLater(held, base, current);
       throw error;
     } finally {
-      if (this.#base !== current) current.release();
+      if (this.#base.held !== current) current.release();
     }
   }
 
@@ -203,10 +203,7 @@ export class Tracker {
     return result;
   }
 
-  /**
-   * Takes the lock for writing that goes on while its input comes, on top of what changed since the base, as `write` does.
-   * The caller ends it, and nothing else may run in between.
-   */
+  /** As `write`, for writing that goes on while its input comes. The caller ends it; nothing else may run in between. */
   beginWrite(): OpenWrite {
     const lock = this.#options.lock.take();
     let under: Held | Within | undefined;
@@ -230,7 +227,7 @@ export class Tracker {
   }
 
   close(): void {
-    this.#base?.release();
+    this.#base.drop();
     this.#views.close();
   }
 
@@ -247,9 +244,8 @@ export class Tracker {
     this.#views.beforeLock(view);
     known.filling ??= new Filling([]);
     known.filling.add(plan.fills);
-    const { clock, lockMaxMs } = this.#options;
     // Without pages nothing tells what the application changed between two slices.
-    const time = new SliceTime(clock, this.#views.isPaged ? lockMaxMs : 0);
+    const time = new SliceTime(this.#options.clock, this.#views.isPaged ? this.#options.lockMaxMs : 0);
     for (let base = view; ; base = this.base) {
       const isFirst = base === view;
       const left = this.#locked((transaction, under) => {
@@ -283,8 +279,7 @@ export class Tracker {
     }
     const scope = { ...this.#known.scope(), filling };
     // Behind our own commit the shadow differs by what we wrote ourselves: main tells what is different.
-    const isBehind = this.#isBaseBehind && base === this.#base;
-    const isComparable = isBehind || this.#views.canCompare(base, under);
+    const isComparable = this.#base.isBehind(base) || this.#views.canCompare(base, under);
     // Whoever writes to the shadow beside us may have written what is ahead.
     if (!isComparable && filling?.name !== undefined) filling.forget(filling.name);
     const plan = isComparable
@@ -317,31 +312,11 @@ export class Tracker {
     }
   }
 
-  /**
-   * The next base, after our commit `txnId`. A reader begun right after it that has its id saw nobody else, and is the better one.
-   * With another id somebody has committed in between: the reader from under the lock is the base then, so that the next round
-   * looks at that commit.
-   * @returns whether `under` is the base now
-   */
+  /** @returns whether `under` is the base now */
   #moveOn(txnId: number, under: Held | Within | undefined): boolean {
-    const after = this.#views.hold();
-    if (after.id === txnId || !under?.canBeBase) {
-      this.#setBase(after);
-      // Nothing was held that could tell what came between.
-      if (after.id !== txnId) this.#known.pending.overflow();
-      return false;
-    }
-    after.release();
-    this.#setBase(under);
-    this.#isBaseBehind = true;
-    return true;
-  }
-
-  #setBase(held: Held): void {
-    if (this.#base !== held) this.#base?.release();
-    this.#base = held;
-    this.#isBaseBehind = false;
-    this.#views.keep(held);
+    const { isUnder, hasGap } = this.#base.moveOn(txnId, under, this.#views);
+    if (hasGap) this.#known.pending.overflow();
+    return isUnder;
   }
 
   /** A view of the base for finding winners; to be given back with `doneReading` before `write`. */
@@ -350,21 +325,21 @@ export class Tracker {
   }
 
   doneReading(view: Held): void {
-    if (view !== this.#base) view.release();
+    if (view !== this.#base.held) view.release();
   }
 
   /** A failed round must not hold the old reader for ever: the application's file would grow without bound. */
   #keepForLater(held: Held | undefined, base: Held | undefined, current: Held): void {
-    if (!held || this.#base !== held || !current.isOpen || this.#options.schema.native) return;
+    if (!held || this.#base.held !== held || !current.isOpen || this.#options.schema.native) return;
     if (base) collectPending(base, current, this.#known.pending);
     // Nothing tells what changed since: everything is compared later.
     else this.#known.pending.overflow();
-    this.#setBase(current);
+    this.#base.set(current, this.#views);
   }
 
   /** A held reader that is no longer in the lock table is never compared with: its pages may have been used again. */
   #trustedBase(): Held | undefined {
-    const base = this.#base;
+    const { held: base } = this.#base;
     if (!base || this.#known.pending.hasOverflowed) return undefined;
     if (this.#views.isTrusted(base)) return base;
     this.#options.report({ type: 'distrustedReader', txnId: base.id });

@@ -82,11 +82,8 @@ class PagedViews implements Views {
     return lastTxnId(this.#pages);
   }
 
-  hold(): Held {
-    return this.#hold(true);
-  }
-
-  #hold(mayLock: boolean): Held {
+  /** @param mayLock false: under the write lock */
+  hold(mayLock = true): Held {
     const startedMs = this.#clock.monotonicMs();
     let hasLocked = !mayLock;
     for (let attempt = 0; ; attempt++) {
@@ -121,7 +118,7 @@ class PagedViews implements Views {
 
   /** Whoever holds the write lock has put right what a dead writer left. */
   under(): Held {
-    return this.#hold(false);
+    return this.hold(false);
   }
 
   keep(): void {}
