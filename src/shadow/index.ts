@@ -5,6 +5,7 @@ export {
   type LocalScope,
 } from './changes.ts';
 export type { PostponedEmpty } from './dbi-writer.ts';
+export { DirectWinners } from './direct-winners.ts';
 export { UnsupportedDbiError } from './errors.ts';
 export { fillShadows } from './fill.ts';
 export { Filling } from './filling.ts';
@@ -14,7 +15,7 @@ export { newestTime } from './newest.ts';
 export { collectPending } from './pending.ts';
 export { WritePlan } from './plan.ts';
 export { FillWriter, PlanWriter } from './plan-writer.ts';
-export type { PlannedDbi, PlannedWrite, WinnerSink } from './planned.ts';
+export type { PlannedDbi, WinnerSink } from './planned.ts';
 export { RemoteComparer, type RemoteOptions } from './remote.ts';
 export { deltaSources, snapshotSources } from './sources.ts';
 export {
