@@ -86,6 +86,15 @@ function compareWhole(name: string, view: DatabaseView, scope: LocalScope, plan:
   plan.addFill(name, view.dbis.get(name)?.entries ?? 0);
 }
 
+/**
+ * Compares DBIs with their shadows and gives a sink what must be written.
+ * @throws UnsupportedDbiError
+ */
+export function compareInto(names: readonly string[], view: DatabaseView, scope: LocalScope, sink: WriteSink): void {
+  const { schema, times, knownFlags } = scope;
+  for (const name of names) comparer(name, view, { schema, times, knownFlags }, sink).compareAll();
+}
+
 /** Passes on what was copied already; of the rest the keys are remembered. */
 function withoutAhead(
   into: LocalComparer,

@@ -2,6 +2,7 @@ export {
   assertSupported,
   compareChanged,
   compareEverything,
+  compareInto,
   type LocalScope,
 } from './changes.ts';
 export type { PostponedEmpty } from './dbi-writer.ts';
@@ -15,7 +16,7 @@ export { newestTime } from './newest.ts';
 export { collectPending } from './pending.ts';
 export { WritePlan } from './plan.ts';
 export { FillWriter, PlanWriter } from './plan-writer.ts';
-export type { PlannedDbi, WinnerSink } from './planned.ts';
+export type { PlannedDbi, PlannedWrite, WinnerSink, WriteSink } from './planned.ts';
 export { RemoteComparer, type RemoteOptions } from './remote.ts';
 export { deltaSources, snapshotSources } from './sources.ts';
 export {
@@ -23,6 +24,7 @@ export {
   isPrivate,
   readFillMarker,
   removeFillMarker,
+  SHADOW_PREFIX,
   type ShadowStore,
   storeOf,
   writeFillMarker,

@@ -3,7 +3,7 @@ import { nativeStore } from './native-store.ts';
 import type { ShadowStore } from './store.ts';
 
 export { type FillMarker, hasFillMarker, readFillMarker, removeFillMarker, writeFillMarker } from './fill-marker.ts';
-export { isPrivate } from './names.ts';
+export { isPrivate, SHADOW_PREFIX } from './names.ts';
 export type { EntryWriter, ShadowStore, StoredEntries, StoredReader, StoredWalker } from './store.ts';
 
 export function storeOf(native: boolean): ShadowStore {
