@@ -1,7 +1,8 @@
 import type { Config } from '../config/index.ts';
 import type { Log } from '../log/index.ts';
 import { createStorage, type ObjectStorage } from '../storage/index.ts';
-import type { ServerEvent, StatusSource } from './model.ts';
+import type { SyncEvent } from '../sync/index.ts';
+import type { StatusSource } from './model.ts';
 
 export interface ProcessSourceOptions {
   readonly config: Config;
@@ -18,7 +19,7 @@ export interface ProcessSourceOptions {
 export class ProcessSource implements StatusSource {
   readonly databases: readonly string[];
   readonly #options: ProcessSourceOptions;
-  readonly #listeners = new Set<(event: ServerEvent) => void>();
+  readonly #listeners = new Set<(event: SyncEvent) => void>();
   readonly #closed = new AbortController();
   #storage: Promise<ObjectStorage> | undefined;
 
@@ -27,11 +28,11 @@ export class ProcessSource implements StatusSource {
     this.#options = options;
   }
 
-  post(event: ServerEvent): void {
+  post(event: SyncEvent): void {
     for (const listener of this.#listeners) listener(event);
   }
 
-  subscribe(listener: (event: ServerEvent) => void): () => void {
+  subscribe(listener: (event: SyncEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }

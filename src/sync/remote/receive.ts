@@ -71,7 +71,9 @@ export class Receiver {
       const over = this.#listing.worked();
       const instances = index.instances().length;
       const durationMs = clock.monotonicMs() - startedMs;
-      report({ type: 'listed', objects: listing.length, instances, durationMs, recovered: over !== undefined, over });
+      const sizeBytes = listing.reduce((sum, info) => sum + info.sizeBytes, 0);
+      const recovered = over !== undefined;
+      report({ type: 'listed', objects: listing.length, sizeBytes, instances, durationMs, recovered, over });
       return true;
     } catch (error) {
       if (signal.aborted) return false;
