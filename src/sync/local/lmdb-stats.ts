@@ -1,5 +1,5 @@
 import { formatDbiFlags } from '../../config/index.ts';
-import type { Environment } from '../../lmdb/index.ts';
+import { type Environment, showDbiName } from '../../lmdb/index.ts';
 import type { DbiStats, EnvironmentStats, LmdbStats } from '../status/index.ts';
 import type { Held } from './held.ts';
 
@@ -37,7 +37,7 @@ function throughCursors(environment: Environment): DbiStats[] {
   return environment.read((transaction) =>
     transaction.dbiNames().map((name) => {
       const dbi = transaction.openDbi(name)!;
-      return dbiStats(name, transaction.flags(dbi), transaction.stat(dbi));
+      return dbiStats(name, transaction.dbiFlags(dbi), transaction.stat(dbi));
     }),
   );
 }
@@ -45,5 +45,5 @@ function throughCursors(environment: Environment): DbiStats[] {
 function dbiStats(name: string, flags: number, counts: Omit<DbiStats, 'name' | 'flags'>): DbiStats {
   const { entries, depth, branchPages, leafPages, overflowPages } = counts;
   const names = flags === 0 ? [] : formatDbiFlags(flags).split('|');
-  return { name, flags: names, entries, depth, branchPages, leafPages, overflowPages };
+  return { name: showDbiName(name), flags: names, entries, depth, branchPages, leafPages, overflowPages };
 }

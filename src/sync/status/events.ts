@@ -36,6 +36,7 @@ export interface EnvironmentStats {
 
 /** A DBI, as LMDB counts it. */
 export interface DbiStats {
+  /** For people: bytes that are not UTF-8 as `\\xff`. */
   readonly name: string;
   /** As the configuration names them (`MDB_DUPSORT`); empty for a plain DBI. */
   readonly flags: readonly string[];
