@@ -1,6 +1,6 @@
 import type { Config } from '../config/index.ts';
 import type { Log } from '../log/index.ts';
-import { createStorage, type ObjectStorage } from '../storage/index.ts';
+import { createStorage, type ObjectStorage, type StorageObserver } from '../storage/index.ts';
 import type { SyncEvent } from '../sync/index.ts';
 import type { StatusSource } from './model.ts';
 
@@ -53,10 +53,21 @@ export class ProcessSource implements StatusSource {
     await storage?.close();
   }
 
+  /** Our own listings are paid for as those of the databases are. */
+  readonly #observer: StorageObserver = {
+    call: (method, outcome, durationMs, bytes) => {
+      const { type: storage } = this.#options.config.storage;
+      const [db] = this.databases;
+      if (db === undefined || (storage !== 's3' && storage !== 'azure')) return;
+      const errorLabel = outcome.ok ? undefined : outcome.errorLabel;
+      this.post({ type: 'storageCall', storage, method, errorLabel, durationMs, bytes, db, atMs: Date.now() });
+    },
+  };
+
   #open(): Promise<ObjectStorage> {
     const { config, log, openStorage } = this.#options;
     const signal = this.#closed.signal;
-    const open = openStorage ?? (() => createStorage(config.storage, { log, signal }));
+    const open = openStorage ?? (() => createStorage(config.storage, { log, signal, observer: this.#observer }));
     const opened = this.#storage ?? open();
     this.#storage = opened;
     // A bucket that could not be opened is opened anew by the next question.
