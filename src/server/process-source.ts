@@ -1,6 +1,6 @@
 import type { Config } from '../config/index.ts';
 import type { Log } from '../log/index.ts';
-import { createStorage, type ObjectStorage, type StorageObserver } from '../storage/index.ts';
+import { createStorage, type ObjectStorage, type StorageObserver, type StorageOptions } from '../storage/index.ts';
 import type { SyncEvent } from '../sync/index.ts';
 import type { StatusSource } from './model.ts';
 
@@ -67,7 +67,8 @@ export class ProcessSource implements StatusSource {
   #open(): Promise<ObjectStorage> {
     const { config, log, openStorage } = this.#options;
     const signal = this.#closed.signal;
-    const open = openStorage ?? (() => createStorage(config.storage, { log, signal, observer: this.#observer }));
+    const open =
+      openStorage ?? (() => createStorage(withoutCreating(config.storage), { log, signal, observer: this.#observer }));
     const opened = this.#storage ?? open();
     this.#storage = opened;
     // A bucket that could not be opened is opened anew by the next question.
@@ -75,5 +76,19 @@ export class ProcessSource implements StatusSource {
       if (this.#storage === opened) this.#storage = undefined;
     });
     return opened;
+  }
+}
+
+/** A question makes nothing: while the folder of a bucket is not mounted, an empty one must not take its place. */
+function withoutCreating(storage: StorageOptions): StorageOptions {
+  switch (storage.type) {
+    case 'fs':
+      return { ...storage, options: { ...storage.options, createFolder: false } };
+    case 's3':
+      return { ...storage, options: { ...storage.options, createBucket: false } };
+    case 'azure':
+      return { ...storage, options: { ...storage.options, createContainer: false } };
+    default:
+      return storage;
   }
 }

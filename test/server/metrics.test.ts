@@ -5,6 +5,7 @@ import { METRIC_GROUPS, type MetricDefinition, metricsAsMarkdown } from '../../s
 import { LMDBSTREAM } from '../../src/server/metrics/definitions.ts';
 import { Metrics } from '../../src/server/metrics/index.ts';
 import type { SyncEvent } from '../../src/sync/index.ts';
+import { parseExposition } from '../support/exposition.ts';
 import { errorOf, FakeSource, LMDB_STATS, NOW_MS, objectOf } from './fake-source.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -17,36 +18,6 @@ VmFlags: rd sh mr me
 7f0005000000-7f0006000000 r-xp 00000000 fe:01 99                         /usr/lib/libc.so.6
 Size:               9999 kB
 `;
-
-interface Exposed {
-  readonly type: string;
-  /** Sorted sets of labels, `le` left out. */
-  readonly labels: Set<string>;
-}
-
-/** Names, types and label names in the text format of Prometheus. */
-function parseExposition(text: string): Map<string, Exposed> {
-  const metrics = new Map<string, Exposed>();
-  let name = '';
-  for (const line of text.split('\n')) {
-    const type = /^# TYPE (\S+) (\S+)$/.exec(line);
-    if (type) {
-      name = type[1]!;
-      metrics.set(name, { type: type[2]!, labels: new Set() });
-    }
-    const sample = /^(\w+)(?:\{(.*)\})? \S+$/.exec(line);
-    if (!sample || line.startsWith('#')) continue;
-    expect(sample[1]!.startsWith(name)).toBe(true);
-    const labels = [...(sample[2] ?? '').matchAll(/(\w+)="/g)].map((match) => match[1]!);
-    metrics.get(name)!.labels.add(
-      labels
-        .filter((label) => label !== 'le')
-        .sort()
-        .join(','),
-    );
-  }
-  return metrics;
-}
 
 function create(): { source: FakeSource; text: () => Promise<string> } {
   const source = new FakeSource();

@@ -1,5 +1,4 @@
-import { formatDbiFlags } from '../../config/index.ts';
-import { type Environment, showDbiName } from '../../lmdb/index.ts';
+import { DbiFlag, type Environment, showDbiName } from '../../lmdb/index.ts';
 import type { DbiStats, EnvironmentStats, LmdbStats } from '../status/index.ts';
 import type { Held } from './held.ts';
 
@@ -44,6 +43,8 @@ function throughCursors(environment: Environment): DbiStats[] {
 
 function dbiStats(name: string, flags: number, counts: Omit<DbiStats, 'name' | 'flags'>): DbiStats {
   const { entries, depth, branchPages, leafPages, overflowPages } = counts;
-  const names = flags === 0 ? [] : formatDbiFlags(flags).split('|');
+  const names = Object.entries(DbiFlag).flatMap(([flag, bit]) =>
+    (flags & bit) === 0 ? [] : [`MDB_${flag.toUpperCase()}`],
+  );
   return { name: showDbiName(name), flags: names, entries, depth, branchPages, leafPages, overflowPages };
 }
