@@ -59,17 +59,23 @@ async function measure(folder, port) {
   };
   /** @param {string} config */
   const syncOf = (config) => ['--config', config, '--instance', 'a', 'sync'];
-  const ended = (/** @type {string[]} */ ...args) => middle(() => untilEnd(node, args, env));
-  const opened = (/** @type {string} */ path, /** @type {string} */ config) =>
-    middle(async () => (await untilOpened(node, [path, ...syncOf(config)], env)).ms);
+  const ended =
+    (/** @type {string[]} */ ...args) =>
+    () =>
+      untilEnd(node, args, env);
+  const opened = (/** @type {string} */ path, /** @type {string} */ config) => async () =>
+    (await untilOpened(node, [path, ...syncOf(config)], env)).ms;
+  const times = await medians({
+    nodeMs: ended('-e', '0'),
+    versionMs: ended(program, 'version'),
+    folderMs: opened(program, places.folder),
+    s3Ms: opened(program, places.s3),
+    unbundledVersionMs: ended(unbundled, 'version'),
+    unbundledFolderMs: opened(unbundled, places.folder),
+    unbundledS3Ms: opened(unbundled, places.s3),
+  });
   return {
-    nodeMs: await ended('-e', '0'),
-    versionMs: await ended(program, 'version'),
-    folderMs: await opened(program, places.folder),
-    s3Ms: await opened(program, places.s3),
-    unbundledVersionMs: await ended(unbundled, 'version'),
-    unbundledFolderMs: await opened(unbundled, places.folder),
-    unbundledS3Ms: await opened(unbundled, places.s3),
+    ...times,
     folderRssMb: (await untilOpened(node, [program, ...syncOf(places.folder)], env, IDLE_MS)).rssMb,
     s3RssMb: (await untilOpened(node, [program, ...syncOf(places.s3)], env, IDLE_MS)).rssMb,
     appMb: sizeMb(app),
@@ -94,13 +100,23 @@ function configuration(folder, name, storage) {
 }
 
 /**
- * @param {() => Promise<number>} once
- * @returns {Promise<number>} the median; the first run, which fills caches, does not count
+ * In turns, so that what else the machine does meets all of them; the first turn, which fills caches, does not count.
+ * @template {string} Name
+ * @param {Record<Name, () => Promise<number>>} jobs
+ * @returns {Promise<Record<Name, number>>}
  */
-async function middle(once) {
-  const values = [];
-  for (let run = 0; run <= RUNS; run++) values.push(await once());
-  return values.slice(1).sort((a, b) => a - b)[RUNS >> 1] ?? 0;
+async function medians(jobs) {
+  const names = /** @type {Name[]} */ (Object.keys(jobs));
+  /** @type {Map<Name, number[]>} */
+  const values = new Map(names.map((name) => [name, []]));
+  for (let run = 0; run <= RUNS; run++) {
+    for (const name of names) {
+      const ms = await jobs[name]();
+      if (run > 0) values.get(name)?.push(ms);
+    }
+  }
+  const middle = (/** @type {Name} */ name) => values.get(name)?.sort((a, b) => a - b)[RUNS >> 1];
+  return /** @type {Record<Name, number>} */ (Object.fromEntries(names.map((name) => [name, middle(name)])));
 }
 
 /**
