@@ -5,6 +5,12 @@ import { createStorage, type ObjectStorage, StorageError, type StorageObserver }
 import { RepeatedFailure, reportFields } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
 
+export interface OpeningOptions {
+  readonly observer?: StorageObserver | undefined;
+  /** Told of every failure after which it is tried again. `failures`: in a row. */
+  readonly onFailed?: (error: StorageError, failures: number) => void;
+}
+
 /**
  * Opens the bucket; while it cannot be reached, tries again: a machine that starts during an outage joins when it is over.
  * What only the operator can mend (options, rights, a bucket that does not exist) is thrown at once, and with only_once
@@ -16,7 +22,7 @@ export async function openStorage(
   clock: Clock,
   log: Log,
   signal: AbortSignal,
-  observer?: StorageObserver,
+  { observer, onFailed }: OpeningOptions = {},
 ): Promise<ObjectStorage | undefined> {
   const opening = new RepeatedFailure();
   while (!signal.aborted) {
@@ -26,6 +32,7 @@ export async function openStorage(
       if (signal.aborted) return undefined;
       if (config.onlyOnce || !(error instanceof StorageError && error.retryable)) throw error;
       const report = opening.failed(Number(clock.nowNano() / 1_000_000n));
+      onFailed?.(error, opening.failures);
       if (report) {
         const fields = { error: describeError(error), ...reportFields(report) };
         log.error('The storage cannot be opened; trying again', fields);

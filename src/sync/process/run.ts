@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { Config } from '../../config/index.ts';
 import { describeError, LmdbstreamError } from '../../errors/index.ts';
 import { liblmdb } from '../../lmdb/index.ts';
@@ -7,8 +7,9 @@ import { type Log, type LogStyle, silentLog } from '../../log/index.ts';
 import { type DatabaseStatus, newStatus, reduceStatus, type SyncEvent } from '../status/index.ts';
 import { BlockedWorkers } from './blocked-workers.ts';
 import { LockClock } from './lock-clock.ts';
+import { startWorker } from './start-worker.ts';
+import type { SerializedError, WorkerMessage } from './thread.ts';
 import { waitForMarker } from './wait-for-marker.ts';
-import type { SerializedError, WorkerInput, WorkerMessage } from './worker.ts';
 
 export interface StartOptions {
   /** As `parseConfig` or `loadConfig` give it. */
@@ -71,8 +72,6 @@ const WATCH_INTERVAL_MS = 1000;
 const BLOCKED =
   'The application keeps the write lock: ending without it. Nothing is half-written; what could not be written to the LMDB ' +
   'is written after the next start, which also frees our reader slot';
-/** Our loops allocate next to nothing: a large nursery would only be memory that nobody uses. */
-const WORKER_LIMITS = { maxYoungGenerationSizeMb: 6 };
 
 /** Starts keeping the configured databases in step, each group of them in a worker thread. */
 export function startSync(options: StartOptions): RunningSync {
@@ -208,8 +207,7 @@ async function runWorkers(groups: readonly string[][], options: Run): Promise<Fa
   const ended = groups.map((databases) => {
     const lockCells = LockClock.cellsFor(databases.length);
     const { config, mode, log, logStyle } = options;
-    const workerData: WorkerInput = { config, mode, databases, lockCells, logStyle };
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, resourceLimits: WORKER_LIMITS });
+    const worker = startWorker({ config, mode, databases, lockCells, logStyle });
     const clocks = databases.map((name, index) => ({ name, clock: new LockClock(lockCells, index) }));
     for (const { name, clock } of clocks) options.onWorker(name, clock);
     workers.set(worker, clocks);
