@@ -19,4 +19,5 @@ export type {
   SyncEvent,
   SyncEventBody,
 } from './status/index.ts';
+export { loadCutoff } from './sweep/index.ts';
 export { type Clock, systemClock } from './time/index.ts';
