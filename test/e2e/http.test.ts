@@ -1,10 +1,10 @@
 import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { apiStatusSchema } from '../../src/server/state/status-schema.ts';
 import { eventually } from '../support/eventually.ts';
 import { parseExposition, sampleOf } from '../support/exposition.ts';
-import { useSeaweedfs } from '../support/servers/index.ts';
+import { FaultProxy, useSeaweedfs } from '../support/servers/index.ts';
 import { freePorts } from '../support/servers/processes.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { Machine, s3Place } from './buckets-machine.ts';
@@ -120,6 +120,26 @@ describe('/healthz', () => {
     renameSync(`${bucket}.away`, bucket);
     await eventually(async () => expect((await get('healthz')).status).toBe(200));
     expect((await statusOf(get)).databases[0]!.problems).toMatchObject([{ severity: 'error', over: true }]);
+  });
+
+  it('is 503 while a bucket cannot be opened at start; the LMDB is open meanwhile, and joins when it can', async () => {
+    const folder = temporaryFolder();
+    const proxy = await FaultProxy.start(seaweedfs.endpointUrl);
+    onTestFinished(() => proxy.stop());
+    const { keys, get } = await serverAt();
+    const health = { storage_list: { interval: '1s', warn_duration: '100ms', error_duration: '200ms' } };
+    const place = s3Place(seaweedfs, { endpoint_url: proxy.url });
+    const a = await Machine.create(folder, 'a', { place, more: { ...keys, health } });
+    await a.application.put('data', 'k', '1');
+    proxy.set({ kind: 'status', status: 503 });
+    const syncer = a.start();
+    await syncer.says(/Opened LMDB/);
+    await syncer.complains(/storage cannot be opened/);
+    await eventually(async () => expect((await get('healthz')).status).toBe(503));
+    expect((await statusOf(get)).databases[0]).toMatchObject({ phase: 'listing', published: { objects: 0 } });
+    proxy.set();
+    await eventually(async () => expect((await get('healthz')).status).toBe(200));
+    await syncer.says(/Stored snapshot/);
   });
 
   it('and all the others answer while a worker waits for the write lock, and say so', async () => {
