@@ -12,7 +12,7 @@ import type { SerializedError, WorkerMessage } from './thread.ts';
 import { waitForMarker } from './wait-for-marker.ts';
 
 export interface StartOptions {
-  /** As `parseConfig` or `loadConfig` give it. */
+  /** As `parseConfig` or `loadConfig` give it. `http.address` is served by the command line only. */
   readonly config: Config;
   /** `receive` never stores; default `sync`. */
   readonly mode?: 'sync' | 'receive';
