@@ -312,6 +312,7 @@ export class DatabaseSync {
       databaseName: this.#status.name,
       storage,
       index: this.#index,
+      instanceId: this.#instanceId,
       concurrency: config.memoryDownloadedSnapshots,
       retryIntervalMs: config.storageRetryIntervalMs,
       forgottenBefore: () => (config.acceptStale ? 0n : sweepCutoff(clock.nowNano(), config.sweeper)),
@@ -320,7 +321,7 @@ export class DatabaseSync {
       clock,
       report: (event) => this.#report(event),
       spool,
-      merge: (name, body) => this.#merge(local, name, body),
+      merge: (name, body, onBegin) => this.#merge(local, name, body, onBegin),
       onSettled: () => this.#tell({ type: 'settled', remote: this.#remote }),
       onFatal: (error) => this.#fail(error),
       onRefused: (error) => {
@@ -329,11 +330,12 @@ export class DatabaseSync {
     });
   }
 
-  async #merge(local: LocalDatabase, name: SnapshotName, body: Spool): Promise<MergeResult> {
+  async #merge(local: LocalDatabase, name: SnapshotName, body: Spool, onBegin: () => void): Promise<MergeResult> {
     await new Promise<void>((resolve) => {
       this.#downloads.set(name.full, resolve);
       this.#tell({ type: 'downloaded', id: name.full });
     });
+    onBegin();
     const result = await local.merge(name.full, body, this.#work.signal);
     this.#tell({ type: 'merged' });
     return result;

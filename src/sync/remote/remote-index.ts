@@ -118,6 +118,11 @@ export class RemoteIndex {
       .sort();
   }
 
+  /** The newest object of each instance in the last listing, refused or not. */
+  newest(): SnapshotName[] {
+    return [...this.#present.values()].map((names) => names.at(-1)!);
+  }
+
   /** The newest object under our own name, ours or not. */
   newestOwn(): SnapshotName | undefined {
     return this.#present.get(this.#ownInstanceId)?.at(-1);
