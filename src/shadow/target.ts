@@ -5,6 +5,7 @@ import {
   ORIGINAL_FLAGS_FORMAT_VERSION,
   RefusedSnapshotError,
 } from '../snapshot/index.ts';
+import { isDetached } from './detached.ts';
 import { dupsortWithoutHack } from './errors.ts';
 import { type StoredEntries, storeOf } from './store/index.ts';
 import type { DatabaseView, DbiView } from './view.ts';
@@ -16,6 +17,8 @@ export interface Schema {
   readonly dupsortHack: boolean;
   /** `dbi_options.DBI.override_create_flags`. */
   readonly overrideCreateFlags: ReadonlyMap<string, number>;
+  /** Shadow mode, a DBI that the application dropped: keep it in the shadow alone, or delete its entries (decision 9). */
+  readonly droppedDbis: 'keep' | 'delete';
 }
 
 /** Where the entries of one DBI of a snapshot go. */
@@ -85,5 +88,17 @@ export function targetOf(
       `DBI ${showDbiName(dbi.name)} ${there} MDB_DUPSORT there, unlike the one here`,
     );
   }
-  return { name: dbi.name, flags, createsMain: !main, stored: store.entries(view, dbi.name), main };
+  const stored = store.entries(view, dbi.name);
+  const isWaiting = isDetached(dbi.name, view, schema);
+  if (isWaiting && stored?.order !== store.orderOf(flags)) {
+    const here = 'the one that the application dropped here';
+    throw new RefusedSnapshotError(
+      objectName,
+      'dbi-kind',
+      `DBI ${showDbiName(dbi.name)} is of another kind than ${here}`,
+    );
+  }
+  // One that is to be deleted when the application drops it comes back with whatever the fleet has written later.
+  const createsMain = (!main && !isWaiting) || (store.isCopy && schema.droppedDbis === 'delete');
+  return { name: dbi.name, flags, createsMain, stored, main };
 }

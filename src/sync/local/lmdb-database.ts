@@ -37,11 +37,11 @@ interface HeldCapture {
 }
 
 /** What the configuration says of an LMDB, as `LmdbDatabase` wants it. */
-export function schemaOf({ schemaTracksChanges: native, dupsortHack, dbiOptions }: LmdbConfig): Schema {
+export function schemaOf({ schemaTracksChanges: native, dupsortHack, droppedDbis, dbiOptions }: LmdbConfig): Schema {
   const overrides = [...dbiOptions].flatMap(([name, { overrideCreateFlags }]) =>
     overrideCreateFlags === undefined ? [] : [[name, overrideCreateFlags] as const],
   );
-  return { native, dupsortHack, overrideCreateFlags: new Map(overrides) };
+  return { native, dupsortHack, droppedDbis, overrideCreateFlags: new Map(overrides) };
 }
 
 /** The tracker over liblmdb. Takes its turns, and reads on with cursors after an error in a page: that is caught here alone. */
@@ -55,7 +55,8 @@ export class LmdbDatabase implements LocalDatabase {
     const { environment, clock, report, schema, mapSizeBytes, lockWatch } = options;
     this.#options = options;
     const lock = new WriteLock({ environment, clock, report, watch: lockWatch, mapSizeBytes });
-    this.#tracker = new Tracker({ environment, clock, report, schema, lock });
+    const { lockMaxMs } = options.merge;
+    this.#tracker = new Tracker({ environment, clock, report, schema, lock, lockMaxMs });
     this.#sweeper = this.#makeSweeper();
   }
 

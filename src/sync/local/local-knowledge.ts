@@ -1,6 +1,16 @@
 import type { Environment } from '../../lmdb/index.ts';
 import { commitTime, timeOf } from '../../merge/index.ts';
-import { isPrivate, KeySet, type LocalScope, type Schema, type Snapshotted, storeOf } from '../../shadow/index.ts';
+import {
+  Filling,
+  hasFillMarker,
+  isPrivate,
+  KeySet,
+  type LocalScope,
+  readFillMarker,
+  type Schema,
+  type Snapshotted,
+  storeOf,
+} from '../../shadow/index.ts';
 import type { Clock } from '../time/index.ts';
 
 /** What is known of the application's side beside the pages themselves: times, kinds of DBIs, and what is still to be recorded. */
@@ -13,13 +23,26 @@ export class LocalKnowledge {
   readonly #schema: Schema;
   readonly #knownFlags = new Map<string, number>();
   #isFirstMigration: boolean;
+  /** DBIs whose copying into the shadow has begun; also after a failure or a kill in the middle of it. */
+  filling: Filling | undefined;
+  /** The LMDB holds a marker of a first filling that has not ended (decision 4), or one that is out of date. */
+  isMarked: boolean;
 
   /** @param start what is there when we start */
   constructor(environment: Environment, clock: Clock, schema: Schema, start: Snapshotted) {
     this.#environment = environment;
     this.#clock = clock;
     this.#schema = schema;
-    this.#isFirstMigration = !schema.native && storeOf(false).dbiNames(start.view).length === 0;
+    const marker = schema.native ? undefined : readFillMarker(start.view);
+    this.filling = marker && new Filling([marker.dbiName], marker.lastKey);
+    this.isMarked = hasFillMarker(start.view);
+    const isNew = storeOf(false).dbiNames(start.view).length === 0;
+    this.#isFirstMigration = !schema.native && (isNew || marker !== undefined);
+  }
+
+  /** Nothing of this database was ever recorded to its end. */
+  get isFirstMigration(): boolean {
+    return this.#isFirstMigration;
   }
 
   /** Flags of DBIs as last seen, also of those that were dropped since. */
@@ -61,12 +84,14 @@ export class LocalKnowledge {
       knownFlags: this.#knownFlags,
       unpublished: this.#unpublished,
       pending: this.pending.isEmpty ? undefined : this.pending,
+      filling: this.filling,
     };
   }
 
   /** Everything noticed so far is recorded. */
   settled(): void {
     this.pending.clear();
+    this.filling = undefined;
     this.#isFirstMigration = false;
   }
 }

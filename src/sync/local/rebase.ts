@@ -1,13 +1,5 @@
 import type { WriteTransaction } from '../../lmdb/index.ts';
-import {
-  FillWriter,
-  fillShadows,
-  type KeySet,
-  type LocalScope,
-  PlanWriter,
-  type Snapshotted,
-  type WritePlan,
-} from '../../shadow/index.ts';
+import { type KeySet, markDetached, PlanWriter, type WritePlan } from '../../shadow/index.ts';
 
 /** Local changes that were found under the lock while something else was being written. */
 export interface Rebase {
@@ -26,14 +18,14 @@ export interface Rebased extends Rebase {
 /** Writes under the lock, given what changed since the base. */
 export type LockedBody<T> = (transaction: WriteTransaction, rebase: Rebase) => T;
 
-/** Copies the DBIs whose shadow is still empty straight from what the writer builds on: a plan of it would only be a second copy. */
-export function fillFromPlan(
-  transaction: WriteTransaction,
-  plan: WritePlan,
-  { view }: Snapshotted,
-  scope: LocalScope,
-): void {
-  if (plan.fills.length > 0) fillShadows(plan.fills, view, scope, new FillWriter(transaction));
+/** A write transaction that is under way. */
+export interface OpenWrite {
+  readonly transaction: WriteTransaction;
+  readonly rebase: Rebase;
+  /** Commits, and the base moves on. */
+  commit(): void;
+  /** Aborts what was not committed; to be called in any case. */
+  end(): void;
 }
 
 /** Writes local changes to the shadow, but for keys that changed again after the plan was made. */
@@ -41,4 +33,7 @@ export function applyPlan(transaction: WriteTransaction, plan: WritePlan, touche
   const writer = new PlanWriter(transaction, plan, { native: false, touched, ifTouched: 'drop' });
   writer.openDbis();
   plan.replay((record) => writer.write(record));
+  // What a DBI that was made again gets back from its shadow.
+  writer.finish();
+  markDetached(transaction, plan.marks);
 }
