@@ -28,6 +28,7 @@ export function openDatabase(path: string, layout: Layout, create = false): Data
     dupsortHack: layout === 'dup',
     overrideCreateFlags: new Map(),
     droppedDbis: 'keep',
+    acceptSchemaChange: false,
   };
   let status = newStatus('bench');
   const report: Report = (event) => {

@@ -40,7 +40,12 @@ export class WritePlan implements WinnerSink {
 
   /** Nothing to write, not even an empty DBI to make. */
   get isEmpty(): boolean {
-    return this.dbis.length === 0 && this.fills.length === 0 && this.marks.size === 0;
+    return !this.hasChanges && this.marks.size === 0;
+  }
+
+  /** Something of it is to be published. */
+  get hasChanges(): boolean {
+    return this.dbis.length > 0 || this.fills.length > 0;
   }
 
   addFill(dbiName: string, entries: number): void {

@@ -19,6 +19,8 @@ export interface Schema {
   readonly overrideCreateFlags: ReadonlyMap<string, number>;
   /** Shadow mode, a DBI that the application dropped: keep it in the shadow alone, or delete its entries (decision 9). */
   readonly droppedDbis: 'keep' | 'delete';
+  /** Go on although PowerDNS's schema version differs. */
+  readonly acceptSchemaChange: boolean;
 }
 
 /** Where the entries of one DBI of a snapshot go. */

@@ -37,11 +37,17 @@ interface HeldCapture {
 }
 
 /** What the configuration says of an LMDB, as `LmdbDatabase` wants it. */
-export function schemaOf({ schemaTracksChanges: native, dupsortHack, droppedDbis, dbiOptions }: LmdbConfig): Schema {
+export function schemaOf({
+  schemaTracksChanges: native,
+  dupsortHack,
+  droppedDbis,
+  acceptSchemaChange,
+  dbiOptions,
+}: LmdbConfig): Schema {
   const overrides = [...dbiOptions].flatMap(([name, { overrideCreateFlags }]) =>
     overrideCreateFlags === undefined ? [] : [[name, overrideCreateFlags] as const],
   );
-  return { native, dupsortHack, droppedDbis, overrideCreateFlags: new Map(overrides) };
+  return { native, dupsortHack, droppedDbis, acceptSchemaChange, overrideCreateFlags: new Map(overrides) };
 }
 
 /** The tracker over liblmdb. Takes its turns, and reads on with cursors after an error in a page: that is caught here alone. */

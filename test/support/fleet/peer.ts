@@ -74,7 +74,7 @@ export class Peer {
 
   get schema(): Schema {
     const { native, droppedDbis = 'delete' } = this.#options;
-    return { native, dupsortHack: !native, overrideCreateFlags: new Map(), droppedDbis };
+    return { native, dupsortHack: !native, overrideCreateFlags: new Map(), droppedDbis, acceptSchemaChange: false };
   }
 
   get tracker(): Tracker {
