@@ -8,8 +8,8 @@ import { LocalComparer, type LocalKeys, type LocalTimes } from './local.ts';
 import { lookAgain } from './pending.ts';
 import { WritePlan } from './plan.ts';
 import type { WriteSink } from './planned.ts';
+import type { Schema } from './schema.ts';
 import { isPrivate, storeOf } from './store/index.ts';
-import type { Schema } from './target.ts';
 import type { DatabaseView, Snapshotted } from './view.ts';
 
 export interface LocalScope extends LocalKeys {

@@ -1,6 +1,6 @@
 import type { WriteTransaction } from '../lmdb/index.ts';
+import type { Schema } from './schema.ts';
 import { detachedMarks, storeOf, writeDetachedMark } from './store/index.ts';
-import type { Schema } from './target.ts';
 import type { DatabaseView } from './view.ts';
 
 export { detachedMarks };

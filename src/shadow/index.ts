@@ -18,6 +18,7 @@ export { WritePlan } from './plan.ts';
 export { FillWriter, PlanWriter } from './plan-writer.ts';
 export type { PlannedDbi, PlannedWrite, WinnerSink, WriteSink } from './planned.ts';
 export { RemoteComparer, type RemoteOptions } from './remote.ts';
+export type { Schema } from './schema.ts';
 export { deltaSources, snapshotSources } from './sources.ts';
 export {
   hasFillMarker,
@@ -29,5 +30,4 @@ export {
   storeOf,
   writeFillMarker,
 } from './store/index.ts';
-export type { Schema } from './target.ts';
 export { cursorView, type DatabaseView, type DbiView, pagedView, type Snapshotted } from './view.ts';

@@ -7,21 +7,9 @@ import {
 } from '../snapshot/index.ts';
 import { isDetached } from './detached.ts';
 import { dupsortWithoutHack } from './errors.ts';
+import type { Schema } from './schema.ts';
 import { type StoredEntries, storeOf } from './store/index.ts';
 import type { DatabaseView, DbiView } from './view.ts';
-
-/** How a database is kept; the same for all its DBIs. */
-export interface Schema {
-  /** `schema_tracks_changes`: the application's own values carry the header, there is no shadow. */
-  readonly native: boolean;
-  readonly dupsortHack: boolean;
-  /** `dbi_options.DBI.override_create_flags`. */
-  readonly overrideCreateFlags: ReadonlyMap<string, number>;
-  /** Shadow mode, a DBI that the application dropped: keep it in the shadow alone, or delete its entries (decision 9). */
-  readonly droppedDbis: 'keep' | 'delete';
-  /** Go on although PowerDNS's schema version differs. */
-  readonly acceptSchemaChange: boolean;
-}
 
 /** Where the entries of one DBI of a snapshot go. */
 export interface Target {
@@ -100,7 +88,5 @@ export function targetOf(
       `DBI ${showDbiName(dbi.name)} is of another kind than ${here}`,
     );
   }
-  // One that is to be deleted when the application drops it comes back with whatever the fleet has written later.
-  const createsMain = (!main && !isWaiting) || (store.isCopy && schema.droppedDbis === 'delete');
-  return { name: dbi.name, flags, createsMain, stored, main };
+  return { name: dbi.name, flags, createsMain: !main && !isWaiting, stored, main };
 }

@@ -1,6 +1,7 @@
 import type { LmdbConfig, SweeperConfig } from '../../config/index.ts';
 import type { Environment, InstanceLock } from '../../lmdb/index.ts';
 import type { Log } from '../../log/index.ts';
+import { PDNS_DBI, SCHEMA_VERSION_KEY, schemaVersionIn } from '../../powerdns/index.ts';
 import { deltaSources, type KeySet, newestTime, type Schema, snapshotSources } from '../../shadow/index.ts';
 import type { ObjectBody } from '../../storage/index.ts';
 import type { EnvironmentStats, Report } from '../status/index.ts';
@@ -154,7 +155,12 @@ export class LmdbDatabase implements LocalDatabase {
       included: new Map(this.#options.included()),
       unpublished: tracker.takeUnpublished(),
       sources: () => snapshotSources(held.view, schema.native, tracker.knownFlags),
-      deltaSources: (keys: KeySet) => deltaSources(held.view, schema.native, tracker.knownFlags, keys),
+      deltaSources: (keys: KeySet) => {
+        // A peer of another schema must refuse every delta, not only the one that changed the version.
+        if (!keys.isEmpty && schemaVersionIn(held.view) !== undefined)
+          keys.add(PDNS_DBI, SCHEMA_VERSION_KEY, 0, SCHEMA_VERSION_KEY.length);
+        return deltaSources(held.view, schema.native, tracker.knownFlags, keys);
+      },
     };
     return { held, capture };
   }
