@@ -89,7 +89,7 @@ function memoryFigures({ whole, large, peaks }: Measured): Figure[] {
     memory(
       `peak RssAnon of the join, ${size} records`,
       result.joinRssKb,
-      `, of which LMDB's own dirty pages are ${sizeText(bare.appendBothRssKb)}`,
+      `; in one transaction LMDB's dirty pages alone are ${sizeText(bare.appendBothRssKb)}`,
     ),
     grown('first sync', peaks.firstRssKb, result.firstRssKb),
     grown('join', peaks.joinRssKb, result.joinRssKb),

@@ -114,9 +114,13 @@ function compareWhole(
   plan.addFill(name, view.dbis.get(name)?.entries ?? 0);
 }
 
-/** All of some DBIs, whatever their shadows hold, for who wants to know what is not recorded. */
-export function compareInto(names: Iterable<string>, view: DatabaseView, scope: LocalScope, sink: WriteSink): void {
-  for (const name of names) comparer(name, view, scope, sink).compareAll();
+/**
+ * Compares DBIs with their shadows and gives a sink what must be written.
+ * @throws UnsupportedDbiError
+ */
+export function compareInto(names: readonly string[], view: DatabaseView, scope: LocalScope, sink: WriteSink): void {
+  const { schema, times, knownFlags } = scope;
+  for (const name of names) comparer(name, view, { schema, times, knownFlags }, sink).compareAll();
 }
 
 /** Passes on what was copied already; of the rest the keys are remembered. */

@@ -7,6 +7,7 @@ export {
 } from './changes.ts';
 export type { PostponedEmpty } from './dbi-writer.ts';
 export { detachedDbis, markDetached } from './detached.ts';
+export { DirectWinners } from './direct-winners.ts';
 export { UnsupportedDbiError } from './errors.ts';
 export { fillShadows } from './fill.ts';
 export { Filling } from './filling.ts';

@@ -1,13 +1,20 @@
+import { MapFullError, type WriteTransaction } from '../../lmdb/index.ts';
 import type { Log } from '../../log/index.ts';
 import { compareTimes, type Time, timeOf } from '../../merge/index.ts';
 import { SchemaGuard, schemaVersionIn } from '../../powerdns/index.ts';
-import { type DatabaseView, RemoteComparer, type Schema, WritePlan } from '../../shadow/index.ts';
+import {
+  type DatabaseView,
+  DirectWinners,
+  RemoteComparer,
+  type RemoteOptions,
+  type Schema,
+  WritePlan,
+} from '../../shadow/index.ts';
 import { type DbiHeader, parseSnapshotName, type readSnapshot, SnapshotNameError } from '../../snapshot/index.ts';
 import type { ObjectBody } from '../../storage/index.ts';
 import type { Report } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
 import { collectGarbage } from './garbage.ts';
-import { join } from './join.ts';
 import type { MergeResult } from './local-database.ts';
 import { SliceTime } from './slice-time.ts';
 import type { Tracker } from './tracker.ts';
@@ -35,6 +42,7 @@ export interface MergeOptions {
 const FAR_FUTURE_NANO = 300n * 1_000_000_000n;
 /** From so many writes on it is worth 10 ms to go under the lock with clean memory. */
 const LARGE_MERGE = 100_000;
+const LARGE_BODY_BYTES = 4 * 1024 * 1024;
 /**
  * Merges one object: the winners are found before the lock, against the held base; under it there are only the difference
  * since then, the puts and the commit (decision 4). The caller holds the turn (`Exclusive`).
@@ -51,7 +59,7 @@ export async function mergeObject(
   const { native } = schema;
   const lockMaxMs = isDelta(objectName) ? 0 : options.lockMaxMs;
   tracker.localRound();
-  let view = tracker.readable();
+  const view = tracker.readable();
   const remote = {
     objectName,
     schema,
@@ -71,15 +79,13 @@ export async function mergeObject(
     noteFuture(comparer, objectName, options);
     return { header: comparer.snapshotHeader, entries: comparer.entries, written };
   };
-  if (tracker.views.canReadBesideWriter && holdsNothing(view.view)) {
-    const time = new SliceTime(clock, lockMaxMs);
-    const joined = await join(tracker, remote, { native, extraBlocks, time, inSlices: lockMaxMs > 0 }, read);
+  if (tracker.views.canReadBesideWriter && lockMaxMs <= 0 && holdsNothing(view.view)) {
+    if (body.sizeBytes >= LARGE_BODY_BYTES) collectGarbage();
+    const joined = await join(tracker, remote, options, read);
     if (joined) return done(joined.comparer, joined.written);
-    tracker.localRound();
-    view = tracker.readable();
   }
   const plan = new WritePlan();
-  const comparer = new RemoteComparer({ ...remote, view: view.view }, plan);
+  const comparer = new RemoteComparer(remote, plan);
   try {
     try {
       await read(comparer);
@@ -97,6 +103,37 @@ export async function mergeObject(
 
 function holdsNothing({ dbis }: DatabaseView): boolean {
   return [...dbis.values()].every(({ entries }) => entries === 0);
+}
+
+/**
+ * The first object of an empty instance is written while it is decoded, all or nothing: there is nothing to compare it with, and
+ * a plan of it would only be a second copy.
+ * @returns undefined when it has to be done the usual way, and nothing was written
+ */
+async function join(
+  tracker: Tracker,
+  options: RemoteOptions,
+  { schema, extraBlocks }: MergeOptions,
+  read: (comparer: RemoteComparer) => Promise<unknown>,
+): Promise<{ comparer: RemoteComparer; written: number } | undefined> {
+  let joined: { comparer: RemoteComparer; written: number } | undefined;
+  const write = async (transaction: WriteTransaction): Promise<boolean> => {
+    const tidy = (): void => collectGarbage('minor');
+    const winners = new DirectWinners(transaction, { native: schema.native, extraBlocks }, tidy);
+    const comparer = new RemoteComparer(options, winners);
+    await read(comparer);
+    if (winners.outcome !== 'complete') return false;
+    winners.finish();
+    joined = { comparer, written: winners.count };
+    return true;
+  };
+  try {
+    return (await tracker.writeAsItComes(write)) ? joined : undefined;
+  } catch (error) {
+    // The usual way enlarges the map.
+    if (error instanceof MapFullError) return undefined;
+    throw error;
+  }
 }
 
 /** A name that is not ours cannot be a delta. */

@@ -18,16 +18,6 @@ export interface Rebased extends Rebase {
 /** Writes under the lock, given what changed since the base. */
 export type LockedBody<T> = (transaction: WriteTransaction, rebase: Rebase) => T;
 
-/** A write transaction that is under way. */
-export interface OpenWrite {
-  readonly transaction: WriteTransaction;
-  readonly rebase: Rebase;
-  /** Commits, and the base moves on. */
-  commit(): void;
-  /** Aborts what was not committed; to be called in any case. */
-  end(): void;
-}
-
 /** Writes local changes to the shadow, but for keys that changed again after the plan was made. */
 export function applyPlan(transaction: WriteTransaction, plan: WritePlan, touched: KeySet | undefined): void {
   const writer = new PlanWriter(transaction, plan, { native: false, touched, ifTouched: 'drop' });

@@ -18,7 +18,7 @@ import { Base } from './base.ts';
 import { fillSlice, fillWhole } from './fill-slice.ts';
 import type { Held, Within } from './held.ts';
 import { LocalKnowledge } from './local-knowledge.ts';
-import { applyPlan, type LockedBody, type OpenWrite, type Rebased } from './rebase.ts';
+import { applyPlan, type LockedBody, type Rebased } from './rebase.ts';
 import { holdsNothing, RoundTeller } from './round-teller.ts';
 import { SliceTime } from './slice-time.ts';
 import { CursorViews, isPageError, openViews, type Views } from './views.ts';
@@ -213,26 +213,23 @@ export class Tracker {
     return result;
   }
 
-  /** As `write`, for writing that goes on while its input comes. The caller ends it; nothing else may run in between. */
-  beginWrite(): OpenWrite {
+  /**
+   * Takes the lock and lets `body` write while its input is still coming: for a database that holds nothing, in which there is
+   * nothing to compare and nobody reads. Committed when `body` says so; rolled back when it says no, or throws.
+   * @returns false when nothing was written
+   */
+  async writeAsItComes(body: (transaction: WriteTransaction) => Promise<boolean>): Promise<boolean> {
+    const base = this.base;
     const lock = this.#options.lock.take();
-    let under: Held | Within | undefined;
-    const end = (): void => {
+    let under: Held | undefined;
+    try {
+      under = this.#views.hold();
+      if (under.id !== base.id || !(await body(lock.transaction))) return false;
+      if (this.#moveOn(lock.commit(), under)) under = undefined;
+      return true;
+    } finally {
       lock.end();
       under?.release();
-      under = undefined;
-    };
-    try {
-      under = this.#views.under(lock.transaction);
-      const rebase = this.#rebase(lock.transaction, this.base, under);
-      const commit = (): void => {
-        if (this.#moveOn(lock.commit(), under)) under = undefined;
-        if (rebase.hasLocalChanges) this.#tellChange(rebase.entries);
-      };
-      return { transaction: lock.transaction, rebase, commit, end };
-    } catch (error) {
-      end();
-      throw error;
     }
   }
 

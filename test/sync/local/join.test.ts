@@ -72,6 +72,17 @@ describe('the first object of an empty instance', () => {
     expect((await peer.merge(object)).written).toBe(0);
   });
 
+  it('and so is what it commits right after a slice, before we could look', async () => {
+    const peer = empty();
+    const write = (key: string) => () => peer.write({ op: 'put', dbi: 'd', key, value: 'mine' });
+    peer.afterLock.push(write('k000'), write('k499'), () => {}, write('k001'));
+    const { written, hasLocalChanges } = await peer.merge(object);
+    expect([written, hasLocalChanges, peer.afterLock.length]).toEqual([2 * COUNT, true, 0]);
+    const main = Object.fromEntries(peer.mainDump().d!);
+    expect([main.k000, main.k001, main.k002, main.k499]).toEqual(['mine', 'mine', 'theirs', 'mine']);
+    assertInStep(peer);
+  });
+
   it('killed in the middle: what is written agrees, is nothing of ours (I12), and the rest comes with the next merge', async () => {
     const peer = empty();
     const killed = new Error('killed by the test');
