@@ -23,7 +23,13 @@ export interface Database {
 
 export function openDatabase(path: string, layout: Layout, create = false): Database {
   const environment = Environment.open(path, { create, mapSizeBytes: MAP_SIZE_BYTES });
-  const schema = { native: layout === 'native', dupsortHack: layout === 'dup', overrideCreateFlags: new Map() };
+  const schema: Schema = {
+    native: layout === 'native',
+    dupsortHack: layout === 'dup',
+    overrideCreateFlags: new Map(),
+    droppedDbis: 'keep',
+    acceptSchemaChange: false,
+  };
   let status = newStatus('bench');
   const report: Report = (event) => {
     status = reduceStatus(status, { ...event, db: 'bench', atMs: 0 });

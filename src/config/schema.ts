@@ -38,6 +38,8 @@ const lmdb = section({
   dupsortHack: bool(),
   headerExtraPaddingBlock: bool(),
   dbiOptions: mapOf(section({ overrideCreateFlags: dbiFlags })),
+  droppedDbis: choice(['keep', 'delete'], 'keep'),
+  acceptSchemaChange: bool(),
 });
 
 const sweeper = section({

@@ -1,5 +1,6 @@
 import { type DiffSink, diffDbis, diffTrees } from '../btree/index.ts';
 import { DbiFlag } from '../lmdb/index.ts';
+import { detachedMarks, isDetached } from './detached.ts';
 import { dbiKindChanged, dbiNameTooLong, dupsortWithoutHack, unnamedDbiFlags, unnamedDbiHoldsData } from './errors.ts';
 import type { Filling } from './filling.ts';
 import type { KeySet } from './key-set.ts';
@@ -7,8 +8,8 @@ import { LocalComparer, type LocalKeys, type LocalTimes } from './local.ts';
 import { lookAgain } from './pending.ts';
 import { WritePlan } from './plan.ts';
 import type { WriteSink } from './planned.ts';
+import type { Schema } from './schema.ts';
 import { isPrivate, storeOf } from './store/index.ts';
-import type { Schema } from './target.ts';
 import type { DatabaseView, Snapshotted } from './view.ts';
 
 export interface LocalScope extends LocalKeys {
@@ -42,7 +43,11 @@ export function assertSupported(view: DatabaseView, schema: Schema): void {
 export function compareEverything(now: Snapshotted, scope: LocalScope): WritePlan {
   const plan = new WritePlan();
   return disposeOnError(plan, () => {
-    for (const name of trackedNames(now.view)) compareWhole(name, now.view, scope, plan);
+    const marks = detachedMarks(now.view);
+    for (const name of trackedNames(now.view)) {
+      if (isDetached(name, now.view, scope.schema)) plan.detach(name, marks.has(name));
+      else compareWhole(name, now.view, scope, plan, marks.has(name));
+    }
   });
 }
 
@@ -57,8 +62,14 @@ export function compareChanged(base: Snapshotted, now: Snapshotted, scope: Local
       if (!change.oldTree || !change.newTree || change.flagsChanged) {
         // Created, dropped or of another kind: what the shadow still holds of an earlier life counts too.
         scope.filling?.forget(change.name);
-        compareWhole(change.name, now.view, scope, plan);
         whole.add(change.name);
+        if (isDetached(change.name, now.view, scope.schema)) {
+          scope.touched?.addWhole(change.name);
+          plan.detach(change.name, false);
+        } else {
+          const wasDetached = !change.oldTree && isDetached(change.name, base.view, scope.schema);
+          compareWhole(change.name, now.view, scope, plan, wasDetached);
+        }
       } else {
         const ahead = scope.filling?.aheadIn(change.name, now.view);
         const into = comparer(change.name, now.view, scope, plan);
@@ -68,18 +79,35 @@ export function compareChanged(base: Snapshotted, now: Snapshotted, scope: Local
           change.newTree,
           ahead ? withoutAhead(into, change.name, ahead, scope.filling!) : into,
         );
+        plan.noteDeletions(change.name, into.deletions);
       }
     }
     if (!scope.pending) return;
-    lookAgain(scope.pending, now.view, (name) => (whole.has(name) ? undefined : comparer(name, now.view, scope, plan)));
+    lookAgain(scope.pending, now.view, (name) =>
+      whole.has(name) || isDetached(name, now.view, scope.schema) ? undefined : comparer(name, now.view, scope, plan),
+    );
   });
 }
 
-function compareWhole(name: string, view: DatabaseView, scope: LocalScope, plan: WritePlan): void {
+/** @param wasDetached the application dropped the DBI and made it again: what it lacks comes from the shadow (decision 9) */
+function compareWhole(
+  name: string,
+  view: DatabaseView,
+  scope: LocalScope,
+  plan: WritePlan,
+  wasDetached: boolean,
+): void {
   view.dbis.get(name)?.assertOrdered();
   const into = comparer(name, view, scope, plan);
+  if (wasDetached) {
+    into.refill();
+    plan.attach(name);
+    scope.unpublished?.addWhole(name);
+    return;
+  }
   const copiedUpTo = into.isFill ? undefined : scope.filling?.copiedUpTo(name);
   if (!into.isFill) into.compareAll(copiedUpTo);
+  plan.noteDeletions(name, into.deletions);
   if (!into.isFill && !copiedUpTo) return;
   scope.touched?.addWhole(name);
   scope.unpublished?.addWhole(name);

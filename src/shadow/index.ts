@@ -6,6 +6,7 @@ export {
   type LocalScope,
 } from './changes.ts';
 export type { PostponedEmpty } from './dbi-writer.ts';
+export { detachedDbis, markDetached } from './detached.ts';
 export { DirectWinners } from './direct-winners.ts';
 export { UnsupportedDbiError } from './errors.ts';
 export { fillShadows } from './fill.ts';
@@ -18,6 +19,7 @@ export { WritePlan } from './plan.ts';
 export { FillWriter, PlanWriter } from './plan-writer.ts';
 export type { PlannedDbi, PlannedWrite, WinnerSink, WriteSink } from './planned.ts';
 export { RemoteComparer, type RemoteOptions } from './remote.ts';
+export type { Schema } from './schema.ts';
 export { deltaSources, snapshotSources } from './sources.ts';
 export {
   hasFillMarker,
@@ -29,5 +31,4 @@ export {
   storeOf,
   writeFillMarker,
 } from './store/index.ts';
-export type { Schema } from './target.ts';
 export { cursorView, type DatabaseView, type DbiView, pagedView, type Snapshotted } from './view.ts';

@@ -12,7 +12,7 @@ export interface LocalDbi {
   readonly name: string;
   /** Flags of the application's DBI; those last known when it was dropped. */
   readonly flags: number;
-  /** undefined: dropped by the application, which deletes its entries (decision 9). */
+  /** undefined: dropped by the application, which deletes its entries where they are not kept (decision 9). */
   readonly main: DbiView | undefined;
   readonly stored: StoredEntries | undefined;
 }
@@ -49,6 +49,9 @@ export class LocalComparer implements DiffSink {
   readonly #write = new PlannedWrite();
   #mainReader: EntryReader | undefined;
   #isPlanned = false;
+  #refills = false;
+  /** Entries marked deleted so far. */
+  deletions = 0;
 
   constructor(dbi: LocalDbi, times: LocalTimes, sink: WriteSink, keys: LocalKeys = {}) {
     this.#dbi = dbi;
@@ -152,6 +155,12 @@ export class LocalComparer implements DiffSink {
     return upTo !== undefined && compareKeys(this.#dbi.flags)(keyBuffer, keyStart, keyEnd, upTo, 0, upTo.length) > 0;
   }
 
+  /** Compares everything, but what main lacks is no deletion: it comes back from the shadow, with the time that it has. */
+  refill(): void {
+    this.#refills = true;
+    this.compareAll();
+  }
+
   #comparePairs(upTo?: Buffer): void {
     const { main, name } = this.#dbi;
     const walker = main?.walk();
@@ -232,8 +241,23 @@ export class LocalComparer implements DiffSink {
     if (entry.deleted) return;
     const write = this.#write;
     write.setKey(entry.keyBuffer, entry.keyStart, entry.keyEnd);
+    if (this.#refills) {
+      this.#bringBack(entry);
+      return;
+    }
+    this.deletions++;
     write.setDeleted();
     this.#add(entry.timestampHi, entry.timestampLo);
+  }
+
+  #bringBack(entry: Entry): void {
+    const write = this.#write;
+    write.setTime(entry.timestampHi, entry.timestampLo);
+    write.setValue(entry.valueBuffer, entry.valueStart, entry.valueEnd);
+    write.writesMain = true;
+    this.#plan();
+    this.#sink.add(write);
+    write.writesMain = false;
   }
 
   /** `#write` is to be written, in the place of an entry of that time. */

@@ -48,6 +48,8 @@ describe('defaults', () => {
       dupsortHack: false,
       headerExtraPaddingBlock: false,
       dbiOptions: new Map(),
+      droppedDbis: 'keep',
+      acceptSchemaChange: false,
     });
   });
 

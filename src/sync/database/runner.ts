@@ -127,6 +127,8 @@ export class DatabaseSync {
     if (line) this.#log[line.level](line.message, line.fields);
     this.#options.onEvent?.(event);
     if (event.type === 'localChange') this.#tell({ type: 'localChange' });
+    // What another schema wrote may be for us now.
+    if (event.type === 'schemaVersion') this.#index.forgetRefusals();
   }
 
   /** One event after the other: what an action tells at once waits until the step has ended. */

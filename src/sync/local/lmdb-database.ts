@@ -1,6 +1,7 @@
 import type { LmdbConfig, SweeperConfig } from '../../config/index.ts';
 import type { Environment, InstanceLock } from '../../lmdb/index.ts';
 import type { Log } from '../../log/index.ts';
+import { PDNS_DBI, SCHEMA_VERSION_KEY, schemaVersionIn } from '../../powerdns/index.ts';
 import { deltaSources, type KeySet, newestTime, type Schema, snapshotSources } from '../../shadow/index.ts';
 import type { ObjectBody } from '../../storage/index.ts';
 import type { EnvironmentStats, LmdbStats, Report } from '../status/index.ts';
@@ -38,11 +39,17 @@ interface HeldCapture {
 }
 
 /** What the configuration says of an LMDB, as `LmdbDatabase` wants it. */
-export function schemaOf({ schemaTracksChanges: native, dupsortHack, dbiOptions }: LmdbConfig): Schema {
+export function schemaOf({
+  schemaTracksChanges: native,
+  dupsortHack,
+  droppedDbis,
+  acceptSchemaChange,
+  dbiOptions,
+}: LmdbConfig): Schema {
   const overrides = [...dbiOptions].flatMap(([name, { overrideCreateFlags }]) =>
     overrideCreateFlags === undefined ? [] : [[name, overrideCreateFlags] as const],
   );
-  return { native, dupsortHack, overrideCreateFlags: new Map(overrides) };
+  return { native, dupsortHack, droppedDbis, acceptSchemaChange, overrideCreateFlags: new Map(overrides) };
 }
 
 /** The tracker over liblmdb. Takes its turns, and reads on with cursors after an error in a page: that is caught here alone. */
@@ -150,7 +157,12 @@ export class LmdbDatabase implements LocalDatabase {
       included: new Map(this.#options.included()),
       unpublished: tracker.takeUnpublished(),
       sources: () => snapshotSources(held.view, schema.native, tracker.knownFlags),
-      deltaSources: (keys: KeySet) => deltaSources(held.view, schema.native, tracker.knownFlags, keys),
+      deltaSources: (keys: KeySet) => {
+        // A peer of another schema must refuse every delta, not only the one that changed the version.
+        if (!keys.isEmpty && schemaVersionIn(held.view) !== undefined)
+          keys.add(PDNS_DBI, SCHEMA_VERSION_KEY, 0, SCHEMA_VERSION_KEY.length);
+        return deltaSources(held.view, schema.native, tracker.knownFlags, keys);
+      },
     };
     return { held, capture };
   }

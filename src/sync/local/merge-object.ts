@@ -1,6 +1,7 @@
 import { MapFullError, type WriteTransaction } from '../../lmdb/index.ts';
 import type { Log } from '../../log/index.ts';
 import { compareTimes, type Time, timeOf } from '../../merge/index.ts';
+import { SchemaGuard, schemaVersionIn } from '../../powerdns/index.ts';
 import {
   type DatabaseView,
   DirectWinners,
@@ -69,7 +70,11 @@ export async function mergeObject(
     onDbi: (dbi: DbiHeader) => tracker.learnFlags(dbi.name, dbi.flags),
   };
   const limits = { maxDecompressedBytes };
-  const read = (comparer: RemoteComparer) => options.read(() => body.open(), comparer, { objectName, limits, signal });
+  const ownVersion = schema.acceptSchemaChange ? undefined : schemaVersionIn(view.view);
+  const read = (comparer: RemoteComparer) => {
+    const visitor = ownVersion === undefined ? comparer : new SchemaGuard(comparer, objectName, ownVersion);
+    return options.read(() => body.open(), visitor, { objectName, limits, signal });
+  };
   const done = (comparer: RemoteComparer, written: number): MergeResult => {
     noteFuture(comparer, objectName, options);
     return { header: comparer.snapshotHeader, entries: comparer.entries, written };

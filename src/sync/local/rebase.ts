@@ -1,5 +1,5 @@
 import type { WriteTransaction } from '../../lmdb/index.ts';
-import { type KeySet, PlanWriter, type WritePlan } from '../../shadow/index.ts';
+import { type KeySet, markDetached, PlanWriter, type WritePlan } from '../../shadow/index.ts';
 
 /** Local changes that were found under the lock while something else was being written. */
 export interface Rebase {
@@ -23,4 +23,7 @@ export function applyPlan(transaction: WriteTransaction, plan: WritePlan, touche
   const writer = new PlanWriter(transaction, plan, { native: false, touched, ifTouched: 'drop' });
   writer.openDbis();
   plan.replay((record) => writer.write(record));
+  // What a DBI that was made again gets back from its shadow.
+  writer.finish();
+  markDetached(transaction, plan.marks);
 }

@@ -1,4 +1,5 @@
 import type { Environment, WriteTransaction } from '../../lmdb/index.ts';
+import { assertSchemaUnchanged, schemaVersionIn } from '../../powerdns/index.ts';
 import {
   assertSupported,
   collectPending,
@@ -18,6 +19,7 @@ import { fillSlice, fillWhole } from './fill-slice.ts';
 import type { Held, Within } from './held.ts';
 import { LocalKnowledge } from './local-knowledge.ts';
 import { applyPlan, type LockedBody, type Rebased } from './rebase.ts';
+import { holdsNothing, RoundTeller } from './round-teller.ts';
 import { SliceTime } from './slice-time.ts';
 import { CursorViews, isPageError, openViews, type Views } from './views.ts';
 import type { WriteLock } from './write-lock.ts';
@@ -32,6 +34,8 @@ export interface TrackerOptions {
   readonly lockMaxMs: number;
 }
 
+const NO_FLAGS: ReadonlyMap<string, number> = new Map();
+
 /**
  * Keeps main and shadow in step and knows what of it was seen (decisions 3 to 5). `base` is the held transaction in
  * which main and shadow agree: whatever is different in a later one has changed since. All of it is synchronous; callers
@@ -41,10 +45,12 @@ export class Tracker {
   readonly #options: TrackerOptions;
   readonly #known: LocalKnowledge;
   #views: Views;
+  readonly #teller: RoundTeller;
   readonly #base = new Base();
 
   constructor(options: TrackerOptions) {
     this.#options = options;
+    this.#teller = new RoundTeller(options.report, options.schema);
     this.#views = openViews(options.environment, options.clock, options.report);
     const held = this.#firstView();
     this.#known = new LocalKnowledge(options.environment, options.clock, options.schema, held);
@@ -73,11 +79,12 @@ export class Tracker {
 
   /** The same; undefined before the first round. */
   get baseIfAny(): Held | undefined {
-    return this.#base;
+    return this.#base.held;
   }
 
+  /** Flags of DBIs, also of those that were dropped since and whose deletions are to be published (decision 9). */
   get knownFlags(): ReadonlyMap<string, number> {
-    return this.#known.knownFlags;
+    return this.#options.schema.droppedDbis === 'delete' ? this.#known.knownFlags : NO_FLAGS;
   }
 
   /** Keys of local changes that were recorded since `takeUnpublished`; more than those of what was written. */
@@ -136,12 +143,14 @@ export class Tracker {
     const base = this.#trustedBase();
     const current = this.#views.hold();
     try {
-      assertSupported(current.view, this.#options.schema);
+      this.#assertSupported(current);
       this.#known.rememberFlags(current);
       if (this.#options.schema.native) {
         const changes = nativeChanges(base, current, { unpublished: this.#known.unpublished });
         this.#base.set(current, this.#views);
-        return changes === 0 ? undefined : 0;
+        // Nothing to compare with, and nothing there: nobody has written anything that could be published.
+        const isEmpty = changes === undefined && holdsNothing(current.view);
+        return changes === 0 || isEmpty ? undefined : 0;
       }
       const scope = this.#known.scope();
       const plan = base ? compareChanged(base, current, scope) : compareEverything(current, scope);
@@ -151,7 +160,8 @@ export class Tracker {
         // A round that failed may have failed after its commit.
         const wasFailing = !this.#known.pending.isEmpty;
         this.#known.settled();
-        return plan.isEmpty && !wasFailing ? undefined : plan.count;
+        this.#teller.round(plan, current.view);
+        return plan.hasChanges || wasFailing ? plan.count : undefined;
       } finally {
         plan.dispose();
       }
@@ -233,6 +243,14 @@ export class Tracker {
     this.#views.close();
   }
 
+  /** @throws what is refused before anything of it is recorded */
+  #assertSupported({ view }: Snapshotted): void {
+    const { schema } = this.#options;
+    assertSupported(view, schema);
+    if (schema.native) this.#teller.schemaVersion(schemaVersionIn(view));
+    else if (!schema.acceptSchemaChange) assertSchemaUnchanged(view);
+  }
+
   #tellChange(entries: number): void {
     this.#options.report({ type: 'localChange', entries, txnId: this.base.id });
   }
@@ -274,7 +292,7 @@ export class Tracker {
   #rebase(transaction: WriteTransaction, base: Held, under: Snapshotted, filling?: Filling): Rebased {
     const touched = new KeySet(Number.POSITIVE_INFINITY);
     if (under.view.txnId === base.id) return { touched, recheckAll: false, hasLocalChanges: false, entries: 0 };
-    assertSupported(under.view, this.#options.schema);
+    this.#assertSupported(under);
     if (this.#options.schema.native) {
       const changes = nativeChanges(base, under, { touched, unpublished: this.#known.unpublished });
       return { touched, recheckAll: changes === undefined, hasLocalChanges: changes !== 0, entries: 0 };

@@ -210,6 +210,12 @@ export class RemoteIndex {
     this.#findCurrent();
   }
 
+  /** Everything that was refused is looked at again. */
+  forgetRefusals(): void {
+    this.#refused.clear();
+    this.#findCurrent();
+  }
+
   /** Removed from the bucket since the listing. */
   markGone(name: SnapshotName): void {
     const names = this.#present.get(name.instanceId);

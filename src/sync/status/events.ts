@@ -149,6 +149,10 @@ export type SyncEventBody =
   | { readonly type: 'distrustedReader'; readonly txnId: number }
   /** The pages of the data file cannot be read: cursors are used from now on. */
   | { readonly type: 'pagesUnreadable'; readonly error: ErrorInfo }
+  /** The application deleted more than half of a large DBI in one round. `entries`: before. */
+  | { readonly type: 'massDeletion'; readonly dbi: string; readonly deleted: number; readonly entries: number }
+  /** PowerDNS's schema version, as found or when it has changed; native mode only. */
+  | { readonly type: 'schemaVersion'; readonly version: number }
   /** Entries of this object are stamped far in the future. */
   | { readonly type: 'futureTimestamps'; readonly name: string; readonly newestNano: bigint }
   /** Another process publishes under our instance name. */

@@ -32,6 +32,8 @@ export interface PeerOptions {
   readonly lockMaxMs: number;
   /** False: only cursors, as for a data file of unknown format. */
   readonly pages: boolean;
+  /** Default `delete`: everything that is in main then travels (I2). */
+  readonly droppedDbis?: 'keep' | 'delete';
   readonly application?: ApplicationOptions;
   readonly mapSizeBytes?: number;
   readonly cutoff?: () => Time;
@@ -71,7 +73,8 @@ export class Peer {
   }
 
   get schema(): Schema {
-    return { native: this.#options.native, dupsortHack: !this.#options.native, overrideCreateFlags: new Map() };
+    const { native, droppedDbis = 'delete' } = this.#options;
+    return { native, dupsortHack: !native, overrideCreateFlags: new Map(), droppedDbis, acceptSchemaChange: false };
   }
 
   get tracker(): Tracker {
