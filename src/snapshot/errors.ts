@@ -62,7 +62,8 @@ export type RefusedReason =
   | 'dbi-name'
   | 'dbi-kind'
   | 'dbi-count'
-  | 'message-size';
+  | 'message-size'
+  | 'field-order';
 
 const HINTS: Partial<Record<RefusedReason, string>> = {
   'compat-version': 'a newer program wrote it: update this one',

@@ -4,7 +4,7 @@ import type { Log } from '../../log/index.ts';
 import type { ObjectStorage } from '../../storage/index.ts';
 import { Cleaner } from '../clean/index.ts';
 import type { LocalDatabase } from '../local/index.ts';
-import type { RemoteIndex } from '../remote/index.ts';
+import type { ChainIndex } from '../chain/index.ts';
 import type { Report } from '../status/index.ts';
 import { type Clock, nowMs } from '../time/index.ts';
 
@@ -16,7 +16,7 @@ export interface UpkeepOptions {
   readonly receiveOnly: boolean;
   readonly storage: ObjectStorage;
   readonly local: LocalDatabase;
-  readonly index: RemoteIndex;
+  readonly index: ChainIndex;
   /** Per instance what our last stored full snapshot includes (I10). */
   readonly included: () => ReadonlyMap<string, bigint>;
   readonly clock: Clock;
