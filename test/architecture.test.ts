@@ -61,6 +61,90 @@ describe('the way of the data', () => {
   });
 });
 
+/** Files that may touch the machine's time, timers, file watches and name; every other part of sync/ gets them as ports. */
+const SHELL = [
+  'sync/time/system-clock.ts',
+  'sync/local/data-file.ts',
+  'sync/database/system-ports.ts',
+  'sync/process/run.ts',
+  'sync/process/blocked-workers.ts',
+  'sync/clean/cleaner.ts',
+  'sync/clean/sleep.ts',
+];
+
+/** The rooms of sync/, top to bottom. */
+const ROOMS = ['process', 'database', 'publish', 'remote', 'chain', 'local', 'sweep', 'clean', 'status', 'time'];
+
+describe('sync/', () => {
+  const sources = filesBelow(join(src, 'sync'), '.ts');
+
+  it('touches the machine’s time, timers, files and name in its shell only', () => {
+    const machine =
+      /\b(?:setTimeout|setInterval|setImmediate|hostname\()|\b(?:Date\.now|performance\.now|Atomics\.wait|fs\.watch|statSync)\b|from 'node:(?:fs|os|timers|perf_hooks)|Math\.random/;
+    const touching = sources
+      .filter((file) => machine.test(withoutComments(readFileSync(file, 'utf8'))))
+      .map((file) => relative(src, file));
+    expect(touching.filter((file) => !SHELL.includes(file))).toEqual([]);
+  });
+
+  it('each room has one door, and imports go down the list of docs/architecture.md only', () => {
+    const room = (file: string): string => relative(join(src, 'sync'), dirname(file)).split(sep)[0]!;
+    const wrong: string[] = [];
+    for (const file of sources) {
+      for (const target of importsOf(file)) {
+        if (layerOf(target) !== 'sync' || room(target) === room(file)) continue;
+        const isUpwards = ROOMS.indexOf(room(target)) <= ROOMS.indexOf(room(file));
+        if ((room(file) !== '' && isUpwards) || !target.endsWith(`${sep}index.ts`))
+          wrong.push(`${relative(src, file)} imports ${relative(src, target)}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe('modules', () => {
+  const sources = filesBelow(src, '.ts');
+
+  it('have no import cycle, in a folder or between folders', () => {
+    const done = new Set<string>();
+    const cycles: string[] = [];
+    const visit = (file: string, path: readonly string[]): void => {
+      const at = path.indexOf(file);
+      if (at >= 0) cycles.push([...path.slice(at), file].map((one) => relative(src, one)).join(' → '));
+      if (at >= 0 || done.has(file)) return;
+      for (const target of importsOf(file)) visit(target, [...path, file]);
+      done.add(file);
+    };
+    for (const file of sources) visit(file, []);
+    expect(cycles).toEqual([]);
+  });
+
+  it('export nothing that nobody imports', () => {
+    const all = [...sources, ...filesBelow(join(root, 'test'), '.ts'), ...filesBelow(join(root, 'bench'), '.ts')];
+    const texts = new Map(all.map((file) => [file, readFileSync(file, 'utf8')]));
+    const unused: string[] = [];
+    for (const file of sources) {
+      if (file === join(src, 'index.ts')) continue;
+      for (const name of exportsOf(texts.get(file)!)) {
+        const word = new RegExp(`\\b${name}\\b`);
+        const isUsed = all.some((other) => other !== file && word.test(texts.get(other)!));
+        if (!isUsed) unused.push(`${relative(src, file)}: ${name}`);
+      }
+    }
+    expect(unused).toEqual([]);
+  });
+});
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
+}
+
+/** Values that a module declares and exports; not those that a door passes on, nor types, which signatures need. */
+function exportsOf(text: string): string[] {
+  const declared = /^export (?:async )?(?:function\*?|class|const) (\w+)/gm;
+  return [...text.matchAll(declared)].map((match) => match[1]!);
+}
+
 describe('style', () => {
   const checked = [
     ...filesBelow(src, '.ts'),

@@ -3,7 +3,7 @@ import { CorruptPageError } from './errors.ts';
 import type { PageFile } from './page-file.ts';
 
 /** Page numbers in the order of their keys. */
-export class PageList {
+class PageList {
   pages = new Uint32Array(64);
   length = 0;
 

@@ -1,4 +1,5 @@
 import { ChangedLeaves } from './changed-leaves.ts';
+import type { DiffSink } from './diff-sink.ts';
 import { DuplicateDiff } from './duplicate-diff.ts';
 import { NodeFlag, readPageNumber } from './layout.ts';
 import type { LeafPage } from './leaf-page.ts';
@@ -7,32 +8,6 @@ import { PageCursor } from './page-cursor.ts';
 import type { Tree } from './tree.ts';
 import { ValueRange } from './value-range.ts';
 import { keysOf, type ZipVisitor, zip } from './zip.ts';
-
-/**
- * Takes what differs. Buffers belong to the mapping, or are reused (values that straddle two mappings): whatever is kept
- * after the call has to be copied.
- */
-export interface DiffSink {
-  /** A key of a plain tree with its new value, or undefined when it is gone. */
-  candidate(
-    keyBuffer: Buffer,
-    keyStart: number,
-    keyEnd: number,
-    valueBuffer: Buffer | undefined,
-    valueStart: number,
-    valueEnd: number,
-  ): void;
-  /** A (key, duplicate) pair of a DUPSORT tree that came (`present`) or went. */
-  pair(
-    keyBuffer: Buffer,
-    keyStart: number,
-    keyEnd: number,
-    duplicateBuffer: Buffer,
-    duplicateStart: number,
-    duplicateEnd: number,
-    present: boolean,
-  ): void;
-}
 
 /**
  * What changed between two states of one DBI (I6), in key order: O(changed pages × fan-out), whatever the size of the trees.

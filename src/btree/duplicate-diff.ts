@@ -1,5 +1,5 @@
 import { ChangedLeaves } from './changed-leaves.ts';
-import type { DiffSink } from './diff.ts';
+import type { DiffSink } from './diff-sink.ts';
 import { NodeFlag } from './layout.ts';
 import type { LeafPage } from './leaf-page.ts';
 import { sameBytes } from './order.ts';

@@ -1,6 +1,7 @@
 export { assertOrdered } from './assert-ordered.ts';
-export { type DiffSink, diffTrees } from './diff.ts';
+export { diffTrees } from './diff.ts';
 export { type DbiChange, diffDbis } from './diff-dbis.ts';
+export type { DiffSink } from './diff-sink.ts';
 export { CorruptPageError, CustomOrderError, UnknownFormatError } from './errors.ts';
 export { lastTxnId, type Meta, readMeta } from './meta.ts';
 export { compareDuplicates, compareKeys, type KeyOrder, sameBytes } from './order.ts';

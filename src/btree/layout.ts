@@ -16,7 +16,6 @@ export const PAGE_HEADER_BYTES = 16;
 export const PAGE_PAD = 8;
 export const PAGE_FLAGS = 10;
 export const PAGE_LOWER = 12;
-export const PAGE_UPPER = 14;
 /** Overflow pages hold their number of pages where the others hold lower and upper. */
 export const PAGE_OVERFLOW_COUNT = 12;
 

@@ -4,7 +4,7 @@ import type { Io } from './io.ts';
 /** LMDB tells readers apart by process id alone: in containers that share an LMDB, everyone would be process 1. */
 export const MAXIMUM_MINIMUM_PID = 200;
 /** The reference's variable; set for the child, so that it never starts again itself. */
-export const NO_PID_CHECK_VARIABLE = 'LIGHTNINGSTREAM_NO_PID_CHECK';
+const NO_PID_CHECK_VARIABLE = 'LIGHTNINGSTREAM_NO_PID_CHECK';
 
 /**
  * Makes sure that the command runs under a process id of at least `minimumPid`: where it does not, ids are used up and

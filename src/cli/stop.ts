@@ -10,7 +10,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 const SIGNALS: readonly StopSignal[] = ['SIGTERM', 'SIGINT', 'SIGHUP'];
 
 /** Why `Stop.signal` was aborted; what waits on the signal rejects with it. */
-export class StopRequest extends Error {
+class StopRequest extends Error {
   constructor(reason: string) {
     super(`stopped: ${reason}`);
     this.name = 'StopRequest';

@@ -1,7 +1,7 @@
 import { Code, CursorOp, PutFlag } from './constants.ts';
+import type { Dbi } from './dbi.ts';
 import { type Address, check, liblmdb } from './library.ts';
 import { addressOf, copyMemory, scratch } from './memory.ts';
-import type { Dbi } from './transaction.ts';
 
 /**
  * A cursor: LMDB's own order, one (key, value) at a time, duplicates one by one. The bytes of the current entry are

@@ -2,6 +2,7 @@ export { ByteCopier, ByteMatcher } from './bytes.ts';
 export { Code, DBI_FLAGS_MASK, DbiFlag, MAX_KEY_SIZE, PRIVATE_DBI_PREFIX, PutFlag } from './constants.ts';
 export { Cursor } from './cursor.ts';
 export type { DataFileState } from './data-file.ts';
+export type { Dbi } from './dbi.ts';
 export {
   compareDbiNames,
   dbiNameBytes,
@@ -31,5 +32,5 @@ export {
 export { acquireInstanceLock, type InstanceLock, InstanceLockedError } from './instance-lock.ts';
 export { exitAtOnce, type Liblmdb, liblmdb, shareOneHeap } from './library.ts';
 export { type FileMapping, mapFile } from './memory.ts';
-export { type Dbi, type DbiStat, ReadTransaction, WriteTransaction } from './transaction.ts';
+export { type DbiStat, ReadTransaction, WriteTransaction } from './transaction.ts';
 export { copyView, type TransactionView } from './views.ts';

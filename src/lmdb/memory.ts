@@ -37,7 +37,7 @@ class PassedBytes extends ByteCopier {
  * The memory through which keys and values pass to liblmdb: two `MDB_val` {u64 size, u64 address}, then room for a key
  * and a value. One per thread is enough, since every call into LMDB is synchronous; nothing is allocated per record.
  */
-export class Scratch {
+class Scratch {
   static readonly keyAt = 64;
   static readonly valueAt = 64 + 1024;
   static readonly valueRoom = 64 * 1024;

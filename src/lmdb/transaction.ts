@@ -1,5 +1,6 @@
 import { Code, CREATE, DBI_FLAGS_MASK, PutFlag } from './constants.ts';
 import { Cursor } from './cursor.ts';
+import type { Dbi } from './dbi.ts';
 import { dbiNameBytes, dbiNameOf, isDbiName, showDbiName } from './dbi-name.ts';
 import { BadDbiNameError, MissingDbiError } from './errors.ts';
 import { type Address, check, liblmdb } from './library.ts';
@@ -8,10 +9,6 @@ import type { TransactionView } from './views.ts';
 
 /** Key of the unnamed DBI among the handles; no DBI can have this name. */
 const MAIN = '\0';
-
-declare const dbiBrand: unique symbol;
-/** A DBI handle; valid within the transaction that opened it. */
-export type Dbi = number & { readonly [dbiBrand]: true };
 
 export interface DbiStat {
   readonly pageSizeBytes: number;

@@ -4,10 +4,10 @@ import { type CorruptReason, CorruptSnapshotError } from './errors.ts';
 import { VARINT_INCOMPLETE, VARINT_OVERFLOW, VarintReader } from './varint.ts';
 
 /** Protobuf wire types; 3 and 4 are groups, which no writer of snapshots has ever used, 6 and 7 do not exist. */
-export const WIRE_VARINT = 0;
-export const WIRE_FIXED64 = 1;
+const WIRE_VARINT = 0;
+const WIRE_FIXED64 = 1;
 export const WIRE_LENGTH = 2;
-export const WIRE_FIXED32 = 5;
+const WIRE_FIXED32 = 5;
 
 /** More bytes are needed than have arrived. */
 export const STALLED = -1;

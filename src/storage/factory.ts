@@ -1,26 +1,10 @@
-import { type Log, silentLog } from '../log/index.ts';
+import { silentLog } from '../log/index.ts';
+import type { OpenContext, StorageContext } from './context.ts';
 import { UnknownStorageTypeError } from './errors.ts';
 import { FsStorage } from './fs/fs-storage.ts';
 import { MemoryStorage } from './memory.ts';
 import type { StorageOptions } from './options.ts';
-import type { ObjectStorage, StorageObserver } from './types.ts';
-
-/** What a backend is given from outside; all have defaults. */
-export interface StorageContext {
-  readonly log?: Log | undefined;
-  /** Milliseconds since 1970 UTC. */
-  readonly now?: (() => number) | undefined;
-  readonly observer?: StorageObserver | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** The same with the defaults filled in. */
-export interface OpenContext {
-  readonly log: Log;
-  readonly now: () => number;
-  readonly observer: StorageObserver | undefined;
-  readonly signal: AbortSignal | undefined;
-}
+import type { ObjectStorage } from './types.ts';
 
 /**
  * Opens the bucket: makes the folder, bucket or container where that is asked for, and loads the libraries of S3 and

@@ -1,5 +1,6 @@
 export { checkAzureOptions } from './azure/azure-options.ts';
 export { asBody, bytesBody, collect, collectDownload } from './body.ts';
+export type { StorageContext } from './context.ts';
 export {
   AzureOptionsError,
   FsOptionsError,
@@ -10,7 +11,7 @@ export {
   StorageOptionsError,
   UnknownStorageTypeError,
 } from './errors.ts';
-export { createStorage, type StorageContext } from './factory.ts';
+export { createStorage } from './factory.ts';
 export { checkFsOptions, FsStorage } from './fs/fs-storage.ts';
 export { MemoryStorage } from './memory.ts';
 export { compareNames } from './names.ts';

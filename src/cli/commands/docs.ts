@@ -9,7 +9,7 @@ export function addDocsCommand(program: Command, out: Output): void {
 }
 
 /** One section a command, with its flags; the global ones once, at the top. */
-export function commandsAsMarkdown(program: Command): string {
+function commandsAsMarkdown(program: Command): string {
   const sections = [
     `# ${program.name()}\n`,
     `${program.description()}.\n`,

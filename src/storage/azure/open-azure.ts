@@ -4,7 +4,7 @@ import { BucketClock } from '../bucket/bucket-clock.ts';
 import { CallRunner } from '../bucket/call.ts';
 import { KeyFile } from '../bucket/key-file.ts';
 import { openBucketStorage } from '../bucket/open-bucket.ts';
-import type { OpenContext } from '../factory.ts';
+import type { OpenContext } from '../context.ts';
 import type { AzureOptions } from '../options.ts';
 import type { ObjectStorage } from '../types.ts';
 import { checkHead } from './azure-answers.ts';

@@ -1,4 +1,4 @@
-import type { OpenContext } from '../factory.ts';
+import type { OpenContext } from '../context.ts';
 import type { BucketOptions } from '../options.ts';
 import type { CallOptions, ObjectStorage } from '../types.ts';
 import type { Bucket } from './bucket.ts';

@@ -6,7 +6,7 @@ import { BucketClock } from '../bucket/bucket-clock.ts';
 import { CallRunner } from '../bucket/call.ts';
 import { KeyFile } from '../bucket/key-file.ts';
 import { openBucketStorage } from '../bucket/open-bucket.ts';
-import type { OpenContext } from '../factory.ts';
+import type { OpenContext } from '../context.ts';
 import type { S3Options } from '../options.ts';
 import type { ObjectStorage } from '../types.ts';
 import { watchAnswers } from './s3-answers.ts';

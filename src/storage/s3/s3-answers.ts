@@ -22,7 +22,7 @@ const OWN_HEADERS = ['x-amz-request-id', 'x-amz-id-2', 'x-goog-hash', 'x-gupload
  * What the head of a successful answer lacks to be S3's; undefined: nothing. Every vendor sends an ETag with an object
  * and for one that it took, and nothing but 204 or an empty body for one that it deleted.
  */
-export function lackOf(command: string, answer: AnswerHead): string | undefined {
+function lackOf(command: string, answer: AnswerHead): string | undefined {
   if (!isSuccess(answer.status)) return undefined;
   if (ETAG_COMMANDS.has(command) && !answer.header('etag')) return 'no ETag';
   // An object may have been stored as HTML: then S3 says who answers.

@@ -1,7 +1,7 @@
 import { parseSnapshotName, type SnapshotName, toInstanceId } from '../../snapshot/index.ts';
-import { RetryPolicy, type Spool } from '../../storage/index.ts';
+import type { Spool } from '../../storage/index.ts';
 import { LocalChanges, type LocalDatabase, type MergeResult } from '../local/index.ts';
-import { Publisher } from '../publish/index.ts';
+import type { Publisher } from '../publish/index.ts';
 import { Receiver, RemoteIndex, refuseStale } from '../remote/index.ts';
 import {
   type DatabaseStatus,
@@ -14,6 +14,7 @@ import {
 } from '../status/index.ts';
 import { sweepCutoff } from '../sweep/index.ts';
 import { nowMs, type Timer } from '../time/index.ts';
+import { makePublisher } from './make-publisher.ts';
 import type { DatabaseOptions } from './ports.ts';
 import {
   type DatabaseAction,
@@ -278,32 +279,19 @@ export class DatabaseSync {
   }
 
   #startPublisher(local: LocalDatabase): void {
-    const { config, ports } = this.#options;
-    const { storage, clock, random, codec, spool, hostname } = ports;
-    const { storageRetryCount, storageRetryIntervalMs, storageRetryForever } = config;
-    const retry = { attempts: storageRetryCount, intervalMs: storageRetryIntervalMs, forever: storageRetryForever };
-    const publisher = new Publisher(
-      {
-        databaseName: this.#status.name,
-        instanceId: this.#instanceId,
-        hostname,
-        local,
-        storage,
-        encode: codec.encode,
-        spool,
-        policy: new RetryPolicy(retry, random),
-        clock,
-        report: (event) => this.#report(event),
-        onStore: (name) => this.#index.addOwn(name),
-        onStored: (name, included) => {
-          // Our own entry proves to the cleaner that a snapshot of ours stands for all the others.
-          this.#included = new Map(included).set(this.#instanceId, parseSnapshotName(name).timestampNano);
-          this.#tell({ type: 'stored' });
-        },
-        onMoved: () => this.#tell({ type: 'publisher', facts: publisher.facts }),
+    const publisher = makePublisher(this.#options, {
+      instanceId: this.#instanceId,
+      local,
+      lastNano: this.#index.newestOwn()?.timestampNano ?? 0n,
+      report: (event) => this.#report(event),
+      onStore: (name) => this.#index.addOwn(name),
+      onStored: (name, included) => {
+        // Our own entry proves to the cleaner that a snapshot of ours stands for all the others.
+        this.#included = new Map(included).set(this.#instanceId, parseSnapshotName(name).timestampNano);
+        this.#tell({ type: 'stored' });
       },
-      this.#index.newestOwn()?.timestampNano ?? 0n,
-    );
+      onMoved: () => this.#tell({ type: 'publisher', facts: publisher.facts }),
+    });
     this.#publisher = publisher;
     void publisher
       .run(this.#publishing.signal)

@@ -1,7 +1,7 @@
 import type { DatabaseAction, DatabaseEvent, DatabaseState, Step } from './state.ts';
 
 /** Loads before a waiting local snapshot gets its turn (LOOP-08). */
-export const LOADS_BEFORE_SNAPSHOT = 10;
+const LOADS_BEFORE_SNAPSHOT = 10;
 /** Between two attempts to list the bucket at start. */
 const FIRST_LISTING_RETRY_MS = 1000;
 

@@ -1,11 +1,11 @@
 import type { Config } from '../../config/index.ts';
-import { describeError } from '../../errors/index.ts';
 import type { Log } from '../../log/index.ts';
 import type { ObjectStorage } from '../../storage/index.ts';
 import { Cleaner } from '../clean/index.ts';
 import type { LocalDatabase } from '../local/index.ts';
 import type { ChainIndex } from '../chain/index.ts';
 import type { Report } from '../status/index.ts';
+import { sweepOften } from '../sweep/index.ts';
 import { type Clock, nowMs } from '../time/index.ts';
 
 export interface UpkeepOptions {
@@ -50,24 +50,13 @@ export function upkeep(options: UpkeepOptions, signal: AbortSignal): Promise<voi
     });
     tasks.push(cleaner.run(signal));
   }
-  if (config.sweeper.enabled) tasks.push(sweepOften(options, signal));
+  if (config.sweeper.enabled) {
+    const sweep = (until: AbortSignal): Promise<void> => options.local.sweep(until);
+    const sleep = (ms: number, until: AbortSignal): Promise<void> => clock.sleep(ms, until);
+    tasks.push(sweepOften({ config: config.sweeper, sweep, sleep, log }, signal));
+  }
   if (config.lmdbLogStatsIntervalMs > 0) tasks.push(logStats(options, signal));
   return tasks;
-}
-
-/** Sweeps after `first_interval` and then every `interval`. A failed sweep is logged. */
-async function sweepOften({ config, local, clock, log }: UpkeepOptions, signal: AbortSignal): Promise<void> {
-  const { firstIntervalMs, intervalMs } = config.sweeper;
-  await clock.sleep(firstIntervalMs, signal);
-  while (!signal.aborted) {
-    try {
-      await local.sweep(signal);
-    } catch (error) {
-      if (signal.aborted) return;
-      log.warn('sweeping old deletions failed, the next sweep tries again', { error: describeError(error) });
-    }
-    await clock.sleep(intervalMs, signal);
-  }
 }
 
 async function logStats({ config, local, clock, log, report }: UpkeepOptions, signal: AbortSignal): Promise<void> {

@@ -4,11 +4,8 @@ import {
   collectPending,
   compareChanged,
   compareEverything,
-  FillWriter,
-  fillShadows,
   KeySet,
   nativeChanges,
-  PlanWriter,
   type Schema,
   type Snapshotted,
   type WritePlan,
@@ -17,6 +14,7 @@ import { errorInfo, type Report } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
 import type { Held, Within } from './held.ts';
 import { LocalKnowledge } from './local-knowledge.ts';
+import { applyPlan, fillFromPlan, type LockedBody, type Rebased } from './rebase.ts';
 import { CursorViews, isPageError, openViews, type Views } from './views.ts';
 import type { WriteLock } from './write-lock.ts';
 
@@ -27,23 +25,6 @@ export interface TrackerOptions {
   readonly report: Report;
   readonly lock: WriteLock;
 }
-
-/** Local changes that were found under the lock while something else was being written. */
-export interface Rebase {
-  /** Keys of which a plan made against the base no longer speaks truly. */
-  readonly touched: KeySet;
-  /** The base does not tell: everything must be decided again. */
-  readonly recheckAll: boolean;
-}
-
-interface Rebased extends Rebase {
-  /** What was committed meanwhile is to be published; `entries` of it were written to the shadow. */
-  readonly hasLocalChanges: boolean;
-  readonly entries: number;
-}
-
-/** Writes under the lock, given what changed since the base. */
-export type LockedBody<T> = (transaction: WriteTransaction, rebase: Rebase) => T;
 
 /**
  * Keeps main and shadow in step and knows what of it was seen (decisions 3 to 5). `base` is the held transaction in
@@ -247,10 +228,10 @@ export class Tracker {
     this.#views.beforeLock(view);
     this.#locked((transaction, under) => {
       // Whole copies first: they are made of what is there now, so whatever changed since `view` is in them already.
-      this.#fill(transaction, plan, under);
+      fillFromPlan(transaction, plan, under, this.#known.scope());
       const rebase = this.#rebase(transaction, view, under);
       if (rebase.recheckAll) return;
-      this.#apply(transaction, plan, rebase.touched);
+      applyPlan(transaction, plan, rebase.touched);
     });
   }
 
@@ -269,23 +250,12 @@ export class Tracker {
       ? compareChanged(base, under, { ...scope, touched })
       : compareEverything(under, { ...scope, pending: undefined });
     try {
-      this.#fill(transaction, plan, under);
-      this.#apply(transaction, plan, undefined);
+      fillFromPlan(transaction, plan, under, this.#known.scope());
+      applyPlan(transaction, plan, undefined);
       return { touched, recheckAll: !isComparable, hasLocalChanges: plan.count > 0, entries: plan.count };
     } finally {
       plan.dispose();
     }
-  }
-
-  #fill(transaction: WriteTransaction, plan: WritePlan, under: Snapshotted): void {
-    if (plan.fills.length === 0) return;
-    fillShadows(plan.fills, under.view, this.#known.scope(), new FillWriter(transaction));
-  }
-
-  #apply(transaction: WriteTransaction, plan: WritePlan, touched: KeySet | undefined): void {
-    const writer = new PlanWriter(transaction, plan, { native: false, touched, ifTouched: 'drop' });
-    writer.openDbis();
-    plan.replay((record) => writer.write(record));
   }
 
   #locked<T>(body: (transaction: WriteTransaction, under: Snapshotted) => T): T {

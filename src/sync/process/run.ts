@@ -177,7 +177,7 @@ function isWanted(name: string, { onlyDatabases, log }: Run): boolean {
 }
 
 /** As many groups as workers, never more than databases. */
-export function groupsOf(names: readonly string[], workers: number): string[][] {
+function groupsOf(names: readonly string[], workers: number): string[][] {
   const count = Math.min(names.length, workers > 0 ? workers : availableParallelism());
   const groups: string[][] = Array.from({ length: count }, () => []);
   for (const [index, name] of names.entries()) groups[index % count]!.push(name);

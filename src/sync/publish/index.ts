@@ -1,2 +1,2 @@
 /** Full snapshots on their way to the bucket. */
-export { Publisher, type PublisherFacts } from './publish.ts';
+export { Publisher, type PublisherFacts, type PublisherOptions } from './publish.ts';

@@ -3,7 +3,7 @@ import type { Time } from '../../merge/index.ts';
 import { ageOf, countKept, type EntryCounts, noEntries, type OnBadEntry, reportBad } from './marks.ts';
 
 /** Keys between two looks at the clock while the write lock is held. */
-export const CLOCK_CHECK_KEYS = 64;
+const CLOCK_CHECK_KEYS = 64;
 
 export interface DeletedMarks {
   /** Index of the first key that was not looked at; the number of keys when all were. */

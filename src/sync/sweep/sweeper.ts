@@ -4,7 +4,7 @@ import { DbiFlag, type Environment, type WriteTransaction } from '../../lmdb/ind
 import type { Log } from '../../log/index.ts';
 import { HeaderError, type Time, timeOf } from '../../merge/index.ts';
 import { storeOf } from '../../shadow/index.ts';
-import { type Sleep, sleep } from '../clean/sleep.ts';
+import type { Clock } from '../time/index.ts';
 import { sweepCutoff } from './cutoff.ts';
 import { deleteOldMarks } from './delete-marks.ts';
 import { FIND_LIMITS, type FindLimits, type FoundMarks, findOldMarks } from './find-marks.ts';
@@ -26,10 +26,10 @@ export interface SweeperOptions {
   readonly log: Log;
   readonly observer?: { swept?(report: SweepReport): void };
   /** Milliseconds since 1970 UTC. */
-  readonly now?: () => number;
+  readonly now: () => number;
   /** Milliseconds; for durations. */
-  readonly monotonicMs?: () => number;
-  readonly sleep?: Sleep;
+  readonly monotonicMs: () => number;
+  readonly sleep: Clock['sleep'];
   readonly findLimits?: FindLimits;
 }
 
@@ -45,31 +45,16 @@ export class Sweeper {
   readonly #options: SweeperOptions;
   readonly #now: () => number;
   readonly #monotonicMs: () => number;
-  readonly #sleep: Sleep;
+  readonly #sleep: Clock['sleep'];
   readonly #limits: FindLimits;
   readonly #reported = new Set<string>();
 
   constructor(options: SweeperOptions) {
     this.#options = options;
-    this.#now = options.now ?? Date.now;
-    this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
-    this.#sleep = options.sleep ?? sleep;
+    this.#now = options.now;
+    this.#monotonicMs = options.monotonicMs;
+    this.#sleep = options.sleep;
     this.#limits = options.findLimits ?? FIND_LIMITS;
-  }
-
-  /** Sweeps after `first_interval` and then every `interval`, until aborted; resolves then. A failed sweep is logged. */
-  async run(signal: AbortSignal): Promise<void> {
-    const { config, log } = this.#options;
-    await this.#sleep(config.firstIntervalMs, signal);
-    while (!signal.aborted) {
-      try {
-        await this.sweepOnce(signal);
-      } catch (error) {
-        if (signal.aborted) return;
-        log.warn('sweeping old deletions failed, the next sweep tries again', { error: describeError(error) });
-      }
-      await this.#sleep(config.intervalMs, signal);
-    }
   }
 
   /**

@@ -3,7 +3,7 @@ import { onTestFinished } from 'vitest';
 import { Environment, type WriteTransaction } from '../../../src/lmdb/index.ts';
 import { silentLog } from '../../../src/log/index.ts';
 import { ENTRY_DELETED, HeaderWriter, timeOf } from '../../../src/merge/index.ts';
-import { Sweeper, type SweeperOptions, type SweepReport } from '../../../src/sync/sweep/index.ts';
+import { Sweeper, type SweeperOptions, type SweepReport, sweepOften } from '../../../src/sync/sweep/index.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
 export const NOW_MS = Date.parse('2026-01-30T10:00:00Z');
@@ -69,12 +69,13 @@ export class Bench {
   beforeWrite: () => void = () => {};
   #elapsedMs = 0;
   readonly sweeper: Sweeper;
+  readonly #options: SweeperOptions;
 
   constructor(environment: Environment, change: Partial<SweeperOptions> = {}) {
     const line = (level: string) => (message: string, fields?: object) => {
       this.lines.push(`${level} ${message} ${JSON.stringify(fields ?? {})}`);
     };
-    this.sweeper = new Sweeper({
+    this.#options = {
       environment,
       mode: 'shadow',
       config: {
@@ -108,7 +109,14 @@ export class Bench {
         this.onPause(ms);
       },
       ...change,
-    });
+    };
+    this.sweeper = new Sweeper(this.#options);
+  }
+
+  /** Sweeps again and again, until aborted. */
+  run(signal: AbortSignal): Promise<void> {
+    const { config, sleep, log } = this.#options;
+    return sweepOften({ config, sleep, log, sweep: (until) => this.sweeper.sweepOnce(until) }, signal);
   }
 
   sweep(): Promise<SweepReport> {

@@ -235,7 +235,7 @@ describe('the sweeper as a service', () => {
       if (bench.pauses.length === 3) broken = false;
       if (bench.pauses.length === 4) abort.abort();
     };
-    await bench.sweeper.run(abort.signal);
+    await bench.run(abort.signal);
     expect(bench.pauses).toEqual([600_000, 21_600_000, 21_600_000, 21_600_000]);
     expect(bench.problems()).toEqual([expect.stringContaining('no room'), expect.stringContaining('no room')]);
     expect(bench.reports).toMatchObject([{ cleanedEntries: 1 }]);
@@ -251,7 +251,7 @@ describe('the sweeper as a service', () => {
     bench.onPause = (ms) => {
       if (ms === 70) abort.abort();
     };
-    await bench.sweeper.run(abort.signal);
+    await bench.run(abort.signal);
     expect(keysOf(environment, SHADOW)).toHaveLength(1000 - 64);
     expect(bench.problems()).toEqual([]);
     expect(bench.reports).toEqual([]);
