@@ -233,6 +233,11 @@ export class ChainIndex {
     return isBehind || this.ownMissing ? { ...chain, isBroken: true } : chain;
   }
 
+  /** Our own objects in the last listing that could be used. */
+  usableOwn(): readonly ListedObject[] {
+    return this.#ownListed().filter(({ isRefused }) => !isRefused);
+  }
+
   /** The name of an object under our instance name that another process wrote, once seen. */
   get foreignOwnObject(): string | undefined {
     return this.#own.foreign;

@@ -1,9 +1,9 @@
 import type { Config } from '../../config/index.ts';
 import type { Log } from '../../log/index.ts';
 import type { ObjectStorage } from '../../storage/index.ts';
+import type { ChainIndex } from '../chain/index.ts';
 import { Cleaner } from '../clean/index.ts';
 import type { LocalDatabase } from '../local/index.ts';
-import type { ChainIndex } from '../chain/index.ts';
 import type { Report } from '../status/index.ts';
 import { sweepOften } from '../sweep/index.ts';
 import { type Clock, nowMs } from '../time/index.ts';

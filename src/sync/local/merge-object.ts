@@ -11,7 +11,7 @@ import {
   type WinnerSink,
   WritePlan,
 } from '../../shadow/index.ts';
-import { type DbiHeader, type readSnapshot, RefusedSnapshotError } from '../../snapshot/index.ts';
+import { type DbiHeader, RefusedSnapshotError, type readSnapshot } from '../../snapshot/index.ts';
 import type { Report } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
 import { collectGarbage } from './garbage.ts';

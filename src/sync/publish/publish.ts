@@ -1,7 +1,7 @@
 import { GENERATION_ID, type SnapshotName } from '../../snapshot/index.ts';
 import { type ObjectStorage, type RetryPolicy, StorageError } from '../../storage/index.ts';
 import { namesOf, nextTimeNano, type OwnChain, type PublishPlan, planPublishing } from '../chain/index.ts';
-import { type Capture, isPassing, type LocalDatabase } from '../local/index.ts';
+import { type Capture, isPassing, type LocalDatabase, type ShownState } from '../local/index.ts';
 import { errorInfo, type Report } from '../status/index.ts';
 import { type Clock, Wake } from '../time/index.ts';
 import { Allowance, type AllowanceLimits } from './allowance.ts';
@@ -23,6 +23,8 @@ export interface PublisherOptions {
   readonly forceIntervalMs: number;
   readonly limits: AllowanceLimits;
   readonly local: LocalDatabase;
+  /** The newest object of ours that was merged at start. */
+  readonly shown: ShownState | undefined;
   readonly storage: ObjectStorage;
   readonly make: Pick<MakeOptions, 'hostname' | 'encode' | 'spool'>;
   readonly policy: RetryPolicy;
@@ -86,6 +88,7 @@ export class Publisher {
     this.#wake = new Wake(options.clock);
     this.#allowance = new Allowance(options.limits, options.clock);
     this.#lastFullMs = options.clock.monotonicMs();
+    this.#lastTxnId = options.shown?.txnId ?? 0;
   }
 
   request(): void {
@@ -124,6 +127,8 @@ export class Publisher {
     };
     signal.addEventListener('abort', onStop, { once: true });
     try {
+      // What a killed process left unpublished is known only now, when our own objects are merged (I5).
+      if (this.#options.mode === 'auto') await this.#options.local.collectUnpublished(this.#options.shown);
       while (!signal.aborted) {
         if (this.#isDue) await this.#publish(signal, patience.signal);
         else await this.#wake.wait(Number.POSITIVE_INFINITY, signal);

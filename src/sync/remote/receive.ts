@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import { BadValueSizeError } from '../../lmdb/index.ts';
 import { CorruptSnapshotError, RefusedSnapshotError, shortHash } from '../../snapshot/index.ts';
-import { type ObjectInfo, type ObjectStorage, type Spool, type SpoolOptions, StorageError } from '../../storage/index.ts';
+import {
+  type ObjectInfo,
+  type ObjectStorage,
+  type Spool,
+  type SpoolOptions,
+  StorageError,
+} from '../../storage/index.ts';
 import type { Batch, ChainIndex, ListedObject } from '../chain/index.ts';
 import { isPassing, type MergeBatch, type MergeObject, type MergeResult } from '../local/index.ts';
 import { errorInfo, type ObjectRef, RepeatedFailure, type Report } from '../status/index.ts';

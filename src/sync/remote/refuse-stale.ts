@@ -1,8 +1,8 @@
 import type { Config } from '../../config/index.ts';
 import type { Log } from '../../log/index.ts';
+import type { ChainIndex } from '../chain/index.ts';
 import type { LocalDatabase } from '../local/index.ts';
 import { retentionNano } from '../sweep/index.ts';
-import type { ChainIndex } from '../chain/index.ts';
 import { formatAge, judgeStaleness, StaleInstanceError } from './stale/index.ts';
 
 export interface StaleCheck {

@@ -122,6 +122,17 @@ export type SyncEventBody =
   | { readonly type: 'futureTimestamps'; readonly name: string; readonly newestNano: bigint }
   /** Another process publishes under our instance name. */
   | { readonly type: 'duplicateInstance'; readonly name: string; readonly instanceId: string }
+  /** A stretch of an instance's history is in no listed object; `afterNano`: all up to here is merged. */
+  | {
+      readonly type: 'gap';
+      readonly instanceId: string;
+      readonly afterNano: bigint | undefined;
+      readonly openMs: number;
+    }
+  /** The missing stretch came, with this object. */
+  | { readonly type: 'gapHealed'; readonly instanceId: string; readonly openMs: number; readonly by: string }
+  /** The bucket took an object of ours, and so many listings do not show it: it is published again (decision 12). */
+  | { readonly type: 'ownMissing'; readonly name: string; readonly listings: number }
   | { readonly type: 'stats'; readonly stats: EnvironmentStats }
   /** One sweep of old deletion marks has ended. */
   | {
