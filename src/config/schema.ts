@@ -22,7 +22,7 @@ export const LOG_LEVELS = ['debug', 'info', 'warning', 'error', 'fatal'] as cons
 export const LOG_LEVEL_ALIASES = { trace: 'debug', warn: 'warning', panic: 'fatal' } as const;
 export const LOG_FORMATS = ['human', 'logfmt', 'json'] as const satisfies readonly LogFormat[];
 export const LOG_TIMESTAMPS = ['short', 'disable', 'full'] as const satisfies readonly LogTimestamp[];
-export const DELTA_MODES = ['auto', 'off'] as const satisfies readonly DeltaMode[];
+const DELTA_MODES = ['auto', 'off'] as const satisfies readonly DeltaMode[];
 export const LOG_TIMESTAMP_ALIASES = { '': 'short' } as const;
 
 const lmdb = section({

@@ -1,41 +1,33 @@
 import { describeError } from '../../errors/index.ts';
-import type { Log } from '../../log/index.ts';
-import type { ObjectStorage } from '../../storage/index.ts';
+import { toInstanceId } from '../../snapshot/index.ts';
 import { type ChainIndex, decideReplaced, type ReplacedSince } from '../chain/index.ts';
 import type { Report } from '../status/index.ts';
-import type { Clock } from '../time/index.ts';
-
-export interface ListingNewsOptions {
-  readonly index: ChainIndex;
-  readonly storage: ObjectStorage;
-  readonly instanceId: string;
-  /** Deltas of ours that others include are removed (`decideReplaced`); never by who only receives. */
-  readonly removesReplaced: boolean;
-  readonly clock: Pick<Clock, 'monotonicMs'>;
-  readonly log: Log;
-  readonly report: Report;
-}
+import type { DatabaseOptions } from './ports.ts';
 
 /** What a listing tells beside what is to be loaded: a second process of our name, gaps, our objects that are gone or needless. */
 export class ListingNews {
-  readonly #options: ListingNewsOptions;
+  readonly #options: DatabaseOptions;
+  readonly #index: ChainIndex;
+  readonly #report: Report;
   #toldDuplicate: string | undefined;
   #toldMissing: string | undefined;
   readonly #toldGaps = new Map<string, number>();
   #since: ReplacedSince = new Map();
   #isRemoving = false;
 
-  constructor(options: ListingNewsOptions) {
+  constructor(options: DatabaseOptions, index: ChainIndex, report: Report) {
     this.#options = options;
+    this.#index = index;
+    this.#report = report;
   }
 
   /** To be called after a listing. @returns whether an object of ours that the bucket took is missing for the first time */
   tell(): boolean {
-    const { index, instanceId, report } = this.#options;
+    const [index, report] = [this.#index, this.#report];
     const duplicate = index.foreignOwnObject;
     if (duplicate !== undefined && duplicate !== this.#toldDuplicate) {
       this.#toldDuplicate = duplicate;
-      report({ type: 'duplicateInstance', name: duplicate, instanceId });
+      report({ type: 'duplicateInstance', name: duplicate, instanceId: toInstanceId(this.#options.config.instance) });
     }
     this.#tellGaps();
     const missing = index.ownMissing;
@@ -47,9 +39,8 @@ export class ListingNews {
 
   /** A gap that the next listing closes is none: an object may be listed before the one that it continues. */
   #tellGaps(): void {
-    const { index, clock, report } = this.#options;
-    const nowMs = clock.monotonicMs();
-    const { open, healed } = index.gaps();
+    const nowMs = this.#options.ports.clock.monotonicMs();
+    const { open, healed } = this.#index.gaps();
     const seen = new Set<string>();
     for (const { instanceId, afterNano, sinceMs } of open) {
       seen.add(instanceId);
@@ -57,26 +48,26 @@ export class ListingNews {
       if (told === undefined) this.#toldGaps.set(instanceId, Number.NaN);
       else if (Number.isNaN(told)) {
         this.#toldGaps.set(instanceId, sinceMs);
-        report({ type: 'gap', instanceId, afterNano, openMs: nowMs - sinceMs });
+        this.#report({ type: 'gap', instanceId, afterNano, openMs: nowMs - sinceMs });
       }
     }
     for (const [instanceId, told] of this.#toldGaps) {
       if (seen.has(instanceId)) continue;
       this.#toldGaps.delete(instanceId);
       const gap = healed.find((candidate) => candidate.instanceId === instanceId && candidate.sinceMs === told);
-      if (gap) report({ type: 'gapHealed', instanceId, openMs: gap.healedMs - gap.sinceMs, by: gap.by });
+      if (gap) this.#report({ type: 'gapHealed', instanceId, openMs: gap.healedMs - gap.sinceMs, by: gap.by });
     }
   }
 
   /** Removes deltas of ours that are needless. A bucket that refuses it has a cleaner, or keeps them. */
   async removeReplaced(signal: AbortSignal): Promise<void> {
-    const { index, storage, clock, log, removesReplaced } = this.#options;
-    if (!removesReplaced || this.#isRemoving) return;
-    const { deletions, since } = decideReplaced(index.usableOwn(), this.#since, clock.monotonicMs());
+    const { ports, log, mode, config } = this.#options;
+    if (mode === 'receive' || config.deltas === 'off' || this.#isRemoving) return;
+    const { deletions, since } = decideReplaced(this.#index.usableOwn(), this.#since, ports.clock.monotonicMs());
     this.#since = since;
     this.#isRemoving = true;
     try {
-      for (const name of deletions) await storage.delete(name, { signal });
+      for (const name of deletions) await ports.storage.delete(name, { signal });
     } catch (error) {
       if (!signal.aborted) log.debug('A delta that is replaced cannot be removed', { error: describeError(error) });
     } finally {

@@ -8,7 +8,7 @@ import {
   type ShownState,
 } from '../local/index.ts';
 import type { Publisher } from '../publish/index.ts';
-import { Receiver, refuseStale } from '../remote/index.ts';
+import { type Receiver, refuseStale } from '../remote/index.ts';
 import {
   type DatabaseStatus,
   errorInfo,
@@ -18,10 +18,10 @@ import {
   type SyncEvent,
   type SyncEventBody,
 } from '../status/index.ts';
-import { sweepCutoff } from '../sweep/index.ts';
 import { nowMs, type Timer } from '../time/index.ts';
 import { ListingNews } from './listing-news.ts';
 import { makePublisher } from './make-publisher.ts';
+import { makeReceiver } from './make-receiver.ts';
 import type { DatabaseOptions } from './ports.ts';
 import {
   type DatabaseAction,
@@ -73,15 +73,7 @@ export class DatabaseSync {
       readsDeltas: config.deltas !== 'off',
       awayMs: config.storage.cleanup.removeOldInstancesIntervalMs,
     });
-    this.#news = new ListingNews({
-      index: this.#index,
-      instanceId: this.#instanceId,
-      removesReplaced: mode === 'sync' && config.deltas !== 'off',
-      storage: options.ports.storage,
-      clock: options.ports.clock,
-      log: this.#log,
-      report: (event) => this.#report(event),
-    });
+    this.#news = new ListingNews(options, this.#index, (event) => this.#report(event));
     this.#status = newStatus(lmdb.name);
     const { onlyOnce, storagePollIntervalMs, storageForceSnapshotIntervalMs: forceSnapshotIntervalMs } = config;
     this.#state = initialState({ mode, onlyOnce, storagePollIntervalMs, forceSnapshotIntervalMs });
@@ -261,16 +253,10 @@ export class DatabaseSync {
 
   async #checkStale(local: LocalDatabase): Promise<void> {
     const { config, ports } = this.#options;
-    await refuseStale({
-      config,
-      databaseName: this.#status.name,
-      instanceId: this.#instanceId,
-      index: this.#index,
-      local,
-      hasLocalData: this.#state.hasDataAtStart,
-      nowNano: ports.clock.nowNano(),
-      log: this.#log,
-    });
+    const { name: databaseName } = this.#status;
+    const known = { instanceId: this.#instanceId, index: this.#index, local, log: this.#log };
+    const hasLocalData = this.#state.hasDataAtStart;
+    await refuseStale({ config, databaseName, ...known, hasLocalData, nowNano: ports.clock.nowNano() });
     this.#tell({ type: 'checked' });
   }
 
@@ -279,27 +265,16 @@ export class DatabaseSync {
   }
 
   #startWork(local: LocalDatabase, changes: LocalChanges): void {
-    const { config, mode, ports } = this.#options;
+    const { config, ports } = this.#options;
     const { signal } = this.#work;
     const watch = ports.storage.watch?.(() => this.#tell({ type: 'news' }));
     signal.addEventListener('abort', () => watch?.close(), { once: true });
     this.#start(changes.run(signal));
     if (config.onlyOnce) return;
-    const care = {
-      config,
-      databaseName: this.#status.name,
-      instanceId: this.#instanceId,
-      receiveOnly: mode === 'receive',
-      storage: ports.storage,
-      local,
-      index: this.#index,
-      included: () => this.#included,
-      clock: ports.clock,
-      random: ports.random,
-      log: this.#log,
-      report: (event: SyncEventBody) => this.#report(event),
-    };
-    for (const task of upkeep(care, signal)) this.#start(task);
+    const included = (): ReadonlyMap<string, bigint> => this.#included;
+    const given = { local, index: this.#index, included, log: this.#log };
+    const care = upkeep({ ...this.#options, ...given, report: (event) => this.#report(event) }, signal);
+    for (const task of care) this.#start(task);
   }
 
   #startPublisher(local: LocalDatabase): void {
@@ -331,20 +306,9 @@ export class DatabaseSync {
   }
 
   #makeReceiver(local: LocalDatabase): Receiver {
-    const { config, ports } = this.#options;
-    const { storage, clock, spool } = ports;
-    return new Receiver({
-      databaseName: this.#status.name,
-      storage,
+    return makeReceiver(this.#options, {
       index: this.#index,
-      concurrency: config.memoryDownloadedSnapshots,
-      retryIntervalMs: config.storageRetryIntervalMs,
-      forgottenBefore: () => (config.acceptStale ? 0n : sweepCutoff(clock.nowNano(), config.sweeper)),
-      onlyOnce: config.onlyOnce,
-      attempts: config.storageRetryForever ? Number.POSITIVE_INFINITY : config.storageRetryCount,
-      clock,
       report: (event) => this.#report(event),
-      spool,
       merge: (batch) => this.#merge(local, batch),
       onMerged: (object, result) => this.#noteOwn(object, result),
       onSettled: () => this.#tell({ type: 'settled', remote: this.#remote }),
