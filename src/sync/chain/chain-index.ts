@@ -243,6 +243,11 @@ export class ChainIndex {
     return this.#own.foreign;
   }
 
+  /** The newest object of each instance in the last listing, refused or not. */
+  newest(): SnapshotName[] {
+    return [...this.#catalogue.instances.values()].map((objects) => objects.at(-1)!.name);
+  }
+
   /** The newest object under our own name, ours or not. */
   newestOwn(): SnapshotName | undefined {
     return this.#ownListed().at(-1)?.name;

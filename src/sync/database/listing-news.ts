@@ -14,6 +14,7 @@ export class ListingNews {
   readonly #toldGaps = new Map<string, number>();
   #since: ReplacedSince = new Map();
   #isRemoving = false;
+  #chainLength = 0;
 
   constructor(options: DatabaseOptions, index: ChainIndex, report: Report) {
     this.#options = options;
@@ -29,12 +30,20 @@ export class ListingNews {
       this.#toldDuplicate = duplicate;
       report({ type: 'duplicateInstance', name: duplicate, instanceId: toInstanceId(this.#options.config.instance) });
     }
+    this.tellChain();
     this.#tellGaps();
     const missing = index.ownMissing;
     const isNew = missing !== undefined && missing.name !== this.#toldMissing;
     this.#toldMissing = missing?.name;
     if (isNew) report({ type: 'ownMissing', name: missing.name, listings: missing.listings });
     return isNew;
+  }
+
+  /** To be called whenever an object of ours was stored. */
+  tellChain(): void {
+    const { length } = this.#index.ownChain().deltas;
+    if (length !== this.#chainLength) this.#report({ type: 'chain', length });
+    this.#chainLength = length;
   }
 
   /** A gap that the next listing closes is none: an object may be listed before the one that it continues. */
@@ -48,14 +57,14 @@ export class ListingNews {
       if (told === undefined) this.#toldGaps.set(instanceId, Number.NaN);
       else if (Number.isNaN(told)) {
         this.#toldGaps.set(instanceId, sinceMs);
-        this.#report({ type: 'gap', instanceId, afterNano, openMs: nowMs - sinceMs });
+        this.#report({ type: 'chainGap', instanceId, afterNano, openMs: nowMs - sinceMs });
       }
     }
     for (const [instanceId, told] of this.#toldGaps) {
       if (seen.has(instanceId)) continue;
       this.#toldGaps.delete(instanceId);
       const gap = healed.find((candidate) => candidate.instanceId === instanceId && candidate.sinceMs === told);
-      if (gap) this.#report({ type: 'gapHealed', instanceId, openMs: gap.healedMs - gap.sinceMs, by: gap.by });
+      if (gap) this.#report({ type: 'chainGapHealed', instanceId, openMs: gap.healedMs - gap.sinceMs, by: gap.by });
     }
   }
 

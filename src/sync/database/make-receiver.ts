@@ -2,7 +2,7 @@ import { Receiver, type ReceiverOptions } from '../remote/index.ts';
 import { sweepCutoff } from '../sweep/index.ts';
 import type { DatabaseOptions } from './ports.ts';
 
-type Given = 'index' | 'report' | 'merge' | 'onMerged' | 'onSettled' | 'onFatal' | 'onRefused';
+type Given = 'index' | 'instanceId' | 'report' | 'merge' | 'onMerged' | 'onSettled' | 'onFatal' | 'onRefused';
 
 /** The receiver of a database, as its configuration and its ports say. */
 export function makeReceiver({ config, lmdb, ports }: DatabaseOptions, given: Pick<ReceiverOptions, Given>): Receiver {

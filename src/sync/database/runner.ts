@@ -288,6 +288,7 @@ export class DatabaseSync {
         this.#index.addStored(name, sizeBytes, this.#options.ports.clock.monotonicMs());
         // Our own entry proves to the cleaner that a full snapshot of ours stands for all the others.
         if (name.kind === 'snapshot') this.#included = new Map(included).set(this.#instanceId, name.timestampNano);
+        this.#news.tellChain();
         this.#tell({ type: 'stored' });
       },
       onMoved: () => this.#tell({ type: 'publisher', facts: publisher.facts }),
@@ -309,7 +310,8 @@ export class DatabaseSync {
     return makeReceiver(this.#options, {
       index: this.#index,
       report: (event) => this.#report(event),
-      merge: (batch) => this.#merge(local, batch),
+      instanceId: this.#instanceId,
+      merge: (batch, onBegin) => this.#merge(local, batch, onBegin),
       onMerged: (object, result) => this.#noteOwn(object, result),
       onSettled: () => this.#tell({ type: 'settled', remote: this.#remote }),
       onFatal: (error) => this.#fail(error),
@@ -319,12 +321,13 @@ export class DatabaseSync {
     });
   }
 
-  async #merge(local: LocalDatabase, batch: MergeBatch): Promise<readonly MergeResult[]> {
+  async #merge(local: LocalDatabase, batch: MergeBatch, onBegin: () => void): Promise<readonly MergeResult[]> {
     const id = batch.objects[0]!.name;
     await new Promise<void>((resolve) => {
       this.#downloads.set(id, resolve);
       this.#tell({ type: 'downloaded', id });
     });
+    onBegin();
     const results = await local.merge(batch, this.#work.signal);
     this.#tell({ type: 'merged' });
     return results;

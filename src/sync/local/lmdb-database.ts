@@ -11,12 +11,13 @@ import {
   type Schema,
   snapshotSources,
 } from '../../shadow/index.ts';
-import type { EnvironmentStats, Report } from '../status/index.ts';
+import type { EnvironmentStats, LmdbStats, Report } from '../status/index.ts';
 import { Sweeper } from '../sweep/index.ts';
 import { type Clock, nowMs } from '../time/index.ts';
 import { type FileWatch, watchFile } from './data-file.ts';
 import { Exclusive } from './exclusive.ts';
 import type { Held } from './held.ts';
+import { environmentStats, lmdbStats } from './lmdb-stats.ts';
 import type { Capture, LocalDatabase, MergeBatch, MergeResult, ShownState } from './local-database.ts';
 import { holdsEntries, type MergeOptions, mergeObjects } from './merge-object.ts';
 import { Tracker } from './tracker.ts';
@@ -148,10 +149,11 @@ export class LmdbDatabase implements LocalDatabase {
   }
 
   stats(): EnvironmentStats {
-    const { environment } = this.#options;
-    const { mapSizeBytes, lastPageNumber, lastTxnId, numReaders, maxReaders } = environment.info();
-    const usedBytes = (lastPageNumber + 1) * environment.pageSizeBytes;
-    return { mapSizeBytes, usedBytes, lastTxnId, readers: numReaders, maxReaders };
+    return environmentStats(this.#options.environment);
+  }
+
+  lmdbStats(): Promise<LmdbStats> {
+    return this.#turn(() => lmdbStats(this.#options.environment, this.#tracker.baseIfAny));
   }
 
   watch(onTouched: () => void): FileWatch {

@@ -64,6 +64,11 @@ export class Tracker {
     return this.#base;
   }
 
+  /** The same; undefined before the first round. */
+  get baseIfAny(): Held | undefined {
+    return this.#base;
+  }
+
   get knownFlags(): ReadonlyMap<string, number> {
     return this.#known.knownFlags;
   }

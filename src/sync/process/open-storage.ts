@@ -1,7 +1,7 @@
 import type { Config } from '../../config/index.ts';
 import { describeError } from '../../errors/index.ts';
 import type { Log } from '../../log/index.ts';
-import { createStorage, type ObjectStorage, StorageError } from '../../storage/index.ts';
+import { createStorage, type ObjectStorage, StorageError, type StorageObserver } from '../../storage/index.ts';
 import { RepeatedFailure, reportFields } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
 
@@ -16,11 +16,12 @@ export async function openStorage(
   clock: Clock,
   log: Log,
   signal: AbortSignal,
+  observer?: StorageObserver,
 ): Promise<ObjectStorage | undefined> {
   const opening = new RepeatedFailure();
   while (!signal.aborted) {
     try {
-      return await createStorage(config.storage, { log, signal });
+      return await createStorage(config.storage, { log, signal, observer });
     } catch (error) {
       if (signal.aborted) return undefined;
       if (config.onlyOnce || !(error instanceof StorageError && error.retryable)) throw error;

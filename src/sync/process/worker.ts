@@ -2,10 +2,10 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Config } from '../../config/index.ts';
 import { LmdbstreamError } from '../../errors/index.ts';
 import { createLog, descriptorStream, type Log, type LogFields, type LogStyle } from '../../log/index.ts';
-import type { ObjectStorage } from '../../storage/index.ts';
+import type { ObjectStorage, StorageObserver } from '../../storage/index.ts';
 import { DatabaseSync, systemPorts } from '../database/index.ts';
 import { type ErrorInfo, errorInfo, type SyncEvent } from '../status/index.ts';
-import { systemClock } from '../time/index.ts';
+import { nowMs, systemClock } from '../time/index.ts';
 import { EventBatch } from './event-batch.ts';
 import { LockClock } from './lock-clock.ts';
 import { openStorage } from './open-storage.ts';
@@ -48,6 +48,28 @@ function postingLog(tell: Tell, bound: LogFields = {}): Log {
   return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error'), child };
 }
 
+/** Requests to a remote bucket, as events of the first database: all of this thread share one client. */
+function observerOf({ config, databases }: WorkerInput, batch: EventBatch): StorageObserver | undefined {
+  const { type: storage } = config.storage;
+  if (storage !== 's3' && storage !== 'azure') return undefined;
+  const [db] = databases;
+  return {
+    call: (method, outcome, durationMs, bytes) => {
+      const errorLabel = outcome.ok ? undefined : outcome.errorLabel;
+      batch.add({
+        type: 'storageCall',
+        storage,
+        method,
+        errorLabel,
+        durationMs,
+        bytes,
+        db: db!,
+        atMs: nowMs(systemClock),
+      });
+    },
+  };
+}
+
 async function runDatabases(input: WorkerInput, signal: AbortSignal, tell: Tell): Promise<void> {
   const { config, mode, logStyle } = input;
   const log = logStyle ? createLog({ ...logStyle, stream: descriptorStream(2) }) : postingLog(tell);
@@ -57,7 +79,7 @@ async function runDatabases(input: WorkerInput, signal: AbortSignal, tell: Tell)
   // One client for all its databases: connections, authorities and signing keys are the same.
   let storage: ObjectStorage | undefined;
   try {
-    storage = await openStorage(config, systemClock, log, stop.signal);
+    storage = await openStorage(config, systemClock, log, stop.signal, observerOf(input, batch));
   } catch (error) {
     tell({ type: 'failed', database: input.databases.join(' '), error: errorInfo(error) });
   }

@@ -243,6 +243,7 @@ export class Publisher {
       const { full, instanceId, timestampNano, kind } = name;
       const object = { name: full, instanceId, timestampNano, kind };
       const storeMs = clock.monotonicMs() - startedMs;
+      if (role === 'compacted') report({ type: 'compacted' });
       report({ type: 'stored', object, sizeBytes, txnId: capture.txnId, encodeMs, storeMs });
     }
     if (!made.waitsFor) this.#published = Math.max(this.#published, carries);

@@ -10,14 +10,19 @@ import {
 } from '../../storage/index.ts';
 import type { Batch, ChainIndex, ListedObject } from '../chain/index.ts';
 import { isPassing, type MergeBatch, type MergeObject, type MergeResult } from '../local/index.ts';
-import { errorInfo, type ObjectRef, RepeatedFailure, type Report } from '../status/index.ts';
+import { errorInfo, RepeatedFailure, type Report } from '../status/index.ts';
 import { type Clock, nowMs } from '../time/index.ts';
 import { type Download, downloadObject } from './download.ts';
+import { LimitMeter } from './limit-meter.ts';
+import { refOf } from './object-ref.ts';
+import { Sightings } from './sightings.ts';
 
 export interface ReceiverOptions {
   readonly databaseName: string;
   readonly storage: ObjectStorage;
   readonly index: ChainIndex;
+  /** Our own, as it stands in the names of objects. */
+  readonly instanceId: string;
   /** `memory_downloaded_snapshots`: downloads under way at once. */
   readonly concurrency: number;
   readonly retryIntervalMs: number;
@@ -30,7 +35,8 @@ export interface ReceiverOptions {
   readonly clock: Clock;
   readonly report: Report;
   readonly spool: (options: SpoolOptions) => Spool;
-  readonly merge: (batch: MergeBatch) => Promise<readonly MergeResult[]>;
+  /** `onBegin`: to be called when its turn has come. */
+  readonly merge: (batch: MergeBatch, onBegin: () => void) => Promise<readonly MergeResult[]>;
   /** Told of each object that is merged, with what it brought. */
   readonly onMerged: (object: ListedObject, result: MergeResult) => void;
   /** An object was merged, refused or found gone: the loop looks what is due next. */
@@ -51,10 +57,18 @@ export class Receiver {
   readonly #notBeforeMs = new Map<string, number>();
   readonly #listing = new RepeatedFailure();
   readonly #loading = new Map<string, RepeatedFailure>();
+  readonly #sightings: Sightings;
+  readonly #downloading: LimitMeter;
+  readonly #merging: LimitMeter;
   #toldOutdated: ReadonlySet<string> = new Set();
 
   constructor(options: ReceiverOptions) {
+    const { instanceId, concurrency, clock, report } = options;
     this.#options = options;
+    this.#sightings = new Sightings(instanceId, report);
+    this.#downloading = new LimitMeter({ limit: 'download', max: concurrency, clock, report });
+    // One at a time: all of them write to the same database.
+    this.#merging = new LimitMeter({ limit: 'decompress', max: 1, clock, report });
   }
 
   /**
@@ -72,10 +86,13 @@ export class Receiver {
       const strange = index.update(listing, times);
       for (const name of strange) report({ type: 'foreignObject', name });
       this.#tellOutdated();
+      this.#sightings.listed(index.newest());
       const over = this.#listing.worked();
       const instances = index.instances().length;
       const durationMs = clock.monotonicMs() - startedMs;
-      report({ type: 'listed', objects: listing.length, instances, durationMs, recovered: over !== undefined, over });
+      const sizeBytes = listing.reduce((sum, info) => sum + info.sizeBytes, 0);
+      const recovered = over !== undefined;
+      report({ type: 'listed', objects: listing.length, sizeBytes, instances, durationMs, recovered, over });
       return true;
     } catch (error) {
       if (signal.aborted) return false;
@@ -106,21 +123,30 @@ export class Receiver {
   start(signal: AbortSignal): void {
     const { index, concurrency, clock, onFatal } = this.#options;
     const nowMs = clock.monotonicMs();
+    const waiting = new Set<string>();
     for (const batch of index.due()) {
       const { instanceId } = batch;
-      if (this.#underWay.size >= concurrency || signal.aborted) return;
+      if (signal.aborted) return;
       if (this.#underWay.has(instanceId)) continue;
       if ((this.#notBeforeMs.get(instanceId) ?? 0) > nowMs) continue;
+      if (this.#underWay.size >= concurrency) {
+        waiting.add(instanceId);
+        this.#downloading.waits(instanceId);
+        continue;
+      }
+      this.#downloading.begins(instanceId);
       const load = this.#load(batch, signal)
         .catch((error: unknown) => {
           if (!signal.aborted) onFatal(error);
         })
         .finally(() => {
           this.#underWay.delete(instanceId);
+          this.#downloading.ends(instanceId);
           this.#options.onSettled();
         });
       this.#underWay.set(instanceId, load);
     }
+    this.#downloading.keepWaiting(waiting);
   }
 
   /** An instance's object cannot be loaded at the moment. */
@@ -134,7 +160,7 @@ export class Receiver {
   }
 
   async #load(batch: Batch, signal: AbortSignal): Promise<void> {
-    const { clock, merge } = this.#options;
+    const { clock } = this.#options;
     const downloads: Download[] = [];
     // Of which object the next error speaks.
     let at: ListedObject | undefined;
@@ -155,7 +181,7 @@ export class Receiver {
         name: batch.objects[index]!.name.full,
         body,
       }));
-      const results = await merge({ kind: batch.kind, objects }).catch(async (error: unknown) => {
+      const results = await this.#merge(batch, objects).catch(async (error: unknown) => {
         if (isObjectsFault(error)) {
           const index = objects.findIndex(({ name }) => name === error.objectName);
           at = batch.objects[index];
@@ -168,6 +194,15 @@ export class Receiver {
       if (!signal.aborted) this.#failed(at ? [at] : batch.objects, error, signal);
     } finally {
       for (const download of downloads) download.dispose();
+    }
+  }
+
+  async #merge({ instanceId, kind }: Batch, objects: readonly MergeObject[]): Promise<readonly MergeResult[]> {
+    this.#merging.waits(instanceId);
+    try {
+      return await this.#options.merge({ kind, objects }, () => this.#merging.begins(instanceId));
+    } finally {
+      this.#merging.ends(instanceId);
     }
   }
 
@@ -188,7 +223,7 @@ export class Receiver {
       onMerged(object, result);
       report({
         type: 'loaded',
-        object: refOf(object),
+        object: refOf(object.name),
         shortHash: shortHash(object.name),
         sizeBytes: downloads[at]!.body.sizeBytes,
         entries: result.entries,
@@ -207,7 +242,7 @@ export class Receiver {
     const { index, report, clock, onlyOnce } = this.#options;
     const [first] = objects;
     const { instanceId } = first!.name;
-    const object = refOf(first!);
+    const object = refOf(first!.name);
     // The checks before the transaction should have found a key that LMDB does not take; everything was rolled back (I7).
     if (isObjectsFault(error) || error instanceof BadValueSizeError) {
       // A bad object stops nobody (decision 11): refused whole, told once, an older one of that instance is used.
@@ -215,7 +250,7 @@ export class Receiver {
       if (error instanceof RefusedSnapshotError) this.#options.onRefused(error);
       for (const bad of objects) {
         index.markRefused(bad);
-        report({ type: 'refused', object: refOf(bad), error: errorInfo(error) });
+        report({ type: 'refused', object: refOf(bad.name), error: errorInfo(error) });
       }
     } else if (error instanceof StorageError && error.notFound) {
       // Cleaned since the listing; the next one tells.
@@ -276,10 +311,6 @@ export class Receiver {
     this.#notBeforeMs.set(instanceId, clock.monotonicMs() + retryIntervalMs);
     void clock.sleep(retryIntervalMs, signal).then(onSettled);
   }
-}
-
-function refOf({ name: { full: name, instanceId, timestampNano, kind } }: ListedObject): ObjectRef {
-  return { name, instanceId, timestampNano, kind };
 }
 
 function isObjectsFault(error: unknown): error is CorruptSnapshotError | RefusedSnapshotError {

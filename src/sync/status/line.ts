@@ -74,12 +74,12 @@ export function lineOf(event: SyncEventBody): Line | undefined {
         instance: event.instanceId,
         object: event.name,
       });
-    case 'gap':
+    case 'chainGap':
       return warn('Changes of an instance are missing in the bucket; its next full snapshot brings them', {
         instance: event.instanceId,
         openMs: Math.round(event.openMs),
       });
-    case 'gapHealed':
+    case 'chainGapHealed':
       return info('The missing changes of an instance have come', {
         instance: event.instanceId,
         openMs: Math.round(event.openMs),

@@ -131,9 +131,9 @@ export function reduceStatus(status: DatabaseStatus, event: SyncEvent): Database
       return { ...status, futureTimestamps: status.futureTimestamps + 1 };
     case 'duplicateInstance':
       return { ...status, duplicateInstance: event.name };
-    case 'gap':
+    case 'chainGap':
       return { ...status, gaps: [...withoutInstance(status.gaps, event.instanceId), event.instanceId] };
-    case 'gapHealed':
+    case 'chainGapHealed':
       return {
         ...status,
         gaps: withoutInstance(status.gaps, event.instanceId),
