@@ -1,5 +1,15 @@
 import type { WriteTransaction } from '../../lmdb/index.ts';
-import { type KeySet, markDetached, PlanWriter, type WritePlan } from '../../shadow/index.ts';
+import {
+  compareChanged,
+  compareEverything,
+  type KeySet,
+  type LocalScope,
+  markDetached,
+  PlanWriter,
+  type Snapshotted,
+  type WritePlan,
+} from '../../shadow/index.ts';
+import { fillWhole } from './fill-slice.ts';
 
 /** Local changes that were found under the lock while something else was being written. */
 export interface Rebase {
@@ -26,4 +36,28 @@ export function applyPlan(transaction: WriteTransaction, plan: WritePlan, touche
   // What a DBI that was made again gets back from its shadow.
   writer.finish();
   markDetached(transaction, plan.marks);
+}
+
+/**
+ * Writes to the shadow what the application committed between `base` and the lock.
+ * @param base undefined: it does not tell, and everything is compared
+ * @returns entries written
+ */
+export function recordUnder(
+  transaction: WriteTransaction,
+  base: Snapshotted | undefined,
+  under: Snapshotted,
+  scope: LocalScope,
+): number {
+  const plan = base
+    ? compareChanged(base, under, scope)
+    : compareEverything(under, { ...scope, touched: undefined, pending: undefined });
+  try {
+    if (scope.filling) scope.filling.add(plan.fills);
+    else fillWhole(transaction, plan.fills, under.view, scope);
+    applyPlan(transaction, plan, undefined);
+    return plan.count;
+  } finally {
+    plan.dispose();
+  }
 }

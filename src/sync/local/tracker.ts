@@ -1,7 +1,5 @@
 import type { Environment, WriteTransaction } from '../../lmdb/index.ts';
-import { assertSchemaUnchanged, schemaVersionIn } from '../../powerdns/index.ts';
 import {
-  assertSupported,
   collectPending,
   compareChanged,
   compareEverything,
@@ -15,10 +13,10 @@ import {
 import { errorInfo, type Report } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
 import { Base } from './base.ts';
-import { fillSlice, fillWhole } from './fill-slice.ts';
+import { fillSlice } from './fill-slice.ts';
 import type { Held, Within } from './held.ts';
 import { LocalKnowledge } from './local-knowledge.ts';
-import { applyPlan, type LockedBody, type Rebased } from './rebase.ts';
+import { applyPlan, type LockedBody, type Rebased, recordUnder } from './rebase.ts';
 import { holdsNothing, RoundTeller } from './round-teller.ts';
 import { SliceTime } from './slice-time.ts';
 import { CursorViews, isPageError, openViews, type Views } from './views.ts';
@@ -33,8 +31,6 @@ export interface TrackerOptions {
   /** `lmdb_lock_max`, for filling shadows; 0: one transaction. */
   readonly lockMaxMs: number;
 }
-
-const NO_FLAGS: ReadonlyMap<string, number> = new Map();
 
 /**
  * Keeps main and shadow in step and knows what of it was seen (decisions 3 to 5). `base` is the held transaction in
@@ -84,7 +80,7 @@ export class Tracker {
 
   /** Flags of DBIs, also of those that were dropped since and whose deletions are to be published (decision 9). */
   get knownFlags(): ReadonlyMap<string, number> {
-    return this.#options.schema.droppedDbis === 'delete' ? this.#known.knownFlags : NO_FLAGS;
+    return this.#known.publishedFlags;
   }
 
   /** Keys of local changes that were recorded since `takeUnpublished`; more than those of what was written. */
@@ -110,8 +106,7 @@ export class Tracker {
 
   /**
    * Notices what the application changed and, in shadow mode, writes it to the shadow. No lock at all when nothing differs.
-   * What is to be published is told by the event `localChange`.
-   * @returns whether something is to be published
+   * @returns whether something is to be published, which the event `localChange` tells
    * @throws UnsupportedDbiError, HeaderError, LmdbError; what was noticed is kept for the next round. An error in a page: see
    * `fallBack`
    */
@@ -143,7 +138,7 @@ export class Tracker {
     const base = this.#trustedBase();
     const current = this.#views.hold();
     try {
-      this.#assertSupported(current);
+      this.#look(current);
       this.#known.rememberFlags(current);
       if (this.#options.schema.native) {
         const changes = nativeChanges(base, current, { unpublished: this.#known.unpublished });
@@ -177,8 +172,7 @@ export class Tracker {
 
   /**
    * A full comparison as a check on ourselves: without lock when nothing is wrong (I6). What the incremental way had missed is
-   * told by the event `fullScan`, and repaired.
-   * @returns whether something is to be published
+   * told by the event `fullScan`, and repaired. @returns whether something is to be published
    */
   fullScan(): boolean {
     const { schema, report } = this.#options;
@@ -243,12 +237,8 @@ export class Tracker {
     this.#views.close();
   }
 
-  /** @throws what is refused before anything of it is recorded */
-  #assertSupported({ view }: Snapshotted): void {
-    const { schema } = this.#options;
-    assertSupported(view, schema);
-    if (schema.native) this.#teller.schemaVersion(schemaVersionIn(view));
-    else if (!schema.acceptSchemaChange) assertSchemaUnchanged(view);
+  #look({ view }: Snapshotted): void {
+    if (this.#teller.look(view)) this.#known.unpublished.overflow();
   }
 
   #tellChange(entries: number): void {
@@ -292,7 +282,7 @@ export class Tracker {
   #rebase(transaction: WriteTransaction, base: Held, under: Snapshotted, filling?: Filling): Rebased {
     const touched = new KeySet(Number.POSITIVE_INFINITY);
     if (under.view.txnId === base.id) return { touched, recheckAll: false, hasLocalChanges: false, entries: 0 };
-    this.#assertSupported(under);
+    this.#look(under);
     if (this.#options.schema.native) {
       const changes = nativeChanges(base, under, { touched, unpublished: this.#known.unpublished });
       return { touched, recheckAll: changes === undefined, hasLocalChanges: changes !== 0, entries: 0 };
@@ -302,17 +292,8 @@ export class Tracker {
     const isComparable = this.#base.isBehind(base) || this.#views.canCompare(base, under);
     // Whoever writes to the shadow beside us may have written what is ahead.
     if (!isComparable && filling?.name !== undefined) filling.forget(filling.name);
-    const plan = isComparable
-      ? compareChanged(base, under, { ...scope, touched })
-      : compareEverything(under, { ...scope, pending: undefined });
-    try {
-      if (filling) filling.add(plan.fills);
-      else fillWhole(transaction, plan.fills, under.view, scope);
-      applyPlan(transaction, plan, undefined);
-      return { touched, recheckAll: !isComparable, hasLocalChanges: plan.count > 0, entries: plan.count };
-    } finally {
-      plan.dispose();
-    }
+    const entries = recordUnder(transaction, isComparable ? base : undefined, under, { ...scope, touched });
+    return { touched, recheckAll: !isComparable, hasLocalChanges: entries > 0, entries };
   }
 
   #locked<T>(body: (transaction: WriteTransaction, under: Snapshotted) => T): T {
@@ -334,9 +315,9 @@ export class Tracker {
 
   /** @returns whether `under` is the base now */
   #moveOn(txnId: number, under: Held | Within | undefined): boolean {
-    const { isUnder, hasGap } = this.#base.moveOn(txnId, under, this.#views);
-    if (hasGap) this.#known.pending.overflow();
-    return isUnder;
+    const moved = this.#base.moveOn(txnId, under, this.#views);
+    if (moved.hasGap) this.#known.pending.overflow();
+    return moved.isUnder;
   }
 
   /** A view of the base for finding winners; to be given back with `doneReading` before `write`. */

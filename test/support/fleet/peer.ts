@@ -193,7 +193,10 @@ export class Peer {
   async merge(object: Buffer, objectName = 'object'): Promise<MergeResult & { hasLocalChanges: boolean }> {
     const before = this.events.length;
     const objects = [{ name: objectName, body: bytesBody(object) }];
-    const [result] = await this.local.merge({ kind: 'snapshot', objects }, new AbortController().signal);
+    const [result] = await this.local.merge(
+      { kind: objectName.includes('.delta.') ? 'deltas' : 'snapshot', objects },
+      new AbortController().signal,
+    );
     return { ...result!, hasLocalChanges: this.events.slice(before).some(({ type }) => type === 'localChange') };
   }
 
