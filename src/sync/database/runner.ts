@@ -114,6 +114,9 @@ export class DatabaseSync {
     }
   }
 
+  /** Lists the bucket at once; while the start is under way that changes nothing. */
+  readonly listNow = (): void => this.#tell({ type: 'news' });
+
   #open(): LocalDatabase {
     const { config, lmdb, ports } = this.#options;
     const report = (event: SyncEventBody): void => this.#report(event);
@@ -239,9 +242,8 @@ export class DatabaseSync {
 
   get #remote(): RemoteFacts {
     const waitingFor = this.#index.waitingFor();
-    const { receiver } = this.#parts!;
-    const ownIsDue = waitingFor.has(this.#instanceId);
-    return { waitingFor: waitingFor.size, ownIsDue, hasTrouble: receiver.hasTrouble };
+    const { hasTrouble } = this.#parts!.receiver;
+    return { waitingFor: waitingFor.size, ownIsDue: waitingFor.has(this.#instanceId), hasTrouble };
   }
 
   async #list(receiver: Receiver): Promise<void> {
@@ -255,10 +257,15 @@ export class DatabaseSync {
 
   async #checkStale(local: LocalDatabase): Promise<void> {
     const { config, ports } = this.#options;
-    const { name: databaseName } = this.#status;
-    const known = { instanceId: this.#instanceId, index: this.#index, local, log: this.#log };
+    const known = {
+      databaseName: this.#status.name,
+      instanceId: this.#instanceId,
+      index: this.#index,
+      local,
+      log: this.#log,
+    };
     const hasLocalData = this.#state.hasDataAtStart;
-    await refuseStale({ config, databaseName, ...known, hasLocalData, nowNano: ports.clock.nowNano() });
+    await refuseStale({ config, ...known, hasLocalData, nowNano: ports.clock.nowNano() });
     this.#tell({ type: 'checked' });
   }
 
