@@ -189,7 +189,8 @@ export class DatabaseSync {
         this.#start(changes.look());
         break;
       case 'merge':
-        this.#letMerge(action.id);
+        this.#downloads.get(action.id)?.();
+        this.#downloads.delete(action.id);
         break;
       case 'startPublisher':
         this.#startPublisher(local);
@@ -257,15 +258,10 @@ export class DatabaseSync {
 
   async #checkStale(local: LocalDatabase): Promise<void> {
     const { config, ports } = this.#options;
-    const known = {
-      databaseName: this.#status.name,
-      instanceId: this.#instanceId,
-      index: this.#index,
-      local,
-      log: this.#log,
-    };
+    const { name: databaseName } = this.#status;
+    const known = { instanceId: this.#instanceId, index: this.#index, local, log: this.#log };
     const hasLocalData = this.#state.hasDataAtStart;
-    await refuseStale({ config, ...known, hasLocalData, nowNano: ports.clock.nowNano() });
+    await refuseStale({ config, databaseName, ...known, hasLocalData, nowNano: ports.clock.nowNano() });
     this.#tell({ type: 'checked' });
   }
 
@@ -346,10 +342,5 @@ export class DatabaseSync {
     if (name.instanceId !== this.#instanceId || !header) return;
     if (this.#shown && this.#shown.timestampNano > name.timestampNano) return;
     this.#shown = { txnId: Number(header.meta.lmdbTxnId), timestampNano: name.timestampNano };
-  }
-
-  #letMerge(id: string): void {
-    this.#downloads.get(id)?.();
-    this.#downloads.delete(id);
   }
 }
