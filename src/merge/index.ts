@@ -14,6 +14,7 @@ export {
   timestampLoOf,
 } from './header.ts';
 export {
+  type CommitEvidence,
   commitTime,
   compareBytes,
   compareTimes,

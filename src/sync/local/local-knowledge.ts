@@ -13,6 +13,8 @@ export class LocalKnowledge {
   readonly #schema: Schema;
   readonly #knownFlags = new Map<string, number>();
   #isFirstMigration: boolean;
+  /** Everything committed by then is recorded; ns since 1970. */
+  #lastQuietLookNano = 0n;
 
   /** @param start what is there when we start */
   constructor(environment: Environment, clock: Clock, schema: Schema, start: Snapshotted) {
@@ -38,6 +40,27 @@ export class LocalKnowledge {
     return taken;
   }
 
+  /**
+   * By this time nothing had been committed that is not recorded: what is found later was committed after it. Not to be moved on
+   * while something that was noticed is still to be recorded: that was committed before.
+   */
+  quietAt(nano: bigint): void {
+    if (this.pending.isEmpty && nano > this.#lastQuietLookNano) this.#lastQuietLookNano = nano;
+  }
+
+  /** Nobody has looked yet: what differs was changed while we did not run. */
+  get isFirstLook(): boolean {
+    return this.#lastQuietLookNano === 0n;
+  }
+
+  /**
+   * What changed while we did not run was changed after our last commit, and that was not before the newest entry of the shadow; unless
+   * that came from a clock that is ahead of ours.
+   */
+  changedAfter(newestNano: bigint): void {
+    if (newestNano <= this.#clock.nowNano()) this.quietAt(newestNano);
+  }
+
   /** Remembers the kind of a DBI that is missing here, as a snapshot tells it. */
   learnFlags(dbiName: string, flags: number): void {
     if (!this.#knownFlags.has(dbiName)) this.#knownFlags.set(dbiName, flags);
@@ -49,19 +72,26 @@ export class LocalKnowledge {
 
   /**
    * How changes are to be looked at. To be asked for after the transaction was begun in which they are: the file's mtime is
-   * then that of its commit or a later one, never an earlier one's (decision 5).
+   * then that of its commit or a later one, never an earlier one's (decision 5), but for a mapping that is written to
+   * (MDB_WRITEMAP), where it may be any earlier time.
    */
   scope(): LocalScope {
     return {
       schema: this.#schema,
       times: {
-        commit: timeOf(commitTime(this.#environment.mtimeNano(), this.#clock.nowNano())),
+        commit: timeOf(this.commitNano()),
         isFirstMigration: this.#isFirstMigration,
       },
       knownFlags: this.#knownFlags,
       unpublished: this.#unpublished,
       pending: this.pending.isEmpty ? undefined : this.pending,
     };
+  }
+
+  /** The time that a change noticed now gets; ns since 1970. */
+  commitNano(): bigint {
+    const mtimeNano = this.#environment.mtimeNano();
+    return commitTime({ mtimeNano, nowNano: this.#clock.nowNano(), lastQuietLookNano: this.#lastQuietLookNano });
   }
 
   /** Everything noticed so far is recorded. */

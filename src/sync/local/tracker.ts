@@ -12,6 +12,7 @@ import {
 } from '../../shadow/index.ts';
 import { errorInfo, type Report } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
+import { compareLocal, lostShadow } from './compare-local.ts';
 import type { Held, Within } from './held.ts';
 import { LocalKnowledge } from './local-knowledge.ts';
 import { applyPlan, fillFromPlan, type LockedBody, type Rebased } from './rebase.ts';
@@ -85,7 +86,10 @@ export class Tracker {
 
   /** Whether somebody committed since the base was taken. */
   get hasNews(): boolean {
-    return !this.#base || !this.#known.pending.isEmpty || this.#views.lastTxnId() !== this.#base.id;
+    const lookedNano = this.#options.clock.nowNano();
+    if (!this.#base || !this.#known.pending.isEmpty || this.#views.lastTxnId() !== this.#base.id) return true;
+    this.#known.quietAt(lookedNano);
+    return false;
   }
 
   /**
@@ -121,8 +125,8 @@ export class Tracker {
   /** @returns entries written to the shadow; undefined: nothing is to be published */
   #round(): number | undefined {
     const held = this.#base;
-    const base = this.#trustedBase();
     const current = this.#views.hold();
+    const base = this.#trustedBase(current);
     try {
       assertSupported(current.view, this.#options.schema);
       this.#known.rememberFlags(current);
@@ -131,8 +135,7 @@ export class Tracker {
         this.#setBase(current);
         return changes === 0 ? undefined : 0;
       }
-      const scope = this.#known.scope();
-      const plan = base ? compareChanged(base, current, scope) : compareEverything(current, scope);
+      const plan = compareLocal(base, current, this.#known);
       try {
         if (!plan.isEmpty) this.#writeLocal(plan, current);
         else this.#setBase(current);
@@ -284,9 +287,9 @@ export class Tracker {
   #moveOn(txnId: number, under: Held | Within | undefined): boolean {
     const after = this.#views.hold();
     if (after.id === txnId || !under?.canBeBase) {
-      this.#setBase(after);
       // Nothing was held that could tell what came between.
       if (after.id !== txnId) this.#known.pending.overflow();
+      this.#setBase(after);
       return false;
     }
     after.release();
@@ -297,6 +300,7 @@ export class Tracker {
   #setBase(held: Held): void {
     if (this.#base !== held) this.#base?.release();
     this.#base = held;
+    this.#known.quietAt(held.takenNano);
     this.#views.keep(held);
   }
 
@@ -318,12 +322,17 @@ export class Tracker {
     this.#setBase(current);
   }
 
-  /** A held reader that is no longer in the lock table is never compared with: its pages may have been used again. */
-  #trustedBase(): Held | undefined {
+  /**
+   * A held reader that is no longer in the lock table is never compared with: its pages may have been used again. Nor is one whose
+   * shadow is gone since (drop-shadow): we drop none.
+   */
+  #trustedBase(current: Held): Held | undefined {
     const base = this.#base;
     if (!base || this.#known.pending.hasOverflowed) return undefined;
-    if (this.#views.isTrusted(base)) return base;
-    this.#options.report({ type: 'distrustedReader', txnId: base.id });
-    return undefined;
+    if (!this.#views.isTrusted(base)) {
+      this.#options.report({ type: 'distrustedReader', txnId: base.id });
+      return undefined;
+    }
+    return !this.#options.schema.native && lostShadow(base, current) ? undefined : base;
   }
 }
