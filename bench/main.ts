@@ -18,6 +18,7 @@ const USAGE = `usage: npm run bench -- [--quick] [--python] [--folder DIR] [--no
   --quick       up to 100 k records, a minute; docs/performance.md is left alone
   --python      do the bare work with python3-lmdb even where there is a C compiler
   --folder DIR  where the databases go, on a real disk (default: ${tmpdir()})
+  --start       only how long the installed program takes to start: docs/packages.md
   --no-build    measure what was built last`;
 
 const SMALL = 1000;

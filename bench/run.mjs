@@ -16,5 +16,9 @@ if (!args.includes('--no-build')) {
     if (status !== 0) process.exit(status ?? 1);
   }
 }
+if (args.includes('--start')) {
+  const { benchStart } = await import('./start.mjs');
+  process.exit(await benchStart());
+}
 const { main } = await import(pathToFileURL(join(root, '.tmp', 'bench', 'bench', 'main.js')).href);
 process.exitCode = await main(args);

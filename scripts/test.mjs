@@ -1,6 +1,6 @@
 // `npm test`: sets up a bare Debian 12 machine with Node 20, checks, builds, tests. Arguments go to vitest: `npm test -- test/lmdb`.
 // The last line is `N passed, N failed[, N skipped]`; a check that fails counts as one failed test.
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from './processes.mjs';
@@ -47,6 +47,8 @@ async function main() {
  */
 async function inOwnTemporaryFolder(body, failedChecks) {
   const folder = mkdtempSync(join(tmpdir(), 'lmdbstream-run-'));
+  // As /tmp: some tests go on as another user.
+  chmodSync(folder, 0o1777);
   try {
     const result = await body({ ...process.env, TMPDIR: folder });
     const left = readdirSync(folder).filter((name) => name.startsWith('lmdbstream-'));

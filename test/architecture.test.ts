@@ -6,6 +6,8 @@ import { describe, expect, it } from 'vitest';
 const LAYERS = [
   'cli',
   'server',
+  'migrate',
+  'inspect',
   'sync',
   'powerdns',
   'shadow',

@@ -1,10 +1,16 @@
-import { formatGoDuration } from '../config/index.ts';
-import { createStorage, type ObjectStorage } from '../storage/index.ts';
+import { formatGoDuration, type StorageConfig } from '../config/index.ts';
+import { createStorage, type ObjectStorage, type StorageOptions } from '../storage/index.ts';
 import { StorageLimitError } from './errors.ts';
 import type { Session } from './session.ts';
 
 /** For commands of one small request or two, as in the reference (CLI-13); transfers of whole snapshots have no such limit. */
 export const SMALL_REQUEST_LIMIT_MS = 60_000;
+
+interface WithStorageOptions {
+  readonly limitMs?: number;
+  /** Make the folder, bucket or container where the configuration says so. Not for commands that read: that would hide a wrong name. */
+  readonly creates?: boolean;
+}
 
 /**
  * Opens the configured storage for `body` and closes it again.
@@ -13,14 +19,18 @@ export const SMALL_REQUEST_LIMIT_MS = 60_000;
 export async function withStorage(
   session: Pick<Session, 'config' | 'log' | 'signal' | 'io'>,
   body: (storage: ObjectStorage, signal: AbortSignal) => Promise<void>,
-  limitMs?: number,
+  { limitMs, creates = false }: WithStorageOptions = {},
 ): Promise<void> {
   const limit = new AbortController();
   const timer = limitMs && setTimeout(() => limit.abort(new StorageLimitError(formatGoDuration(limitMs))), limitMs);
   const signal = AbortSignal.any([session.signal, limit.signal]);
   try {
     const { config, log, io } = session;
-    const storage = await createStorage(config.storage, { log, now: io.now, signal });
+    const storage = await createStorage(creates ? config.storage : neverCreating(config.storage), {
+      log,
+      now: io.now,
+      signal,
+    });
     try {
       await body(storage, signal);
     } finally {
@@ -28,5 +38,18 @@ export async function withStorage(
     }
   } finally {
     if (timer) clearTimeout(timer);
+  }
+}
+
+function neverCreating(storage: StorageConfig): StorageOptions {
+  switch (storage.type) {
+    case 'fs':
+      return { type: 'fs', options: { ...storage.options, createFolder: false } };
+    case 's3':
+      return { type: 's3', options: { ...storage.options, createBucket: false } };
+    case 'azure':
+      return { type: 'azure', options: { ...storage.options, createContainer: false } };
+    case 'memory':
+      return { type: 'memory' };
   }
 }

@@ -1,6 +1,6 @@
 import type { LmdbConfig } from '../config/index.ts';
 import { Environment } from '../lmdb/index.ts';
-import { DatabasesFailedError, OutputClosed } from './errors.ts';
+import { DatabasesFailedError, OutputClosed, UnknownDatabaseError } from './errors.ts';
 import type { Session } from './session.ts';
 
 interface DatabasesOptions {
@@ -36,6 +36,26 @@ export async function forEachDatabase(
     }
   }
   if (failures.size > 0) throw new DatabasesFailedError(failures);
+}
+
+/**
+ * Opens one database by its name in the configuration.
+ * @throws UnknownDatabaseError, LmdbError and its kin
+ */
+export async function withDatabase(
+  { config }: Pick<Session, 'config'>,
+  name: string,
+  { readOnly }: { readonly readOnly: boolean },
+  body: (environment: Environment) => Promise<void> | void,
+): Promise<void> {
+  const lmdb = config.lmdbs.get(name);
+  if (lmdb === undefined) throw new UnknownDatabaseError(name, config.lmdbs.keys());
+  const environment = openEnvironment(lmdb, readOnly);
+  try {
+    await body(environment);
+  } finally {
+    environment.close();
+  }
 }
 
 /**

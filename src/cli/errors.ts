@@ -85,9 +85,16 @@ export class RestartError extends LmdbstreamError {
   }
 }
 
-/** A command of the reference that is not there yet. */
-export class NotAvailableError extends LmdbstreamError {
-  constructor(what: string, hint: string) {
-    super('NOT_AVAILABLE', `${what} is not available in this version`, { hint });
+/** Something answers at `http.address`, and it is no lmdbstream that works. */
+export class StatusAnswerError extends LmdbstreamError {
+  constructor(url: string, reason: string) {
+    super('STATUS_ANSWER', `${url}: ${reason}`, { hint: 'check http.address, or ask the bucket alone with --bucket' });
+  }
+}
+
+/** `init` cannot make a configuration for what it was given. */
+export class InitError extends LmdbstreamError {
+  constructor(message: string, hint: string) {
+    super('INIT', message, { hint });
   }
 }

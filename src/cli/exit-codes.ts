@@ -5,8 +5,12 @@ import { CommandTimeoutError, UsageError } from './errors.ts';
 export const ExitCode = {
   done: 0,
   failed: 1,
+  /** `verify` found differences, `doctor` or `status` a problem. */
+  found: 1,
   /** The command line is wrong: the same words never work. */
   usage: 2,
+  /** What was to be found out could not be: for commands whose 1 is an answer (`verify`, `doctor`, `status`). */
+  unknown: 3,
   /** EX_TEMPFAIL of sysexits.h: try again. */
   timeout: 75,
 } as const;

@@ -6,10 +6,15 @@ import { addDropShadowCommand } from './commands/drop-shadow.ts';
 import { addDumpCommand } from './commands/dump.ts';
 import { addExperimentalCommand } from './commands/experimental.ts';
 import { addHelpCommand } from './commands/help.ts';
+import { addInitCommand } from './commands/init.ts';
+import { addMigrateCommand } from './commands/migrate.ts';
 import { addSnapshotsCommand } from './commands/snapshots/command.ts';
 import { addStatsCommand } from './commands/stats.ts';
+import { addDoctorCommand, addStatusCommand } from './commands/status.ts';
 import { addReceiveCommand, addSyncCommand } from './commands/sync.ts';
+import { addVerifyCommand } from './commands/verify.ts';
 import { addVersionCommand } from './commands/version.ts';
+import { ExitCode } from './exit-codes.ts';
 import { addGlobalFlags } from './global-flags.ts';
 import { type Io, processIo } from './io.ts';
 import { Output } from './output.ts';
@@ -41,16 +46,23 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
   addReceiveCommand(program, runner);
   addDumpCommand(program, runner);
   addStatsCommand(program, runner);
+  addInitCommand(program, out, io);
+  addStatusCommand(program, runner);
+  addDoctorCommand(program, runner);
+  addVerifyCommand(program, runner);
   addSnapshotsCommand(program, runner);
   addDropShadowCommand(program, runner);
-  addExperimentalCommand(program);
+  addMigrateCommand(program, runner);
+  addExperimentalCommand(program, runner);
   addCompletionCommand(program, out);
   addDocsCommand(program, out);
   addVersionCommand(program, out);
   addHelpCommand(program);
 
-  const report = (error: unknown): number =>
-    reportError(error, { stderr: io.stderr, machineLog: runner.machineLog, debug: runner.debug });
+  const report = (error: unknown): number => {
+    const code = reportError(error, { stderr: io.stderr, machineLog: runner.machineLog, debug: runner.debug });
+    return code === ExitCode.failed ? runner.failureCode : code;
+  };
   let exitCode: number;
   try {
     await program.parseAsync(fromCobraSpelling(argv, program), { from: 'user' });

@@ -22,6 +22,8 @@ export interface Session {
   readonly io: Io;
   /** A thread is blocked for good: once everything is written, the process ends without waiting for it. */
   readonly endAtOnce: () => void;
+  /** The command has done its work, and what it found is told by another code than 0. */
+  readonly exitWith: (code: ExitCode) => void;
 }
 
 export interface SessionOptions {
@@ -31,6 +33,8 @@ export interface SessionOptions {
    * free: one that waits for LMDB's write lock could not be ended otherwise.
    */
   readonly stopsOnSignal?: boolean;
+  /** Exit code of a failure, for commands whose 1 is an answer. */
+  readonly failureCode?: ExitCode;
 }
 
 /** Leads a command from its flags to its end. */
@@ -40,6 +44,7 @@ export class SessionRunner {
   readonly #program: Command;
   #exitCode = 0;
   #mustEndAtOnce = false;
+  #failureCode: ExitCode = ExitCode.failed;
   #log: Log | undefined;
   #machineLog: Log | undefined;
 
@@ -51,6 +56,11 @@ export class SessionRunner {
 
   get exitCode(): number {
     return this.#exitCode;
+  }
+
+  /** Of a failure that is no mistake of the command line. */
+  get failureCode(): ExitCode {
+    return this.#failureCode;
   }
 
   get mustEndAtOnce(): boolean {
@@ -73,6 +83,7 @@ export class SessionRunner {
   /** Loads the configuration, then runs `body` under the global flags. */
   async run(body: (session: Session) => Promise<void>, options: SessionOptions = {}): Promise<void> {
     const flags = this.#flags;
+    this.#failureCode = options.failureCode ?? ExitCode.failed;
     const { applyFlags, formatGoDuration, loadConfig, parseGoDuration } = await import('../config/index.ts');
     const timeoutMs = readTimeout(flags.timeout, parseGoDuration);
     const config = applyFlags(loadConfig(flags.config, { env: this.#io.env }), { ...flags, ...options.flags });
@@ -92,8 +103,11 @@ export class SessionRunner {
       const endAtOnce = (): void => {
         this.#mustEndAtOnce = true;
       };
+      const exitWith = (code: ExitCode): void => {
+        this.#exitCode = code;
+      };
       await this.#runUntil(stop, timeoutMs, () =>
-        body({ config, log, logStyle, out: this.out, signal: stop.signal, io: this.#io, endAtOnce }),
+        body({ config, log, logStyle, out: this.out, signal: stop.signal, io: this.#io, endAtOnce, exitWith }),
       );
       if (stop.timedOut) throw new CommandTimeoutError(formatGoDuration(timeoutMs));
     } finally {
@@ -122,8 +136,10 @@ export class SessionRunner {
   }
 
   #styleOf({ log }: Config): LogStyle {
-    const { logStream, now } = this.#io;
-    return { ...log, isTty: logStream === undefined && process.stderr.isTTY === true, startedMs: now() };
+    const { logStream, now, env } = this.#io;
+    const isTty = logStream === undefined && process.stderr.isTTY === true;
+    // no-color.org: set, and not empty.
+    return { ...log, isTty, hasColours: !env.NO_COLOR, startedMs: now() };
   }
 
   async #openLog(config: Config, style: LogStyle): Promise<Log> {

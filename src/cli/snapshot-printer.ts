@@ -8,6 +8,7 @@ import {
   timestampFromParts,
 } from '../snapshot/index.ts';
 import { displayAscii } from './display-ascii.ts';
+import { jsonLine, jsonTime } from './json.ts';
 import type { Output } from './output.ts';
 import { formatAge, formatLocalTime } from './time-text.ts';
 
@@ -18,6 +19,8 @@ export interface SnapshotPrinterOptions {
   readonly dbi?: string | undefined;
   /** The reader is known to begin again; what comes before is not printed. */
   readonly skipUntilRestart?: boolean;
+  /** Lines of JSON instead of text. */
+  readonly json?: boolean;
 }
 
 /** Prints a snapshot as the reference does: its header as JSON, then each DBI with a line per entry (CLI-11). */
@@ -25,13 +28,16 @@ export class SnapshotPrinter implements SnapshotVisitor {
   readonly #out: Output;
   readonly #nowMs: number;
   readonly #onlyDbi: string | undefined;
+  readonly #json: boolean;
   #isMuted: boolean;
+  #dbi = '';
   #isWanted = false;
 
-  constructor(out: Output, { nowMs, dbi, skipUntilRestart = false }: SnapshotPrinterOptions) {
+  constructor(out: Output, { nowMs, dbi, skipUntilRestart = false, json = false }: SnapshotPrinterOptions) {
     this.#out = out;
     this.#nowMs = nowMs;
     this.#onlyDbi = dbi || undefined;
+    this.#json = json;
     this.#isMuted = skipUntilRestart;
   }
 
@@ -40,19 +46,29 @@ export class SnapshotPrinter implements SnapshotVisitor {
   }
 
   header(header: SnapshotHeader): void {
-    if (!this.#isMuted) this.#out.write(`${headerJson(header)}\n`);
+    if (this.#isMuted) return;
+    this.#out.write(this.#json ? jsonLine({ header: headerObject(header) }) : `${headerJson(header)}\n`);
   }
 
   dbi({ name, flags, transform }: DbiHeader): void {
     const shown = showDbiName(name);
     this.#isWanted = !this.#isMuted && (this.#onlyDbi === undefined || shown === this.#onlyDbi);
     if (!this.#isWanted) return;
+    this.#dbi = shown;
+    if (this.#json) {
+      this.#out.write(jsonLine({ dbi: shown, transform, flags: formatDbiFlags(flags) }));
+      return;
+    }
     this.#out.write(`\n### ${shown} (transform=${JSON.stringify(transform)}, flags="${formatDbiFlags(flags)}")\n\n`);
   }
 
   entry(entry: EntryRef): void {
     if (!this.#isWanted) return;
     const { buffer, flags } = entry;
+    if (this.#json) {
+      this.#out.write(jsonLine(entryObject(this.#dbi, entry)));
+      return;
+    }
     const key = displayAscii(buffer.subarray(entry.keyStart, entry.keyEnd), this.#nowMs);
     const value = displayAscii(buffer.subarray(entry.valueStart, entry.valueEnd), this.#nowMs);
     // Signed, as the reference shows it (HDR-12): 2^63 ns and later are dates before 1970.
@@ -60,6 +76,30 @@ export class SnapshotPrinter implements SnapshotVisitor {
     const time = `${formatLocalTime(nano)}, ${formatAge(nano, this.#nowMs)} ago`;
     this.#out.write(`${key}  =  ${value}  (${time}; flags=${flags.toString(16).padStart(2, '0')})\n`);
   }
+}
+
+function headerObject({ formatVersion, compatVersion, meta }: SnapshotHeader): object {
+  return {
+    formatVersion,
+    compatVersion,
+    generation: meta.generationId,
+    instance: meta.instanceId,
+    hostname: meta.hostname,
+    database: meta.databaseName,
+    time: jsonTime(meta.timestampNano),
+    lmdbTxnId: String(meta.lmdbTxnId),
+    fromLmdbTxnId: String(meta.fromLmdbTxnId),
+  };
+}
+
+function entryObject(dbi: string, entry: EntryRef): object {
+  return {
+    dbi,
+    key: entry.buffer.toString('hex', entry.keyStart, entry.keyEnd),
+    value: entry.buffer.toString('hex', entry.valueStart, entry.valueEnd),
+    time: jsonTime(timestampFromParts(entry.timestampHi, entry.timestampLo)),
+    flags: entry.flags,
+  };
 }
 
 /** By hand: the numbers have 64 bits, which `JSON.stringify` cannot write. */

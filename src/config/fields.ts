@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseByteSize } from './byte-size.ts';
 import { parseDbiFlags } from './dbi-flags.ts';
 import { parseGoDuration } from './go-duration.ts';

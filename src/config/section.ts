@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Field } from './fields.ts';
 import { fileKey } from './naming.ts';
 import { isYamlMapping, treeKind, type YamlTree } from './yaml-tree.ts';

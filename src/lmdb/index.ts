@@ -29,7 +29,7 @@ export {
   ReadersFullError,
   SamePidError,
 } from './errors.ts';
-export { acquireInstanceLock, type InstanceLock, InstanceLockedError } from './instance-lock.ts';
+export { acquireInstanceLock, type InstanceLock, InstanceLockedError, instanceLockPath } from './instance-lock.ts';
 export { exitAtOnce, type Liblmdb, liblmdb, shareOneHeap } from './library.ts';
 export { type FileMapping, mapFile } from './memory.ts';
 export { type DbiStat, ReadTransaction, WriteTransaction } from './transaction.ts';

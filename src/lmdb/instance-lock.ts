@@ -9,6 +9,12 @@ const LOCK_EXCLUSIVE = 2;
 const LOCK_NO_WAIT = 4;
 
 const SUFFIX = '.lmdbstream-lock';
+
+/** The lock file of an LMDB, whether it exists or not. */
+export function instanceLockPath(dataPath: string): string {
+  return dataPath + SUFFIX;
+}
+
 /** Removed and made again by others while we take it; nobody does that for long. */
 const ATTEMPTS = 16;
 
@@ -42,7 +48,7 @@ export interface InstanceLock {
  * @throws InstanceLockedError when another process has it; LmdbError when the system refuses a lock
  */
 export function acquireInstanceLock(dataPath: string, holder: string, mode = 0): InstanceLock | undefined {
-  const path = dataPath + SUFFIX;
+  const path = instanceLockPath(dataPath);
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const opened = openLockFile(path, mode || 0o664);
     if (!opened) return undefined;

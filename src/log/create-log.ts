@@ -25,6 +25,8 @@ export interface LogStyle {
   readonly timestamp?: TimestampStyle | undefined;
   /** Whether `stream` is a terminal. */
   readonly isTty?: boolean | undefined;
+  /** Colours on a terminal; default true. */
+  readonly hasColours?: boolean | undefined;
   /** Milliseconds since 1970 from which a terminal's short timestamps count; default: now. */
   readonly startedMs?: number | undefined;
 }
@@ -51,7 +53,8 @@ export function createLog(options: LogOptions = {}): Log {
   const startedMs = options.startedMs ?? now();
   const toLine = (record: LogRecord): string => {
     if (format === 'logfmt') return formatLogfmt(record, timestamp);
-    return isTty ? formatTerminal(record, timestamp, startedMs) : formatLogfmt(prefixDatabase(record), timestamp);
+    if (isTty) return formatTerminal(record, timestamp, startedMs, options.hasColours ?? true);
+    return formatLogfmt(prefixDatabase(record), timestamp);
   };
   const write =
     format === 'json' ? jsonWriter(stream, timestamp) : (record: LogRecord) => void stream.write(`${toLine(record)}\n`);

@@ -57,8 +57,13 @@ const COLOUR: Readonly<Record<LogRecordLevel, number>> = { debug: 37, info: 36, 
 const MESSAGE_WIDTH = 44;
 
 /** For a person at a terminal: `INFO[0012] [main          ] message   db=main`, the level in colour. */
-export function formatTerminal(record: LogRecord, timestamp: TimestampStyle, startedMs: number): string {
-  const colour = (text: string): string => `\u001b[${COLOUR[record.level]}m${text}\u001b[0m`;
+export function formatTerminal(
+  record: LogRecord,
+  timestamp: TimestampStyle,
+  startedMs: number,
+  hasColours = true,
+): string {
+  const colour = (text: string): string => (!hasColours ? text : `\u001b[${COLOUR[record.level]}m${text}\u001b[0m`);
   const { message, fields } = prefixDatabase(record);
   const line = `${colour(record.level.slice(0, 4).toUpperCase())}${terminalTime(record.atMs, timestamp, startedMs)} `;
   if (fields.length === 0) return line + escapeControls(message);

@@ -3,4 +3,5 @@ export { type DatabaseOptions, type DatabasePorts, DatabaseSync, systemPorts } f
 export { type RunningSync, type RunOptions, runSync, type StartOptions, startSync } from './process/index.ts';
 export { RemoteIndex } from './remote/index.ts';
 export type { DatabasePhase, DatabaseStatus, ErrorInfo, ObjectRef, SyncEvent, SyncEventBody } from './status/index.ts';
+export { loadCutoff } from './sweep/index.ts';
 export { type Clock, systemClock } from './time/index.ts';

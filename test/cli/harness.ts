@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -71,6 +71,7 @@ export class Workplace {
 
   /** @param more lines of YAML added at the top level */
   constructor(databases: readonly string[] = ['main'], more = '') {
+    mkdirSync(this.bucket);
     const lmdbs = databases.map((name) => `  ${name}: { path: ${this.lmdbPath(name)} }\n`).join('');
     this.config = this.file(
       'config.yaml',

@@ -39,7 +39,7 @@ describe('what is published', () => {
     const known = /^(?:bin|dist|docs|examples)\/|^(?:CHANGELOG|README)\.md$|^LICENSE$|^package\.json$/;
     expect(files.filter((path) => !known.test(path))).toEqual([]);
     const compiled = files.filter((path) => path.startsWith('dist/'));
-    expect(compiled.filter((path) => !/\.js$|\.d\.ts$/.test(path))).toEqual([]);
+    expect(compiled.filter((path) => !/\.js$|\.d\.ts$|^dist\/server\/assets\/page\.css$/.test(path))).toEqual([]);
     const program = readFileSync(join(root, 'dist/cli/main.js'), 'utf8');
     expect(program).not.toContain('sourceMappingURL');
   });

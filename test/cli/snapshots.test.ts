@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -48,7 +48,6 @@ const put = (name: string, bytes: Uint8Array): void => writeFileSync(inBucket(na
 
 beforeEach(() => {
   place = new Workplace();
-  mkdirSync(place.bucket);
 });
 afterEach(() => place.remove());
 
@@ -220,7 +219,7 @@ describe('a storage that does not answer', () => {
         vi.advanceTimersByTime(1);
         throw signal.reason;
       },
-      SMALL_REQUEST_LIMIT_MS,
+      { limitMs: SMALL_REQUEST_LIMIT_MS },
     );
     await expect(waiting).rejects.toBeInstanceOf(StorageLimitError);
     expect(vi.getTimerCount()).toBe(0);

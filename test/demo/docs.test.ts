@@ -46,7 +46,19 @@ describe('configurations that the pages show', () => {
 
 describe('docs/architecture.md', () => {
   it('names functions that there are', () => {
-    const doors = ['shadow', 'merge', 'snapshot', 'storage', 'btree', 'lmdb', 'sync', 'config', 'log'];
+    const doors = [
+      'shadow',
+      'merge',
+      'snapshot',
+      'storage',
+      'btree',
+      'lmdb',
+      'sync',
+      'config',
+      'log',
+      'inspect',
+      'migrate',
+    ];
     const exported = doors.map((folder) => textOf(`src/${folder}/index.ts`)).join('\n');
     const table = textOf('docs/architecture.md').match(/\| folder \|[\s\S]*?\n\n/)![0];
     const named = [...table.matchAll(/`([a-z]+[A-Z]\w*|[A-Z]\w+[a-z])`/g)].map(([, name]) => name!);

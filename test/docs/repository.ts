@@ -4,7 +4,7 @@ import { basename, join, relative, resolve } from 'node:path';
 export const root = resolve(import.meta.dirname, '../..');
 
 /** Made by tools, or recorded data that nobody wrote. */
-const SKIPPED_FOLDERS = new Set(['.git', 'node_modules', 'dist', '.deps', 'coverage']);
+const SKIPPED_FOLDERS = new Set(['.git', 'node_modules', 'dist', '.deps', '.tmp', 'coverage']);
 const RECORDED = join('test', 'golden', 'data');
 const TEXT = /\.(?:ts|mjs|js|py|c|sh|md|yaml|json)$|^run$/;
 

@@ -199,7 +199,14 @@ export async function syncHere(machine: Machine, options: SyncHereOptions): Prom
       process.stderr.write(`--- ${machine.name} ${level} ${message} ${JSON.stringify(fields, jsonable)}\n`);
     }
   });
-  return { status: database.status, lines, sleepsMs, stop };
+  return {
+    get status() {
+      return database.status;
+    },
+    lines,
+    sleepsMs,
+    stop,
+  };
 }
 
 const jsonable = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value);

@@ -187,3 +187,11 @@ describe('a file descriptor', () => {
     expect(() => log.info('line')).not.toThrow();
   });
 });
+
+describe('on a terminal without colours', () => {
+  it('has the same lines, and no escape sequences', () => {
+    const { lines, log } = memoryLog({ isTty: true, hasColours: false });
+    log.warn('a message', { key: 'value' });
+    expect(lines[0]).toMatch(/^WARN\[0000\] a message +key=value\n$/);
+  });
+});

@@ -1,13 +1,47 @@
+import { formatDbiFlags } from '../../config/index.ts';
 import { type DbiStat, type Environment, type ReadTransaction, showDbiName } from '../../lmdb/index.ts';
 import { forEachDatabase } from '../databases.ts';
+import { jsonDocument } from '../json.ts';
 import type { Session } from '../session.ts';
 import { formatSize } from '../size-text.ts';
 
-export async function stats(session: Session): Promise<void> {
+export interface StatsFlags {
+  readonly json?: boolean;
+}
+
+export async function stats(session: Session, { json = false }: StatsFlags = {}): Promise<void> {
+  if (json) return statsAsJson(session);
   await forEachDatabase(session, async (environment, name) => {
     const lines = environment.read((transaction) => statLines(environment, transaction));
     for (const line of lines) session.out.write(`${name}: ${line}\n`);
   });
+}
+
+async function statsAsJson(session: Session): Promise<void> {
+  const databases: object[] = [];
+  try {
+    await forEachDatabase(session, async (environment, database) => {
+      databases.push(environment.read((transaction) => ({ database, ...statsJson(environment, transaction) })));
+    });
+  } finally {
+    session.out.write(jsonDocument({ databases }));
+  }
+}
+
+function statsJson(environment: Environment, transaction: ReadTransaction): object {
+  const dbis = transaction.dbiNames().map((dbi) => {
+    const handle = transaction.openDbi(dbi)!;
+    const { pageSizeBytes, ...stat } = transaction.stat(handle);
+    const usedBytes = pageSizeBytes * (stat.branchPages + stat.leafPages + stat.overflowPages);
+    return { dbi: showDbiName(dbi), flags: formatDbiFlags(transaction.dbiFlags(handle)), ...stat, usedBytes };
+  });
+  return {
+    path: environment.dataPath,
+    pageSizeBytes: environment.pageSizeBytes,
+    ...environment.info(),
+    usedBytes: dbis.reduce((sum, { usedBytes }) => sum + usedBytes, 0),
+    dbis,
+  };
 }
 
 function statLines(environment: Environment, transaction: ReadTransaction): string[] {

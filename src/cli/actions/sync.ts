@@ -1,5 +1,6 @@
 import type { RunOptions } from '../../sync/index.ts';
 import { UnknownDatabaseError } from '../errors.ts';
+import { openServiceNotifier } from '../service/index.ts';
 import type { Session } from '../session.ts';
 import { version } from '../version.ts';
 
@@ -14,16 +15,26 @@ export async function sync(session: Session, mode: RunOptions['mode'], flags: Sy
   const onlyDatabases = flags.onlyDb ?? [];
   const unknown = onlyDatabases.find((name) => !config.lmdbs.has(name));
   if (unknown !== undefined) throw new UnknownDatabaseError(unknown, config.lmdbs.keys());
-  const outcome = await io.runSync({
-    config,
-    mode,
-    onlyDatabases,
-    log,
-    logStyle,
-    signal,
-    onBlocked: session.endAtOnce,
-    version: version(),
-    ...(flags.waitForMarkerFile ? { waitForMarkerFile: flags.waitForMarkerFile } : {}),
-  });
+  const notifier = await openServiceNotifier(io, onlyDatabases.length > 0 ? onlyDatabases : [...config.lmdbs.keys()]);
+  const stopping = (): void => notifier?.stopping();
+  signal.addEventListener('abort', stopping, { once: true });
+  let outcome: Awaited<ReturnType<typeof io.runSync>>;
+  try {
+    outcome = await io.runSync({
+      config,
+      mode,
+      onlyDatabases,
+      log,
+      logStyle,
+      signal,
+      onBlocked: session.endAtOnce,
+      ...(notifier ? { onEvent: (event) => notifier.onEvent(event) } : {}),
+      version: version(),
+      ...(flags.waitForMarkerFile ? { waitForMarkerFile: flags.waitForMarkerFile } : {}),
+    });
+  } finally {
+    signal.removeEventListener('abort', stopping);
+    notifier?.dispose();
+  }
   log.info(outcome === 'stopped' ? 'stopped as requested' : 'done');
 }

@@ -7,6 +7,7 @@ export function addDumpCommand(program: Command, runner: SessionRunner): void {
     .description('Print the contents of the LMDBs')
     .option('-H, --hide', 'leave out the DBIs of lmdbstream itself (_sync...)')
     .option('-n, --name <database>', 'only the database of this name')
+    .option('--json', 'print JSON, one line an entry, bytes in hex')
     .allowExcessArguments(true)
     .action(() => runner.run(async (session) => (await import('../actions/dump.ts')).dump(session, command.opts())));
 }

@@ -1,19 +1,44 @@
 import type { Command } from 'commander';
-import { NotAvailableError } from '../errors.ts';
+import type { FixDuplicateDomainsFlags } from '../actions/experimental/fix-duplicate-domains.ts';
+import type { MigrateTimestampsFlags } from '../actions/experimental/migrate-timestamps.ts';
+import type { SessionRunner } from '../session.ts';
 
-const COMMANDS = ['migrate-timestamps', 'pdns-v5-fix-duplicate-domains'];
+/** Names and flags are the reference's. */
+export function addExperimentalCommand(program: Command, runner: SessionRunner): void {
+  const experimental = program
+    .command('experimental')
+    .description("Lightning Stream's commands for moving PowerDNS to a newer schema");
+  addMigrateTimestamps(experimental, runner);
+  addFixDuplicateDomains(experimental, runner);
+}
 
-/** Named here so that whoever calls them is told, instead of being shown a list in which they are missing. */
-export function addExperimentalCommand(program: Command): void {
-  const experimental = program.command('experimental').description('Commands of the reference that are not there yet');
-  for (const name of COMMANDS) {
-    experimental
-      .command(name)
-      .description('Not available yet')
-      .allowUnknownOption(true)
-      .allowExcessArguments(true)
-      .action(() => {
-        throw new NotAvailableError(`experimental ${name}`, "use the reference's command; it works on the same LMDB");
-      });
-  }
+function addMigrateTimestamps(parent: Command, runner: SessionRunner): void {
+  const command = parent
+    .command('migrate-timestamps')
+    .description('Copy the times of changes from one DBI to another, key by key, where they are newer')
+    .requiredOption('-d, --database <name>', 'the database of the configuration')
+    .requiredOption('--src-dbi <name>', 'the DBI that has the times, e.g. _sync_shadow_records')
+    .requiredOption('--dst-dbi <name>', 'the DBI that gets them, e.g. records_v5')
+    .option('--add-delete-entries', 'also mark as deleted what is deleted in the source and missing in the destination')
+    .option('--ignore-src-dbi-not-present', 'do nothing, and succeed, when the source does not exist')
+    .action(() =>
+      runner.run(async (session) => {
+        const { migrateTimestampsOf } = await import('../actions/experimental/migrate-timestamps.ts');
+        await migrateTimestampsOf(session, command.opts<MigrateTimestampsFlags>());
+      }),
+    );
+}
+
+function addFixDuplicateDomains(parent: Command, runner: SessionRunner): void {
+  const command = parent
+    .command('pdns-v5-fix-duplicate-domains')
+    .description('Find zones of PowerDNS (schemas 5 and 6) that exist twice, and rename the newer ones')
+    .requiredOption('-d, --database <name>', 'the database of the main file of PowerDNS')
+    .option('--dangerous-do-rename', 'rename the newer ones to NAME.dup-ID.invalid; without it nothing is written')
+    .action(() =>
+      runner.run(async (session) => {
+        const { fixDuplicateDomains } = await import('../actions/experimental/fix-duplicate-domains.ts');
+        await fixDuplicateDomains(session, command.opts<FixDuplicateDomainsFlags>());
+      }),
+    );
 }

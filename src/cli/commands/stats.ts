@@ -2,9 +2,10 @@ import type { Command } from 'commander';
 import type { SessionRunner } from '../session.ts';
 
 export function addStatsCommand(program: Command, runner: SessionRunner): void {
-  program
+  const command = program
     .command('stats')
     .description('Print sizes and counts of the LMDBs')
+    .option('--json', 'print JSON')
     .allowExcessArguments(true)
-    .action(() => runner.run(async (session) => (await import('../actions/stats.ts')).stats(session)));
+    .action(() => runner.run(async (session) => (await import('../actions/stats.ts')).stats(session, command.opts())));
 }

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What `/api/status` answers; `docs/api-status.schema.json` is made of it. Fields are added, never renamed or removed. */
 

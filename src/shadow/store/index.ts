@@ -2,7 +2,7 @@ import { inlineStore } from './inline-store.ts';
 import { nativeStore } from './native-store.ts';
 import type { ShadowStore } from './store.ts';
 
-export { isPrivate } from './names.ts';
+export { isPrivate, SHADOW_PREFIX } from './names.ts';
 export type { EntryWriter, ShadowStore, StoredEntries, StoredReader, StoredWalker } from './store.ts';
 
 export function storeOf(native: boolean): ShadowStore {

@@ -66,6 +66,8 @@ export interface RunOptions extends StartOptions {
   readonly version: string;
   /** Aborted: it stops. */
   readonly signal: AbortSignal;
+  /** Told every event, in the order of each database. */
+  readonly onEvent?: (event: SyncEvent) => void;
 }
 
 /** A wait for the write lock is told of from here on, and again at every doubling. */
@@ -89,8 +91,9 @@ export function startSync(options: StartOptions): RunningSync {
 }
 
 /** `startSync`, until the signal is aborted or, with only_once, it is done. */
-export async function runSync({ signal, ...options }: RunOptions): Promise<'done' | 'stopped'> {
+export async function runSync({ signal, onEvent, ...options }: RunOptions): Promise<'done' | 'stopped'> {
   const running = new StartedSync(options);
+  if (onEvent) running.subscribe(onEvent);
   const stop = (): void => void running.stop().catch(() => undefined);
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();

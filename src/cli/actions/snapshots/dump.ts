@@ -11,12 +11,14 @@ import { SnapshotPrinter } from '../../snapshot-printer.ts';
 export interface SnapshotDumpFlags {
   readonly dbi?: string;
   readonly local?: boolean;
+  /** A line of JSON for the header, then one an entry. */
+  readonly json?: boolean;
 }
 
-export async function dump(session: Session, name: string, { dbi, local = false }: SnapshotDumpFlags): Promise<void> {
-  if (local) {
+export async function dump(session: Session, name: string, flags: SnapshotDumpFlags): Promise<void> {
+  if (flags.local) {
     await assertReadable(name);
-    await print(session, basename(name), () => createReadStream(name), dbi);
+    await print(session, basename(name), () => createReadStream(name), flags);
     return;
   }
   const spool = new Spool();
@@ -25,7 +27,7 @@ export async function dump(session: Session, name: string, { dbi, local = false 
       for await (const chunk of (await storage.load(name, { signal })).stream) spool.append(chunk);
     });
     spool.finish();
-    await print(session, name, () => spool.open(), dbi);
+    await print(session, name, () => spool.open(), flags);
   } finally {
     spool.dispose();
   }
@@ -39,13 +41,13 @@ async function print(
   { config, out, io, signal }: Session,
   objectName: string,
   open: () => AsyncIterable<Uint8Array>,
-  dbi: string | undefined,
+  { dbi, json = false }: SnapshotDumpFlags,
 ): Promise<void> {
   const options = { objectName, signal, limits: { maxDecompressedBytes: config.maxDecompressedSizeBytes } };
   let restarts = 0;
   const ignore = (): void => {};
   await readSnapshot(open, { header: ignore, dbi: ignore, entry: ignore, restart: () => void restarts++ }, options);
-  const printer = new SnapshotPrinter(out, { nowMs: io.now(), dbi, skipUntilRestart: restarts > 0 });
+  const printer = new SnapshotPrinter(out, { nowMs: io.now(), dbi, json, skipUntilRestart: restarts > 0 });
   await readSnapshot(() => paced(open(), () => out.drained()), printer, options);
 }
 

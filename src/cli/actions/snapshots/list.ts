@@ -1,20 +1,30 @@
-import { parseSnapshotName, SnapshotNameError, type TimestampNano } from '../../../snapshot/index.ts';
+import {
+  parseSnapshotName,
+  type SnapshotName,
+  SnapshotNameError,
+  type TimestampNano,
+} from '../../../snapshot/index.ts';
 import { compareNames, type ObjectInfo } from '../../../storage/index.ts';
 import { SMALL_REQUEST_LIMIT_MS, withStorage } from '../../bucket.ts';
+import { jsonLine, jsonTime } from '../../json.ts';
 import type { Session } from '../../session.ts';
 
 export interface ListFlags {
   readonly prefix?: string;
   readonly long?: boolean;
   readonly time?: boolean;
+  /** A line of JSON an object. */
+  readonly json?: boolean;
 }
 
 const SIZE_WIDTH = 12;
 
-export async function list(session: Session, { prefix = '', long = false, time = false }: ListFlags): Promise<void> {
+export async function list(session: Session, flags: ListFlags): Promise<void> {
   const { out } = session;
+  const { prefix = '', long = false, time = false, json = false } = flags;
   const print = async (info: ObjectInfo): Promise<void> => {
-    out.write(long ? `${String(info.sizeBytes).padStart(SIZE_WIDTH)}\t${info.name}\n` : `${info.name}\n`);
+    if (json) out.write(jsonLine(objectJson(info)));
+    else out.write(long ? `${String(info.sizeBytes).padStart(SIZE_WIDTH)}\t${info.name}\n` : `${info.name}\n`);
     if (out.isFull) await out.drained();
   };
   await withStorage(
@@ -23,7 +33,7 @@ export async function list(session: Session, { prefix = '', long = false, time =
       const objects = storage.list(prefix, { signal });
       for await (const info of time ? await byTime(objects) : objects) await print(info);
     },
-    SMALL_REQUEST_LIMIT_MS,
+    { limitMs: SMALL_REQUEST_LIMIT_MS },
   );
 }
 
@@ -43,9 +53,26 @@ function compareTimes(left: TimestampNano | undefined, right: TimestampNano | un
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
+function objectJson({ name, sizeBytes, modifiedMs }: ObjectInfo): object {
+  const parsed = parse(name);
+  return {
+    name,
+    sizeBytes,
+    modified: modifiedMs === undefined ? null : new Date(modifiedMs).toISOString(),
+    database: parsed?.databaseName ?? null,
+    instance: parsed?.instanceId ?? null,
+    time: parsed ? jsonTime(parsed.timestampNano) : null,
+    kind: parsed?.kind ?? null,
+  };
+}
+
 function timeOf(name: string): TimestampNano | undefined {
+  return parse(name)?.timestampNano;
+}
+
+function parse(name: string): SnapshotName | undefined {
   try {
-    return parseSnapshotName(name).timestampNano;
+    return parseSnapshotName(name);
   } catch (error) {
     if (error instanceof SnapshotNameError) return undefined;
     throw error;

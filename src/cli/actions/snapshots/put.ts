@@ -16,7 +16,7 @@ export async function put(session: Session, file: string, flags: PutFlags): Prom
   const name = flags.name || basename(file);
   checkName(session, name, flags.force ?? false);
   const body = await fileBody(file);
-  await withStorage(session, (storage, signal) => storage.store(name, body, { signal }));
+  await withStorage(session, (storage, signal) => storage.store(name, body, { signal }), { creates: true });
 }
 
 function checkName({ log }: Session, name: string, force: boolean): void {

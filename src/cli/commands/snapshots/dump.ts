@@ -17,6 +17,7 @@ export function addDump(parent: Command, runner: SessionRunner): void {
     .option('-f, --format <format>', 'debug or text, which are the same', 'debug')
     .option('-d, --dbi <name>', 'only the DBI of exactly this name')
     .option('-l, --local', 'the name is that of a local file')
+    .option('--json', 'print JSON: a line for the header, then one an entry, bytes in hex')
     .action((name: string) => {
       const flags = command.opts<DumpFlags>();
       if (!FORMATS.includes(flags.format)) {

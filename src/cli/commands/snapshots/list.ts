@@ -8,6 +8,7 @@ export function addList(parent: Command, runner: SessionRunner): void {
     .option('-p, --prefix <text>', 'only names that start with this, e.g. main__')
     .option('-l, --long', 'with the size in bytes')
     .option('-t, --time', 'sorted by the time in the name instead of by name; names without one first')
+    .option('--json', 'print JSON, one line an object')
     .action(() =>
       runner.run(async (session) => (await import('../../actions/snapshots/list.ts')).list(session, command.opts())),
     );

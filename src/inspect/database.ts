@@ -1,0 +1,39 @@
+import type { LmdbConfig } from '../config/index.ts';
+import { Environment, type ReadTransaction } from '../lmdb/index.ts';
+import { cursorView, type DatabaseView, type Schema } from '../shadow/index.ts';
+
+/** One LMDB as a single read transaction sees it. */
+export interface OpenDatabase {
+  readonly name: string;
+  readonly environment: Environment;
+  readonly transaction: ReadTransaction;
+  readonly view: DatabaseView;
+  readonly schema: Schema;
+}
+
+/**
+ * Opens an LMDB for reading, beside whoever else has it open, and closes it when `body` has ended. Writes nothing, creates nothing and takes
+ * no lock of ours. While it is open, LMDB cannot reuse the pages that were freed since.
+ * @throws LmdbError and its kin; see `Environment.open`
+ */
+export async function withOpenDatabase<T>(
+  lmdb: LmdbConfig,
+  body: (database: OpenDatabase) => Promise<T> | T,
+): Promise<T> {
+  const environment = Environment.open(lmdb.path, { ...lmdb.options, create: false, readOnly: true });
+  try {
+    const transaction = environment.beginRead();
+    const view = cursorView(transaction);
+    return await body({ name: lmdb.name, environment, transaction, view, schema: schemaOf(lmdb) });
+  } finally {
+    environment.close();
+  }
+}
+
+function schemaOf({ schemaTracksChanges, dupsortHack, dbiOptions }: LmdbConfig): Schema {
+  const overrideCreateFlags = new Map<string, number>();
+  for (const [name, options] of dbiOptions) {
+    if (options.overrideCreateFlags !== undefined) overrideCreateFlags.set(name, options.overrideCreateFlags);
+  }
+  return { native: schemaTracksChanges, dupsortHack, overrideCreateFlags };
+}
