@@ -1,6 +1,6 @@
 import { parseSnapshotName, type SnapshotName, toInstanceId } from '../../snapshot/index.ts';
 import type { Spool } from '../../storage/index.ts';
-import { LocalChanges, type LocalDatabase, type MergeResult } from '../local/index.ts';
+import { DataFileReplacedError, LocalChanges, type LocalDatabase, type MergeResult } from '../local/index.ts';
 import type { Publisher } from '../publish/index.ts';
 import { Receiver, RemoteIndex, refuseStale } from '../remote/index.ts';
 import {
@@ -70,7 +70,7 @@ export class DatabaseSync {
   /**
    * Until aborted (ends cleanly: the transaction and the upload under way are finished), or, with only_once, until one pass
    * is done.
-   * @throws UnsupportedDbiError, HeaderError, StaleInstanceError, LmdbError: what only the operator can mend
+   * @throws DataFileReplacedError: what is there now needs a new start; UnsupportedDbiError, HeaderError, StaleInstanceError, LmdbError: what only the operator can mend
    */
   async run(signal: AbortSignal): Promise<void> {
     const stop = (): void => this.#tell({ type: 'stop' });
@@ -91,7 +91,8 @@ export class DatabaseSync {
       this.#throwWhatEndedIt();
       this.#report({ type: 'phase', phase: 'stopped' });
     } catch (error) {
-      this.#report({ type: 'error', error: errorInfo(error) });
+      const type = error instanceof DataFileReplacedError ? 'dataFileReplaced' : 'error';
+      this.#report({ type, error: errorInfo(error) });
       throw error;
     } finally {
       signal.removeEventListener('abort', stop);

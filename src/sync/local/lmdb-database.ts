@@ -11,6 +11,7 @@ import { Exclusive } from './exclusive.ts';
 import type { Held } from './held.ts';
 import type { Capture, LocalDatabase, MergeResult } from './local-database.ts';
 import { type MergeOptions, mergeObject } from './merge-object.ts';
+import { SameFile } from './same-file.ts';
 import { Tracker } from './tracker.ts';
 import { type LockWatch, WriteLock } from './write-lock.ts';
 
@@ -50,12 +51,15 @@ export class LmdbDatabase implements LocalDatabase {
   readonly #turns = new Exclusive();
   readonly #tracker: Tracker;
   readonly #sweeper: Sweeper;
+  readonly #sameFile: SameFile;
 
   constructor(options: LmdbDatabaseOptions) {
     const { environment, clock, report, schema, mapSizeBytes, lockWatch } = options;
     this.#options = options;
-    const lock = new WriteLock({ environment, clock, report, watch: lockWatch, mapSizeBytes });
-    this.#tracker = new Tracker({ environment, clock, report, schema, lock });
+    const sameFile = new SameFile(environment);
+    const lock = new WriteLock({ environment, clock, report, watch: lockWatch, mapSizeBytes, sameFile });
+    this.#sameFile = sameFile;
+    this.#tracker = new Tracker({ environment, clock, report, schema, lock, sameFile });
     this.#sweeper = this.#makeSweeper();
   }
 
@@ -65,6 +69,10 @@ export class LmdbDatabase implements LocalDatabase {
 
   get hasNews(): boolean {
     return this.#tracker.hasNews;
+  }
+
+  assertSameFile(): void {
+    this.#sameFile.assert();
   }
 
   get txnId(): number {
@@ -137,7 +145,9 @@ export class LmdbDatabase implements LocalDatabase {
   #hold(): HeldCapture {
     const { schema, report } = this.#options;
     const tracker = this.#tracker;
-    const held = tracker.views.hold();
+    // Of a file that was replaced only what was recorded by then can be read.
+    const held = this.#sameFile.isSame ? tracker.views.hold() : tracker.base;
+    if (!held.isOpen) this.#sameFile.assert();
     // The shadow of any transaction holds at least what main held when the base was taken, which is what the name claims.
     const { takenNano: timestampNano } = tracker.base;
     report({ type: 'captured', txnId: held.id, timestampNano });
@@ -159,7 +169,7 @@ export class LmdbDatabase implements LocalDatabase {
       this.giveBack(capture.unpublished);
       throw error;
     } finally {
-      held.release();
+      if (held !== this.#tracker.base) held.release();
     }
   }
 

@@ -43,6 +43,7 @@ export class LocalChanges {
    */
   async first(signal: AbortSignal): Promise<boolean> {
     while (!signal.aborted) {
+      this.#options.local.assertSameFile();
       if (await this.#round()) return true;
       await this.#options.clock.sleep(this.#options.config.lmdbPollIntervalMs, signal);
     }
@@ -51,10 +52,11 @@ export class LocalChanges {
 
   /** Records what was committed since the last look. A passing failure is told once. */
   async look(): Promise<void> {
+    this.#options.local.assertSameFile();
     if (this.#options.local.hasNews) await this.#round();
   }
 
-  /** Until aborted. @throws UnsupportedDbiError, HeaderError, NotLmdbError: what only the operator can mend */
+  /** Until aborted. @throws DataFileReplacedError; UnsupportedDbiError, HeaderError, NotLmdbError: what only the operator can mend */
   async run(signal: AbortSignal): Promise<void> {
     const { local, config, clock, onTick } = this.#options;
     const watch = local.watch(() => this.#wake.notify());
@@ -64,6 +66,7 @@ export class LocalChanges {
     let misses = 0;
     try {
       while (!signal.aborted) {
+        local.assertSameFile();
         if (local.hasNews) {
           if (!wasNotified && ++misses === MISSES_TELL) pollMs = Math.min(pollMs, FAST_POLL_MS);
           await this.#round();

@@ -16,6 +16,7 @@ import { compareLocal, lostShadow } from './compare-local.ts';
 import type { Held, Within } from './held.ts';
 import { LocalKnowledge } from './local-knowledge.ts';
 import { applyPlan, fillFromPlan, type LockedBody, type Rebased } from './rebase.ts';
+import type { SameFile } from './same-file.ts';
 import { CursorViews, isPageError, openViews, type Views } from './views.ts';
 import type { WriteLock } from './write-lock.ts';
 
@@ -25,6 +26,7 @@ export interface TrackerOptions {
   readonly clock: Clock;
   readonly report: Report;
   readonly lock: WriteLock;
+  readonly sameFile: SameFile;
 }
 
 /**
@@ -40,7 +42,7 @@ export class Tracker {
 
   constructor(options: TrackerOptions) {
     this.#options = options;
-    this.#views = openViews(options.environment, options.clock, options.report);
+    this.#views = openViews(options.environment, options.sameFile, options.clock, options.report);
     const held = this.#firstView();
     this.#known = new LocalKnowledge(options.environment, options.clock, options.schema, held);
     held.release();

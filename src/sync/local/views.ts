@@ -4,6 +4,7 @@ import { cursorView, pagedView, type Snapshotted, storeOf } from '../../shadow/i
 import { errorInfo, type Report } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
 import { Held, type Within } from './held.ts';
+import type { SameFile } from './same-file.ts';
 
 /**
  * How the content of an environment is looked at: by its pages, so that changes are found by page number, or with cursors where
@@ -19,6 +20,7 @@ export interface Views {
   /**
    * Begins a read transaction and opens its view. The caller releases it.
    * @throws LmdbError `NO_QUIET_MOMENT`: commits came so fast, or one took so long, that none could be caught; passing
+   * @throws DataFileReplacedError: the commits are another file's
    */
   hold(): Held;
   /** What a write transaction builds on, to be released before the commit when it cannot be the base. */
@@ -53,9 +55,9 @@ export function isPageError(error: unknown): error is UnknownFormatError | Corru
 }
 
 /** Pages where their format is known, else cursors. */
-export function openViews(environment: Environment, clock: Clock, report: Report): Views {
+export function openViews(environment: Environment, sameFile: SameFile, clock: Clock, report: Report): Views {
   try {
-    return new PagedViews(environment, clock);
+    return new PagedViews(environment, sameFile, clock);
   } catch (error) {
     if (!isPageError(error)) throw error;
     report({ type: 'pagesUnreadable', error: errorInfo(error) });
@@ -67,11 +69,13 @@ class PagedViews implements Views {
   readonly isPaged = true;
   readonly canReadBesideWriter = true;
   readonly #environment: Environment;
+  readonly #sameFile: SameFile;
   readonly #clock: Clock;
   readonly #pages: PageFile;
 
-  constructor(environment: Environment, clock: Clock) {
+  constructor(environment: Environment, sameFile: SameFile, clock: Clock) {
     this.#environment = environment;
+    this.#sameFile = sameFile;
     this.#clock = clock;
     this.#pages = new PageFile(environment.fd);
   }
@@ -84,6 +88,7 @@ class PagedViews implements Views {
     const giveUpMs = this.#clock.monotonicMs() + MAX_WAIT_MS;
     for (let attempt = 0; ; attempt++) {
       if (attempt >= IMMEDIATE_ATTEMPTS) {
+        this.#sameFile.assert();
         if (this.#clock.monotonicMs() > giveUpMs) break;
         this.#clock.pause(ATTEMPT_PAUSE_MS);
       }

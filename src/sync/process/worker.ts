@@ -4,11 +4,13 @@ import { LmdbstreamError } from '../../errors/index.ts';
 import { createLog, descriptorStream, type Log, type LogFields, type LogStyle } from '../../log/index.ts';
 import type { ObjectStorage } from '../../storage/index.ts';
 import { DatabaseSync, systemPorts } from '../database/index.ts';
-import { type ErrorInfo, errorInfo, type SyncEvent } from '../status/index.ts';
-import { systemClock } from '../time/index.ts';
+import { type ErrorInfo, errorInfo, lineOf, type Report, type SyncEvent } from '../status/index.ts';
+import { nowMs, systemClock } from '../time/index.ts';
 import { EventBatch } from './event-batch.ts';
 import { LockClock } from './lock-clock.ts';
 import { openStorage } from './open-storage.ts';
+import { type Reopening, runReopening } from './reopening.ts';
+import { waitForDataFile } from './wait-for-file.ts';
 
 /** What the main thread gives a worker: its databases, and where it shows that it waits for a lock. */
 export interface WorkerInput {
@@ -48,6 +50,15 @@ function postingLog(tell: Tell, bound: LogFields = {}): Log {
   return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error'), child };
 }
 
+/** For what happens while no loop runs. */
+function reportTo(db: string, onEvent: (event: SyncEvent) => void, log: Log): Report {
+  return (body) => {
+    const line = lineOf(body);
+    if (line) log[line.level](line.message, { db, ...line.fields });
+    onEvent({ ...body, db, atMs: nowMs(systemClock) });
+  };
+}
+
 async function runDatabases(input: WorkerInput, signal: AbortSignal, tell: Tell): Promise<void> {
   const { config, mode, logStyle } = input;
   const log = logStyle ? createLog({ ...logStyle, stream: descriptorStream(2) }) : postingLog(tell);
@@ -65,11 +76,20 @@ async function runDatabases(input: WorkerInput, signal: AbortSignal, tell: Tell)
     const bucket = storage;
     const run = async (name: string, index: number): Promise<void> => {
       try {
-        const lmdb = config.lmdbs.get(name)!;
         const lockWatch = new LockClock(input.lockCells, index);
-        const ports = systemPorts({ config, lmdb, storage: bucket, lockWatch });
         const onEvent = (event: SyncEvent): void => batch.add(event);
-        await new DatabaseSync({ config, lmdb, mode, ports, log, onEvent }).run(stop.signal);
+        const report = reportTo(name, onEvent, log);
+        const { onlyOnce, lmdbPollIntervalMs: pollMs } = config;
+        const reopening: Reopening = {
+          lmdb: config.lmdbs.get(name)!,
+          onlyOnce,
+          run: (lmdb, signal) => {
+            const ports = systemPorts({ config, lmdb, storage: bucket, lockWatch });
+            return new DatabaseSync({ config, lmdb, mode, ports, log, onEvent }).run(signal);
+          },
+          wait: (path, signal) => waitForDataFile({ path, pollMs, clock: systemClock, report }, signal),
+        };
+        await runReopening(reopening, stop.signal);
       } catch (error) {
         if (stop.signal.aborted && signal.aborted && !(error instanceof LmdbstreamError)) throw error;
         tell({ type: 'failed', database: name, error: errorInfo(error) });

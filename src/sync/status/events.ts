@@ -39,6 +39,10 @@ export type SyncEventBody =
   /** The LMDB was opened. */
   | { readonly type: 'opened'; readonly path: string; readonly stats: EnvironmentStats }
   | { readonly type: 'phase'; readonly phase: DatabasePhase }
+  /** The path no longer leads to the data file that was open: that one is closed, and what is there is opened when it can be. */
+  | { readonly type: 'dataFileReplaced'; readonly error: ErrorInfo }
+  /** There is no data file to open, or not yet a whole one; looked for again. */
+  | { readonly type: 'dataFileMissing'; readonly path: string; readonly tell?: FailureReport | undefined }
   /** The application's changes were recorded; they are to be published. `entries`: written to the shadow. */
   | { readonly type: 'localChange'; readonly entries: number; readonly txnId: number }
   /** Recording local changes failed, and is tried again. `failures`: with the same error, in a row. */

@@ -14,6 +14,11 @@ const OUTDATED =
   'Remove it, or check the clock of its instance; --accept-stale loads it';
 const UNPUBLISHED =
   'Stopping with changes that are not published yet; they are safe in the LMDB and go out at the next start';
+const REPLACED =
+  'The data file was replaced while it was open: opening what is there now. LMDB wants every program stopped before that';
+const MISSING =
+  'Waiting for the data file, which the application makes or whoever restores it moves into place; ' +
+  'to have it made here, restart with options.create';
 const MISSED = 'A full scan found changes that had not been noticed; they are repaired now. Please report this';
 
 /** Pure: what the log says of an event; undefined: nothing. */
@@ -23,6 +28,10 @@ export function lineOf(event: SyncEventBody): Line | undefined {
       const { mapSizeBytes: mapSize, lastTxnId: lastTxnID } = event.stats;
       return info('Opened LMDB', { path: event.path, mapSize, lastTxnID });
     }
+    case 'dataFileReplaced':
+      return warn(REPLACED, { reason: event.error.message });
+    case 'dataFileMissing':
+      return event.tell && warn(MISSING, { path: event.path, ...reportFields(event.tell) });
     case 'recordFailed':
       if (event.failures > 1) return undefined;
       return error('Local changes cannot be recorded; trying again', { error: errorText(event.error) });
