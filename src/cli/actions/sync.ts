@@ -4,6 +4,11 @@ import { openServiceNotifier } from '../service/index.ts';
 import type { Session } from '../session.ts';
 import { version } from '../version.ts';
 
+/** LMDB tells readers apart by process id alone. */
+const PROCESS_ONE =
+  'This is process 1, as the first one of every container is: if the application uses the LMDB from another container, start with ' +
+  '--minimum-pid 50, or let both share a PID namespace';
+
 export interface SyncFlags {
   readonly onlyDb?: readonly string[];
   readonly waitForMarkerFile?: string;
@@ -15,6 +20,7 @@ export async function sync(session: Session, mode: RunOptions['mode'], flags: Sy
   const onlyDatabases = flags.onlyDb ?? [];
   const unknown = onlyDatabases.find((name) => !config.lmdbs.has(name));
   if (unknown !== undefined) throw new UnknownDatabaseError(unknown, config.lmdbs.keys());
+  if (io.pid === 1) log.warn(PROCESS_ONE);
   const notifier = await openServiceNotifier(io, onlyDatabases.length > 0 ? onlyDatabases : [...config.lmdbs.keys()]);
   const stopping = (): void => notifier?.stopping();
   signal.addEventListener('abort', stopping, { once: true });

@@ -195,7 +195,8 @@ export class LmdbDatabase implements LocalDatabase {
   #makeSweeper(): Sweeper {
     const { environment, schema, sweeper, clock, log, report } = this.#options;
     return new Sweeper({
-      environment,
+      // A turn: DBI handles of two transactions must not meet, and the reader table may have few slots.
+      read: (body) => this.#turns.run(() => environment.read(body)),
       mode: schema.native ? 'native' : 'shadow',
       config: sweeper,
       log,

@@ -1,6 +1,6 @@
 import type { Config } from '../../config/index.ts';
 import { describeError } from '../../errors/index.ts';
-import { LmdbError, NotLmdbError } from '../../lmdb/index.ts';
+import { DbsFullError, LmdbError, NotLmdbError } from '../../lmdb/index.ts';
 import { SpoolError } from '../../storage/index.ts';
 import { errorInfo, type Report } from '../status/index.ts';
 import { type Clock, Wake } from '../time/index.ts';
@@ -107,7 +107,8 @@ export class LocalChanges {
   }
 }
 
-/** What may pass by itself: a full map or disk, too many readers. Everything else is for the operator. */
+/** What may pass by itself: a full map or disk, too many readers. Everything else is for the operator; `max_dbs` counts from the start. */
 export function isPassing(error: unknown): boolean {
-  return error instanceof SpoolError || (error instanceof LmdbError && !(error instanceof NotLmdbError));
+  if (error instanceof NotLmdbError || error instanceof DbsFullError) return false;
+  return error instanceof SpoolError || error instanceof LmdbError;
 }

@@ -12,16 +12,20 @@ export class LocalKnowledge {
   readonly #clock: Clock;
   readonly #schema: Schema;
   readonly #knownFlags = new Map<string, number>();
-  #isFirstMigration: boolean;
+  /** undefined: nothing of the database was seen yet. */
+  #isFirstMigration: boolean | undefined;
   /** Everything committed by then is recorded; ns since 1970. */
   #lastQuietLookNano = 0n;
 
-  /** @param start what is there when we start */
-  constructor(environment: Environment, clock: Clock, schema: Schema, start: Snapshotted) {
+  constructor(environment: Environment, clock: Clock, schema: Schema) {
     this.#environment = environment;
     this.#clock = clock;
     this.#schema = schema;
-    this.#isFirstMigration = !schema.native && storeOf(false).dbiNames(start.view).length === 0;
+  }
+
+  /** To be told what is there before anything is compared; only the first time counts. */
+  started({ view }: Snapshotted): void {
+    this.#isFirstMigration ??= !this.#schema.native && storeOf(false).dbiNames(view).length === 0;
   }
 
   /** Flags of DBIs as last seen, also of those that were dropped since. */
@@ -80,7 +84,7 @@ export class LocalKnowledge {
       schema: this.#schema,
       times: {
         commit: timeOf(this.commitNano()),
-        isFirstMigration: this.#isFirstMigration,
+        isFirstMigration: this.#isFirstMigration ?? false,
       },
       knownFlags: this.#knownFlags,
       unpublished: this.#unpublished,

@@ -1,4 +1,4 @@
-import type { Environment, WriteTransaction } from '../../lmdb/index.ts';
+import { type Environment, ReadersFullError, type WriteTransaction } from '../../lmdb/index.ts';
 import {
   assertSupported,
   collectPending,
@@ -42,19 +42,8 @@ export class Tracker {
 
   constructor(options: TrackerOptions) {
     this.#options = options;
-    this.#views = openViews(options.environment, options.sameFile, options.clock, options.report);
-    const held = this.#firstView();
-    this.#known = new LocalKnowledge(options.environment, options.clock, options.schema, held);
-    held.release();
-  }
-
-  #firstView(): Held {
-    try {
-      return this.#views.hold();
-    } catch (error) {
-      if (!this.fallBack(error)) throw error;
-      return this.#views.hold();
-    }
+    this.#views = openViews(options);
+    this.#known = new LocalKnowledge(options.environment, options.clock, options.schema);
   }
 
   get views(): Views {
@@ -120,7 +109,7 @@ export class Tracker {
     report({ type: 'pagesUnreadable', error: errorInfo(error) });
     this.#base?.release();
     this.#base = undefined;
-    this.#views = new CursorViews(environment, clock, this.#views);
+    this.#views = new CursorViews(environment, clock, { before: this.#views });
     return true;
   }
 
@@ -131,6 +120,7 @@ export class Tracker {
     const base = this.#trustedBase(current);
     try {
       assertSupported(current.view, this.#options.schema);
+      this.#known.started(current);
       this.#known.rememberFlags(current);
       if (this.#options.schema.native) {
         const changes = nativeChanges(base, current, { unpublished: this.#known.unpublished });
@@ -284,18 +274,28 @@ export class Tracker {
    * The next base, after our commit `txnId`. A reader begun right after it that has its id saw nobody else, and is the better one.
    * With another id somebody has committed in between: the reader from under the lock is the base then, so that the next round
    * looks at that commit.
-   * @returns whether `under` is the base now
+   * @returns whether `under` is no longer the caller's to release
    */
   #moveOn(txnId: number, under: Held | Within | undefined): boolean {
-    const after = this.#views.hold();
-    if (after.id === txnId || !under?.canBeBase) {
+    if (!under?.canBeBase) {
+      const after = this.#views.hold();
       // Nothing was held that could tell what came between.
       if (after.id !== txnId) this.#known.pending.overflow();
       this.#setBase(after);
       return false;
     }
-    after.release();
+    // At once: it gives a slot of the reader table back before another one is taken.
     this.#setBase(under);
+    let after: Held;
+    try {
+      after = this.#views.hold();
+    } catch (error) {
+      if (error instanceof ReadersFullError) return true;
+      this.#known.pending.overflow();
+      throw error;
+    }
+    if (after.id === txnId) this.#setBase(after);
+    else after.release();
     return true;
   }
 

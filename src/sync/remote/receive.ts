@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { BadValueSizeError } from '../../lmdb/index.ts';
+import { BadValueSizeError, DbsFullError } from '../../lmdb/index.ts';
 import { CorruptSnapshotError, RefusedSnapshotError, type SnapshotName, shortHash } from '../../snapshot/index.ts';
 import {
   type ObjectInfo,
@@ -163,8 +163,7 @@ export class Receiver {
   #failed(name: SnapshotName, error: unknown, signal: AbortSignal): void {
     const { index, report, clock, onlyOnce } = this.#options;
     const object = refOf(name);
-    // The checks before the transaction should have found a key that LMDB does not take; everything was rolled back (I7).
-    if (isObjectsFault(error) || error instanceof BadValueSizeError) {
+    if (isObjectsFault(error) || isTooMuch(error)) {
       // A bad object stops nobody (decision 11): refused whole, told once, an older one of that instance is used.
       index.markRefused(name);
       this.#notBeforeMs.delete(name.instanceId);
@@ -238,6 +237,14 @@ function refOf({ full: name, instanceId, timestampNano, kind }: SnapshotName): O
 
 function isObjectsFault(error: unknown): error is CorruptSnapshotError | RefusedSnapshotError {
   return error instanceof CorruptSnapshotError || error instanceof RefusedSnapshotError;
+}
+
+/**
+ * The checks before the transaction should have found a key that LMDB does not take. More DBIs than `max_dbs` are too many for as long as
+ * we run. Everything was rolled back (I7).
+ */
+function isTooMuch(error: unknown): error is BadValueSizeError | DbsFullError {
+  return error instanceof BadValueSizeError || error instanceof DbsFullError;
 }
 
 async function digestOf(body: Spool): Promise<string> {

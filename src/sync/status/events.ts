@@ -122,6 +122,8 @@ export type SyncEventBody =
   | { readonly type: 'distrustedReader'; readonly txnId: number }
   /** The pages of the data file cannot be read: cursors are used from now on. */
   | { readonly type: 'pagesUnreadable'; readonly error: ErrorInfo }
+  /** The reader table has so few slots that cursors are used, one transaction at a time. */
+  | { readonly type: 'fewReaderSlots'; readonly slots: number; readonly wanted: number }
   /** Entries of this object are stamped far in the future. */
   | { readonly type: 'futureTimestamps'; readonly name: string; readonly newestNano: bigint }
   /** Another process publishes under our instance name. */

@@ -19,6 +19,9 @@ const REPLACED =
 const MISSING =
   'Waiting for the data file, which the application makes or whoever restores it moves into place; ' +
   'to have it made here, restart with options.create';
+const FEW_SLOTS =
+  'The LMDB has few reader slots: using one for moments only, every change costs a full scan. The program that opens it first ' +
+  'decides (mdb_env_set_maxreaders)';
 const MISSED = 'A full scan found changes that had not been noticed; they are repaired now. Please report this';
 
 /** Pure: what the log says of an event; undefined: nothing. */
@@ -76,6 +79,8 @@ export function lineOf(event: SyncEventBody): Line | undefined {
       return warn('The pages of this data file cannot be read: using cursors, every change costs a full scan', {
         reason: event.error.message,
       });
+    case 'fewReaderSlots':
+      return warn(FEW_SLOTS, { slots: event.slots, wanted: event.wanted });
     case 'futureTimestamps':
       return warn('A peer stamps its entries far in the future: check its clock', { object: event.name });
     case 'duplicateInstance':
