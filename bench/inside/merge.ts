@@ -7,7 +7,7 @@ import { mergeObject } from '../../src/sync/local/merge-object.ts';
 import { systemClock } from '../../src/sync/time/index.ts';
 import { Bare } from '../bare.ts';
 import { median } from '../statistics.ts';
-import { type Database, openDatabase } from './database.ts';
+import { type Database, LOCK_MAX_MS, openDatabase } from './database.ts';
 import { differing } from './differing.ts';
 
 export interface MergeInput {
@@ -111,7 +111,14 @@ async function decodeOnly(body: Spool): Promise<number> {
 async function mergeInto(database: Database, body: Spool): Promise<{ ms: number; lockMs: number; written: number }> {
   const { tracker, schema, log, report } = database;
   const { maxDecompressedBytes } = DEFAULT_LIMITS;
-  const settings = { schema, extraBlocks: 0, lockMaxMs: 0, maxDecompressedBytes, cutoff: () => TIME_ZERO };
+  const settings = {
+    schema,
+    extraBlocks: 0,
+    lockMaxMs: LOCK_MAX_MS,
+    wholeUpTo: 10_000,
+    maxDecompressedBytes,
+    cutoff: () => TIME_ZERO,
+  };
   const { signal } = new AbortController();
   const options = { ...settings, read: readSnapshot, clock: systemClock, log, report, signal };
   const heldBefore = database.status.lockHeldMs;

@@ -80,6 +80,11 @@ export class SessionRunner {
     return this.#program.opts();
   }
 
+  /** For a command that will run a sync. */
+  prepareSync(): void {
+    this.#io.prepareSync();
+  }
+
   /** Loads the configuration, then runs `body` under the global flags. */
   async run(body: (session: Session) => Promise<void>, options: SessionOptions = {}): Promise<void> {
     const flags = this.#flags;

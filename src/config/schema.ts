@@ -38,6 +38,8 @@ const lmdb = section({
   dupsortHack: bool(),
   headerExtraPaddingBlock: bool(),
   dbiOptions: mapOf(section({ overrideCreateFlags: dbiFlags })),
+  droppedDbis: choice(['keep', 'delete'], 'keep'),
+  acceptSchemaChange: bool(),
 });
 
 const sweeper = section({
@@ -99,7 +101,7 @@ export const fileSchema = section({
   memoryDecompressedSnapshots: integer(3),
   onlyOnce: bool(),
   fullScanIntervalMs: duration('6h'),
-  lmdbLockMaxMs: duration('0'),
+  lmdbLockMaxMs: duration('100ms'),
   workers: integer(0),
   maxDecompressedSizeBytes: byteSize('64GB'),
   acceptStale: bool(),

@@ -48,6 +48,10 @@ export interface LmdbConfig {
   readonly dupsortHack: boolean;
   readonly headerExtraPaddingBlock: boolean;
   readonly dbiOptions: ReadonlyMap<string, DbiOptions>;
+  /** Ours. Shadow mode: what a DBI that the application dropped means (decision 9). */
+  readonly droppedDbis: 'keep' | 'delete';
+  /** Ours. Publish and merge although PowerDNS's schema version differs (docs/powerdns.md). */
+  readonly acceptSchemaChange: boolean;
 }
 
 export interface LmdbOptions {

@@ -12,6 +12,7 @@ export {
   readStored,
   timestampHiOf,
   timestampLoOf,
+  txnIdOf,
 } from './header.ts';
 export {
   type CommitEvidence,

@@ -17,6 +17,10 @@ export class WritePlan implements WinnerSink {
    * them would only be a second copy of everything.
    */
   readonly fills: string[] = [];
+  /** DBIs that are or were detached, whose marks are to be brought up to date (decision 9). */
+  readonly marks = new Set<string>();
+  /** Entries marked deleted, by DBI. */
+  readonly deletions = new Map<string, number>();
   /** Records added. */
   count = 0;
   /** Every DBI comes once and its keys ascend, so no key comes twice. */
@@ -36,12 +40,31 @@ export class WritePlan implements WinnerSink {
 
   /** Nothing to write, not even an empty DBI to make. */
   get isEmpty(): boolean {
-    return this.dbis.length === 0 && this.fills.length === 0;
+    return !this.hasChanges && this.marks.size === 0;
+  }
+
+  /** Something of it is to be published. */
+  get hasChanges(): boolean {
+    return this.dbis.length > 0 || this.fills.length > 0;
   }
 
   addFill(dbiName: string, entries: number): void {
     this.fills.push(dbiName);
     this.count += entries;
+  }
+
+  /** The application dropped a DBI, which is kept. */
+  detach(dbiName: string, isMarked: boolean): void {
+    if (!isMarked) this.marks.add(dbiName);
+  }
+
+  /** The application has made it again. */
+  attach(dbiName: string): void {
+    this.marks.add(dbiName);
+  }
+
+  noteDeletions(dbiName: string, count: number): void {
+    if (count > 0) this.deletions.set(dbiName, count);
   }
 
   addDbi(dbi: PlannedDbi): number {
@@ -82,6 +105,8 @@ export class WritePlan implements WinnerSink {
     this.#staged = 0;
     this.dbis.length = 0;
     this.fills.length = 0;
+    this.marks.clear();
+    this.deletions.clear();
     this.count = 0;
     this.isOrdered = true;
   }

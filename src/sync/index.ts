@@ -1,7 +1,23 @@
 /** Keeps databases in step with a bucket: `startSync` for a program, `DatabaseSync` for one database in this thread. */
 export { type DatabaseOptions, type DatabasePorts, DatabaseSync, systemPorts } from './database/index.ts';
-export { type RunningSync, type RunOptions, runSync, type StartOptions, startSync } from './process/index.ts';
+export {
+  prepareWorker,
+  type RunningSync,
+  type RunOptions,
+  runSync,
+  type StartOptions,
+  startSync,
+} from './process/index.ts';
 export { RemoteIndex } from './remote/index.ts';
-export type { DatabasePhase, DatabaseStatus, ErrorInfo, ObjectRef, SyncEvent, SyncEventBody } from './status/index.ts';
+export type {
+  DatabasePhase,
+  DatabaseStatus,
+  DbiStats,
+  ErrorInfo,
+  LmdbStats,
+  ObjectRef,
+  SyncEvent,
+  SyncEventBody,
+} from './status/index.ts';
 export { loadCutoff } from './sweep/index.ts';
 export { type Clock, systemClock } from './time/index.ts';

@@ -30,7 +30,7 @@ describe('defaults', () => {
       memoryDecompressedSnapshots: 3,
       onlyOnce: false,
       fullScanIntervalMs: 21_600_000,
-      lmdbLockMaxMs: 0,
+      lmdbLockMaxMs: 100,
       workers: 0,
       maxDecompressedSizeBytes: 64 * 2 ** 30,
       acceptStale: false,
@@ -48,6 +48,8 @@ describe('defaults', () => {
       dupsortHack: false,
       headerExtraPaddingBlock: false,
       dbiOptions: new Map(),
+      droppedDbis: 'keep',
+      acceptSchemaChange: false,
     });
   });
 

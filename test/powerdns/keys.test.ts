@@ -40,7 +40,7 @@ describe('the schema version in files of real servers', () => {
   it.each([
     ['nothing', ''],
     ['three bytes', '040000'],
-    ['a bare number in the other byte order', '00000004'],
+    ['a bare number that is none', '00040400'],
     ['a header alone', '00'.repeat(24)],
     ['a header and two bytes', `${'00'.repeat(24)}0005`],
     ['a header of another version', `${'00'.repeat(16)}01${'00'.repeat(7)}00000005`],

@@ -1,5 +1,5 @@
 import type { HealthConfig } from '../../config/index.ts';
-import type { ServerEvent } from '../model.ts';
+import type { SyncEvent } from '../../sync/index.ts';
 import { type FailingSince, failed, judgeFailing, judgeStart, type Verdict } from './tracker.ts';
 
 type Activity = 'list' | 'load' | 'store';
@@ -38,7 +38,7 @@ export class Health {
     }
   }
 
-  apply(event: ServerEvent): void {
+  apply(event: SyncEvent): void {
     const health = this.#databases.get(event.db);
     if (health === undefined) return;
     const { failing } = health;

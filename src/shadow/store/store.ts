@@ -37,7 +37,7 @@ export interface StoredDbi {
   readonly name: string;
   /** Flags of the application's DBI. */
   readonly flags: number;
-  /** Nothing is kept yet, and entries will come in order. */
+  /** Nothing was kept when this was planned, and entries will come in order, in one transaction or in several. */
   readonly fillsEmpty: boolean;
   /** `header_extra_padding_block`. */
   readonly extraBlocks: number;

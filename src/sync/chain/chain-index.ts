@@ -273,6 +273,11 @@ export class ChainIndex {
   }
 
   /** Names of listed objects that could not be used. */
+  /** Everything that was refused is looked at again. */
+  forgetRefusals(): void {
+    for (const objects of this.#catalogue.instances.values()) for (const object of objects) object.forgetRefusal();
+  }
+
   get refused(): ReadonlySet<string> {
     const refused = new Set<string>();
     for (const objects of this.#catalogue.instances.values()) {

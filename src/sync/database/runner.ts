@@ -1,6 +1,6 @@
 import { parseSnapshotName, type SnapshotName, toInstanceId } from '../../snapshot/index.ts';
 import type { Spool } from '../../storage/index.ts';
-import { DataFileReplacedError, LocalChanges, type LocalDatabase, type MergeResult } from '../local/index.ts';
+import { isReplaced, LocalChanges, type LocalDatabase, type MergeResult } from '../local/index.ts';
 import type { Publisher } from '../publish/index.ts';
 import { Receiver, RemoteIndex, refuseStale } from '../remote/index.ts';
 import {
@@ -68,9 +68,8 @@ export class DatabaseSync {
   }
 
   /**
-   * Until aborted (ends cleanly: the transaction and the upload under way are finished), or, with only_once, until one pass
-   * is done.
-   * @throws DataFileReplacedError: what is there now needs a new start; UnsupportedDbiError, HeaderError, StaleInstanceError, LmdbError: what only the operator can mend
+   * Until aborted (the transaction and the upload under way are finished) or, with only_once, until one pass is done.
+   * @throws DataFileReplacedError: what is there now needs a start; UnsupportedDbiError, StaleInstanceError …: the operator's
    */
   async run(signal: AbortSignal): Promise<void> {
     const stop = (): void => this.#tell({ type: 'stop' });
@@ -91,8 +90,7 @@ export class DatabaseSync {
       this.#throwWhatEndedIt();
       this.#report({ type: 'phase', phase: 'stopped' });
     } catch (error) {
-      const type = error instanceof DataFileReplacedError ? 'dataFileReplaced' : 'error';
-      this.#report({ type, error: errorInfo(error) });
+      this.#report({ type: isReplaced(error) ? 'dataFileReplaced' : 'error', error: errorInfo(error) });
       throw error;
     } finally {
       signal.removeEventListener('abort', stop);
@@ -128,6 +126,8 @@ export class DatabaseSync {
     if (line) this.#log[line.level](line.message, line.fields);
     this.#options.onEvent?.(event);
     if (event.type === 'localChange') this.#tell({ type: 'localChange' });
+    // What another schema wrote may be for us now.
+    if (event.type === 'schemaVersion') this.#index.forgetRefusals();
   }
 
   /** One event after the other: what an action tells at once waits until the step has ended. */
@@ -313,6 +313,7 @@ export class DatabaseSync {
       databaseName: this.#status.name,
       storage,
       index: this.#index,
+      instanceId: this.#instanceId,
       concurrency: config.memoryDownloadedSnapshots,
       retryIntervalMs: config.storageRetryIntervalMs,
       forgottenBefore: () => (config.acceptStale ? 0n : sweepCutoff(clock.nowNano(), config.sweeper)),
@@ -321,7 +322,7 @@ export class DatabaseSync {
       clock,
       report: (event) => this.#report(event),
       spool,
-      merge: (name, body) => this.#merge(local, name, body),
+      merge: (name, body, onBegin) => this.#merge(local, name, body, onBegin),
       onSettled: () => this.#tell({ type: 'settled', remote: this.#remote }),
       onFatal: (error) => this.#fail(error),
       onRefused: (error) => {
@@ -330,11 +331,12 @@ export class DatabaseSync {
     });
   }
 
-  async #merge(local: LocalDatabase, name: SnapshotName, body: Spool): Promise<MergeResult> {
+  async #merge(local: LocalDatabase, name: SnapshotName, body: Spool, onBegin: () => void): Promise<MergeResult> {
     await new Promise<void>((resolve) => {
       this.#downloads.set(name.full, resolve);
       this.#tell({ type: 'downloaded', id: name.full });
     });
+    onBegin();
     const result = await local.merge(name.full, body, this.#work.signal);
     this.#tell({ type: 'merged' });
     return result;

@@ -18,6 +18,8 @@ export interface SystemPortsOptions {
   readonly random?: () => number;
 }
 
+/** Written within some 20 ms, so that only large merges show in parts. */
+const WHOLE_UP_TO_ENTRIES = 10_000;
 const UNLOCKED = 'No lock file can be made beside the data file: a second sync on it would not be noticed';
 
 /** The machine's own: its clock, its liblmdb, its thread pool, its temporary folder. */
@@ -41,6 +43,7 @@ export function systemPorts(options: SystemPortsOptions): DatabasePorts {
         merge: {
           extraBlocks: lmdb.headerExtraPaddingBlock ? 1 : 0,
           lockMaxMs: config.lmdbLockMaxMs,
+          wholeUpTo: WHOLE_UP_TO_ENTRIES,
           maxDecompressedBytes: config.maxDecompressedSizeBytes,
           read: codec.read,
           cutoff: () => timeOf(loadCutoff(clock.nowNano(), config.sweeper)),

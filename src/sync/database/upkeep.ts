@@ -1,4 +1,5 @@
 import type { Config } from '../../config/index.ts';
+import { describeError } from '../../errors/index.ts';
 import type { Log } from '../../log/index.ts';
 import type { ObjectStorage } from '../../storage/index.ts';
 import { Cleaner } from '../clean/index.ts';
@@ -25,7 +26,7 @@ export interface UpkeepOptions {
   readonly report: Report;
 }
 
-/** Cleaner, sweeper and the statistics in the log, as configured, until aborted. */
+/** Cleaner, sweeper and statistics, as configured, until aborted. */
 export function upkeep(options: UpkeepOptions, signal: AbortSignal): Promise<void>[] {
   const { config, databaseName, instanceId, storage, clock, random, log, included, index, report } = options;
   const tasks: Promise<void>[] = [];
@@ -56,10 +57,11 @@ export function upkeep(options: UpkeepOptions, signal: AbortSignal): Promise<voi
     tasks.push(sweepOften({ config: config.sweeper, sweep, sleep, log }, signal));
   }
   if (config.lmdbLogStatsIntervalMs > 0) tasks.push(logStats(options, signal));
+  if (config.http.address !== '') tasks.push(reportStats(options, signal));
   return tasks;
 }
 
-async function logStats({ config, local, clock, log, report }: UpkeepOptions, signal: AbortSignal): Promise<void> {
+async function logStats({ config, local, clock, log }: UpkeepOptions, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await clock.sleep(config.lmdbLogStatsIntervalMs, signal);
     if (signal.aborted) return;
@@ -67,6 +69,20 @@ async function logStats({ config, local, clock, log, report }: UpkeepOptions, si
     const { mapSizeBytes, usedBytes, lastTxnId: lastTxnID, readers } = stats;
     const used = `${((100 * usedBytes) / mapSizeBytes).toFixed(1)} %`;
     log.info('LMDB stats', { mapSizeBytes, usedBytes, used, lastTxnID, readers });
-    report({ type: 'stats', stats });
+  }
+}
+
+/** For the status page and `/metrics`. */
+const STATS_INTERVAL_MS = 10_000;
+
+async function reportStats({ local, clock, log, report }: UpkeepOptions, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      report({ type: 'lmdbStats', stats: await local.lmdbStats() });
+    } catch (error) {
+      // A full reader table, or pages that changed under us: what is wrong is told by who needs it.
+      log.debug('LMDB cannot be counted now', { error: describeError(error) });
+    }
+    await clock.sleep(STATS_INTERVAL_MS, signal);
   }
 }

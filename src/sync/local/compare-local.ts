@@ -17,7 +17,7 @@ export function compareLocal(base: Held | undefined, current: Held, known: Local
   return compareEverything(current, later);
 }
 
-/** Whether a shadow that the base had is gone: nothing known of it holds. We drop none; drop-shadow does. */
+/** Whether a shadow that the base had is gone: nothing known of it holds, and the base is not compared with. We drop none; drop-shadow does. */
 export function lostShadow(base: Held, current: Held): boolean {
   const { dbiNames } = storeOf(false);
   const left = new Set(dbiNames(current.view));

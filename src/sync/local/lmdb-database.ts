@@ -1,14 +1,16 @@
 import type { LmdbConfig, SweeperConfig } from '../../config/index.ts';
 import type { Environment, InstanceLock } from '../../lmdb/index.ts';
 import type { Log } from '../../log/index.ts';
+import { PDNS_DBI, SCHEMA_VERSION_KEY, schemaVersionIn } from '../../powerdns/index.ts';
 import { deltaSources, type KeySet, newestTime, type Schema, snapshotSources } from '../../shadow/index.ts';
 import type { ObjectBody } from '../../storage/index.ts';
-import type { EnvironmentStats, Report } from '../status/index.ts';
+import type { EnvironmentStats, LmdbStats, Report } from '../status/index.ts';
 import { Sweeper } from '../sweep/index.ts';
 import { type Clock, nowMs } from '../time/index.ts';
 import { type FileWatch, watchFile } from './data-file.ts';
 import { Exclusive } from './exclusive.ts';
 import type { Held } from './held.ts';
+import { environmentStats, lmdbStats } from './lmdb-stats.ts';
 import type { Capture, LocalDatabase, MergeResult } from './local-database.ts';
 import { type MergeOptions, mergeObject } from './merge-object.ts';
 import { SameFile } from './same-file.ts';
@@ -38,11 +40,17 @@ interface HeldCapture {
 }
 
 /** What the configuration says of an LMDB, as `LmdbDatabase` wants it. */
-export function schemaOf({ schemaTracksChanges: native, dupsortHack, dbiOptions }: LmdbConfig): Schema {
+export function schemaOf({
+  schemaTracksChanges: native,
+  dupsortHack,
+  droppedDbis,
+  acceptSchemaChange,
+  dbiOptions,
+}: LmdbConfig): Schema {
   const overrides = [...dbiOptions].flatMap(([name, { overrideCreateFlags }]) =>
     overrideCreateFlags === undefined ? [] : [[name, overrideCreateFlags] as const],
   );
-  return { native, dupsortHack, overrideCreateFlags: new Map(overrides) };
+  return { native, dupsortHack, droppedDbis, acceptSchemaChange, overrideCreateFlags: new Map(overrides) };
 }
 
 /** The tracker over liblmdb. Takes its turns, and reads on with cursors after an error in a page: that is caught here alone. */
@@ -57,9 +65,10 @@ export class LmdbDatabase implements LocalDatabase {
     const { environment, clock, report, schema, mapSizeBytes, lockWatch } = options;
     this.#options = options;
     const sameFile = new SameFile(environment);
-    const lock = new WriteLock({ environment, clock, report, watch: lockWatch, mapSizeBytes, sameFile });
     this.#sameFile = sameFile;
-    this.#tracker = new Tracker({ environment, clock, report, schema, lock, sameFile });
+    const lock = new WriteLock({ environment, clock, report, watch: lockWatch, mapSizeBytes, sameFile });
+    const { lockMaxMs } = options.merge;
+    this.#tracker = new Tracker({ environment, clock, report, schema, lock, lockMaxMs, sameFile });
     this.#sweeper = this.#makeSweeper();
   }
 
@@ -121,10 +130,11 @@ export class LmdbDatabase implements LocalDatabase {
   }
 
   stats(): EnvironmentStats {
-    const { environment } = this.#options;
-    const { mapSizeBytes, lastPageNumber, lastTxnId, numReaders, maxReaders } = environment.info();
-    const usedBytes = (lastPageNumber + 1) * environment.pageSizeBytes;
-    return { mapSizeBytes, usedBytes, lastTxnId, readers: numReaders, maxReaders };
+    return environmentStats(this.#options.environment);
+  }
+
+  lmdbStats(): Promise<LmdbStats> {
+    return this.#turn(() => lmdbStats(this.#options.environment, this.#tracker.baseIfAny));
   }
 
   watch(onTouched: () => void): FileWatch {
@@ -157,7 +167,12 @@ export class LmdbDatabase implements LocalDatabase {
       included: new Map(this.#options.included()),
       unpublished: tracker.takeUnpublished(),
       sources: () => snapshotSources(held.view, schema.native, tracker.knownFlags),
-      deltaSources: (keys: KeySet) => deltaSources(held.view, schema.native, tracker.knownFlags, keys),
+      deltaSources: (keys: KeySet) => {
+        // A peer of another schema must refuse every delta, not only the one that changed the version.
+        if (!keys.isEmpty && schemaVersionIn(held.view) !== undefined)
+          keys.add(PDNS_DBI, SCHEMA_VERSION_KEY, 0, SCHEMA_VERSION_KEY.length);
+        return deltaSources(held.view, schema.native, tracker.knownFlags, keys);
+      },
     };
     return { held, capture };
   }

@@ -1,7 +1,7 @@
 import type { KeySet } from '../../shadow/index.ts';
 import type { DbiSource, SnapshotHeader } from '../../snapshot/index.ts';
 import type { ObjectBody } from '../../storage/index.ts';
-import type { EnvironmentStats } from '../status/index.ts';
+import type { EnvironmentStats, LmdbStats } from '../status/index.ts';
 import type { FileWatch } from './data-file.ts';
 
 /** What an object brought. */
@@ -63,6 +63,8 @@ export interface LocalDatabase {
   /** The newest time of an entry, ns since 1970; undefined: there is none. */
   newestNano(): Promise<bigint | undefined>;
   stats(): EnvironmentStats;
+  /** All that LMDB counts, for an operator. @throws as a look at the database does */
+  lmdbStats(): Promise<LmdbStats>;
   /** A hint at every commit of anybody, where the system can tell. */
   watch(onTouched: () => void): FileWatch;
   /** Resolves when everything asked for so far has ended. */

@@ -1,6 +1,16 @@
 import type { Environment } from '../../lmdb/index.ts';
 import { commitTime, timeOf } from '../../merge/index.ts';
-import { isPrivate, KeySet, type LocalScope, type Schema, type Snapshotted, storeOf } from '../../shadow/index.ts';
+import {
+  Filling,
+  hasFillMarker,
+  isPrivate,
+  KeySet,
+  type LocalScope,
+  readFillMarker,
+  type Schema,
+  type Snapshotted,
+  storeOf,
+} from '../../shadow/index.ts';
 import type { Clock } from '../time/index.ts';
 
 /** What is known of the application's side beside the pages themselves: times, kinds of DBIs, and what is still to be recorded. */
@@ -14,6 +24,10 @@ export class LocalKnowledge {
   readonly #knownFlags = new Map<string, number>();
   /** undefined: nothing of the database was seen yet. */
   #isFirstMigration: boolean | undefined;
+  /** DBIs whose copying into the shadow has begun; also after a failure or a kill in the middle of it. */
+  filling: Filling | undefined;
+  /** The LMDB holds a marker of a first filling that has not ended (decision 4), or one that is out of date. */
+  isMarked = false;
   /** Everything committed by then is recorded; ns since 1970. */
   #lastQuietLookNano = 0n;
 
@@ -25,7 +39,18 @@ export class LocalKnowledge {
 
   /** To be told what is there before anything is compared; only the first time counts. */
   started({ view }: Snapshotted): void {
-    this.#isFirstMigration ??= !this.#schema.native && storeOf(false).dbiNames(view).length === 0;
+    if (this.#isFirstMigration !== undefined) return;
+    const { native } = this.#schema;
+    const marker = native ? undefined : readFillMarker(view);
+    this.filling = marker && new Filling([marker.dbiName], marker.lastKey);
+    this.isMarked = hasFillMarker(view);
+    const isNew = storeOf(false).dbiNames(view).length === 0;
+    this.#isFirstMigration = !native && (isNew || marker !== undefined);
+  }
+
+  /** Nothing of this database was ever recorded to its end. */
+  get isFirstMigration(): boolean {
+    return this.#isFirstMigration ?? false;
   }
 
   /** Flags of DBIs as last seen, also of those that were dropped since. */
@@ -49,7 +74,8 @@ export class LocalKnowledge {
    * while something that was noticed is still to be recorded: that was committed before.
    */
   quietAt(nano: bigint): void {
-    if (this.pending.isEmpty && nano > this.#lastQuietLookNano) this.#lastQuietLookNano = nano;
+    if (this.pending.isEmpty && this.filling === undefined && nano > this.#lastQuietLookNano)
+      this.#lastQuietLookNano = nano;
   }
 
   /** Nobody has looked yet: what differs was changed while we did not run. */
@@ -84,11 +110,12 @@ export class LocalKnowledge {
       schema: this.#schema,
       times: {
         commit: timeOf(this.commitNano()),
-        isFirstMigration: this.#isFirstMigration ?? false,
+        isFirstMigration: this.isFirstMigration,
       },
       knownFlags: this.#knownFlags,
       unpublished: this.#unpublished,
       pending: this.pending.isEmpty ? undefined : this.pending,
+      filling: this.filling,
     };
   }
 
@@ -101,6 +128,7 @@ export class LocalKnowledge {
   /** Everything noticed so far is recorded. */
   settled(): void {
     this.pending.clear();
+    this.filling = undefined;
     this.#isFirstMigration = false;
   }
 }

@@ -1,30 +1,33 @@
 import { MapFullError, type WriteTransaction } from '../../lmdb/index.ts';
 import type { Log } from '../../log/index.ts';
 import { compareTimes, type Time, timeOf } from '../../merge/index.ts';
+import { SchemaGuard, schemaVersionIn } from '../../powerdns/index.ts';
 import {
   type DatabaseView,
   DirectWinners,
-  PlanWriter,
-  type PostponedEmpty,
   RemoteComparer,
   type RemoteOptions,
   type Schema,
   WritePlan,
 } from '../../shadow/index.ts';
-import type { DbiHeader, readSnapshot } from '../../snapshot/index.ts';
+import { type DbiHeader, parseSnapshotName, type readSnapshot, SnapshotNameError } from '../../snapshot/index.ts';
 import type { ObjectBody } from '../../storage/index.ts';
 import type { Report } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
 import { collectGarbage } from './garbage.ts';
 import type { MergeResult } from './local-database.ts';
+import { SliceTime } from './slice-time.ts';
 import type { Tracker } from './tracker.ts';
+import { writeWinners } from './write-winners.ts';
 
 export interface MergeOptions {
   readonly schema: Schema;
   /** `header_extra_padding_block`. */
   readonly extraBlocks: number;
-  /** `lmdb_lock_max`; 0: one transaction, all or nothing. */
+  /** `lmdb_lock_max`, for full snapshots; 0: one transaction, all or nothing. A delta always is one (I9). */
   readonly lockMaxMs: number;
+  /** So many winners are written in one transaction whatever `lockMaxMs` says. */
+  readonly wholeUpTo: number;
   readonly maxDecompressedBytes: number;
   /** Deletions of unknown keys before this are not added. */
   readonly cutoff: () => Time;
@@ -40,9 +43,6 @@ const FAR_FUTURE_NANO = 300n * 1_000_000_000n;
 /** From so many writes on it is worth 10 ms to go under the lock with clean memory. */
 const LARGE_MERGE = 100_000;
 const LARGE_BODY_BYTES = 4 * 1024 * 1024;
-/** The clock is looked at once in so many puts. */
-const LOCK_CHECK_EVERY = 64;
-
 /**
  * Merges one object: the winners are found before the lock, against the held base; under it there are only the difference
  * since then, the puts and the commit (decision 4). The caller holds the turn (`Exclusive`).
@@ -55,7 +55,9 @@ export async function mergeObject(
   body: ObjectBody,
   options: MergeOptions,
 ): Promise<MergeResult> {
-  const { schema, lockMaxMs, maxDecompressedBytes, log, signal } = options;
+  const { schema, extraBlocks, maxDecompressedBytes, clock, log, signal } = options;
+  const { native } = schema;
+  const lockMaxMs = isDelta(objectName) ? 0 : options.lockMaxMs;
   tracker.localRound();
   const view = tracker.readable();
   const remote = {
@@ -68,7 +70,11 @@ export async function mergeObject(
     onDbi: (dbi: DbiHeader) => tracker.learnFlags(dbi.name, dbi.flags),
   };
   const limits = { maxDecompressedBytes };
-  const read = (comparer: RemoteComparer) => options.read(() => body.open(), comparer, { objectName, limits, signal });
+  const ownVersion = schema.acceptSchemaChange ? undefined : schemaVersionIn(view.view);
+  const read = (comparer: RemoteComparer) => {
+    const visitor = ownVersion === undefined ? comparer : new SchemaGuard(comparer, objectName, ownVersion);
+    return options.read(() => body.open(), visitor, { objectName, limits, signal });
+  };
   const done = (comparer: RemoteComparer, written: number): MergeResult => {
     noteFuture(comparer, objectName, options);
     return { header: comparer.snapshotHeader, entries: comparer.entries, written };
@@ -87,7 +93,8 @@ export async function mergeObject(
       tracker.doneReading(view);
     }
     if (plan.count >= LARGE_MERGE) collectGarbage();
-    if (!plan.isEmpty) writeWinners(tracker, plan, options);
+    const time = new SliceTime(clock, plan.count <= options.wholeUpTo ? 0 : lockMaxMs);
+    if (!plan.isEmpty) writeWinners(tracker, plan, { native, extraBlocks }, time);
     return done(comparer, plan.count);
   } finally {
     plan.dispose();
@@ -129,48 +136,13 @@ async function join(
   }
 }
 
-function writeWinners(tracker: Tracker, plan: WritePlan, options: MergeOptions): void {
-  const { schema, extraBlocks, lockMaxMs, clock } = options;
-  const { native } = schema;
-  if (lockMaxMs <= 0) {
-    tracker.write((transaction, { touched, recheckAll }) => {
-      const how = { native, extraBlocks, touched, recheckAll, ifTouched: 'decide-again' } as const;
-      const writer = new PlanWriter(transaction, plan, how);
-      writer.openDbis();
-      plan.replay((record) => writer.write(record));
-      writer.finish();
-    });
-    return;
-  }
-  // In slices: after the first one the base is no longer what the plan was made against, and the application may have
-  // changed any key between two of them, so every record is decided again by what is stored.
-  const records = plan.reader();
-  const postponed: PostponedEmpty[] = [];
-  for (let more = true, first = true; more; first = false) {
-    const start = records.position;
-    more = tracker.write((transaction, { touched, recheckAll }) => {
-      // Runs again in a new transaction when the map was full.
-      records.seek(start);
-      const startedMs = clock.monotonicMs();
-      const writer = new PlanWriter(transaction, plan, {
-        native,
-        extraBlocks,
-        touched,
-        recheckAll: recheckAll || !first,
-        ifTouched: 'decide-again',
-        postponed,
-      });
-      if (first) writer.openDbis();
-      for (let count = 1; ; count++) {
-        const record = records.next();
-        if (!record) {
-          writer.finish();
-          return false;
-        }
-        writer.write(record);
-        if (count % LOCK_CHECK_EVERY === 0 && clock.monotonicMs() - startedMs >= lockMaxMs) return true;
-      }
-    });
+/** A name that is not ours cannot be a delta. */
+function isDelta(objectName: string): boolean {
+  try {
+    return parseSnapshotName(objectName).kind === 'delta';
+  } catch (error) {
+    if (error instanceof SnapshotNameError) return false;
+    throw error;
   }
 }
 

@@ -17,6 +17,10 @@ export class DataFileReplacedError extends LmdbstreamError {
   }
 }
 
+export function isReplaced(error: unknown): error is DataFileReplacedError {
+  return error instanceof DataFileReplacedError;
+}
+
 /**
  * Whether the path of an environment still names the file that is open. Once it does not, no transaction may be written: the old file
  * and the new one may share a lock file, in which our commit would make the application begin at the wrong one of its meta pages.

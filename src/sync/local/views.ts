@@ -55,6 +55,8 @@ export interface Views {
 const IMMEDIATE_ATTEMPTS = 16;
 const ATTEMPT_PAUSE_MS = 0.2;
 const MAX_WAIT_MS = 30_000;
+/** A writer that was killed in that fsync leaves it so for ever; the next one who takes the write lock puts it right. */
+const DEAD_WRITER_MS = 100;
 
 /** Whether an error says that pages cannot be read, so that cursors may still read on. */
 export function isPageError(error: unknown): error is UnknownFormatError | CorruptPageError {
@@ -107,13 +109,19 @@ class PagedViews implements Views {
     return lastTxnId(this.#pages);
   }
 
-  hold(): Held {
-    const giveUpMs = this.#clock.monotonicMs() + MAX_WAIT_MS;
+  /** @param mayLock false: under the write lock */
+  hold(mayLock = true): Held {
+    const startedMs = this.#clock.monotonicMs();
+    let hasLocked = !mayLock;
     for (let attempt = 0; ; attempt++) {
       if (attempt >= IMMEDIATE_ATTEMPTS) {
         this.#sameFile.assert();
-        if (this.#clock.monotonicMs() > giveUpMs) break;
-        this.#clock.pause(ATTEMPT_PAUSE_MS);
+        const waitedMs = this.#clock.monotonicMs() - startedMs;
+        if (waitedMs > MAX_WAIT_MS) break;
+        if (!hasLocked && waitedMs > DEAD_WRITER_MS) {
+          this.#environment.beginWrite().abort();
+          hasLocked = true;
+        } else this.#clock.pause(ATTEMPT_PAUSE_MS);
       }
       const takenNano = this.#clock.nowNano();
       const transaction = this.#environment.beginRead();
@@ -136,8 +144,9 @@ class PagedViews implements Views {
     );
   }
 
+  /** Whoever holds the write lock has put right what a dead writer left. */
   under(): Held {
-    return this.hold();
+    return this.hold(false);
   }
 
   keep(): void {}

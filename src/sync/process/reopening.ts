@@ -1,6 +1,6 @@
 import type { LmdbConfig } from '../../config/index.ts';
 import { MissingFileError } from '../../lmdb/index.ts';
-import { DataFileReplacedError } from '../local/index.ts';
+import { type DataFileReplacedError, isReplaced } from '../local/index.ts';
 
 export interface Reopening {
   readonly lmdb: LmdbConfig;
@@ -24,7 +24,7 @@ export async function runReopening({ lmdb, onlyOnce, run, wait }: Reopening, sig
       await run(replaced ? existing : lmdb, signal);
       return;
     } catch (error) {
-      if (error instanceof DataFileReplacedError) replaced = error;
+      if (isReplaced(error)) replaced = error;
       // It was moved on after it had been seen.
       else if (!replaced || !(error instanceof MissingFileError)) throw error;
       if (onlyOnce) throw error;

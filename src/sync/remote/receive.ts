@@ -9,14 +9,19 @@ import {
   StorageError,
 } from '../../storage/index.ts';
 import { isPassing, type MergeResult } from '../local/index.ts';
-import { errorInfo, type ObjectRef, RepeatedFailure, type Report } from '../status/index.ts';
+import { errorInfo, RepeatedFailure, type Report } from '../status/index.ts';
 import { type Clock, nowMs } from '../time/index.ts';
+import { LimitMeter } from './limit-meter.ts';
+import { refOf } from './object-ref.ts';
 import type { RemoteIndex } from './remote-index.ts';
+import { Sightings } from './sightings.ts';
 
 export interface ReceiverOptions {
   readonly databaseName: string;
   readonly storage: ObjectStorage;
   readonly index: RemoteIndex;
+  /** Our own, as it stands in the names of objects. */
+  readonly instanceId: string;
   /** `memory_downloaded_snapshots`: downloads under way at once. */
   readonly concurrency: number;
   readonly retryIntervalMs: number;
@@ -29,7 +34,8 @@ export interface ReceiverOptions {
   readonly clock: Clock;
   readonly report: Report;
   readonly spool: (options: SpoolOptions) => Spool;
-  readonly merge: (name: SnapshotName, body: Spool) => Promise<MergeResult>;
+  /** `onBegin`: to be called when its turn has come. */
+  readonly merge: (name: SnapshotName, body: Spool, onBegin: () => void) => Promise<MergeResult>;
   /** An object was merged, refused or found gone: the loop looks what is due next. */
   readonly onSettled: () => void;
   /** An object was well-formed, but not for us: with `only_once` the run ends with this error. */
@@ -48,10 +54,18 @@ export class Receiver {
   readonly #notBeforeMs = new Map<string, number>();
   readonly #listing = new RepeatedFailure();
   readonly #loading = new Map<string, RepeatedFailure>();
+  readonly #sightings: Sightings;
+  readonly #downloading: LimitMeter;
+  readonly #merging: LimitMeter;
   #toldOutdated: ReadonlySet<string> = new Set();
 
   constructor(options: ReceiverOptions) {
+    const { instanceId, concurrency, clock, report } = options;
     this.#options = options;
+    this.#sightings = new Sightings(instanceId, report);
+    this.#downloading = new LimitMeter({ limit: 'download', max: concurrency, clock, report });
+    // One at a time: all of them write to the same database.
+    this.#merging = new LimitMeter({ limit: 'decompress', max: 1, clock, report });
   }
 
   /**
@@ -68,10 +82,13 @@ export class Receiver {
       const strange = index.update(listing, forgottenBefore());
       for (const name of strange) report({ type: 'foreignObject', name });
       this.#tellOutdated();
+      this.#sightings.listed(index.newest());
       const over = this.#listing.worked();
       const instances = index.instances().length;
       const durationMs = clock.monotonicMs() - startedMs;
-      report({ type: 'listed', objects: listing.length, instances, durationMs, recovered: over !== undefined, over });
+      const sizeBytes = listing.reduce((sum, info) => sum + info.sizeBytes, 0);
+      const recovered = over !== undefined;
+      report({ type: 'listed', objects: listing.length, sizeBytes, instances, durationMs, recovered, over });
       return true;
     } catch (error) {
       if (signal.aborted) return false;
@@ -102,20 +119,29 @@ export class Receiver {
   start(signal: AbortSignal): void {
     const { index, concurrency, clock, onFatal } = this.#options;
     const nowMs = clock.monotonicMs();
+    const waiting = new Set<string>();
     for (const name of index.due()) {
-      if (this.#underWay.size >= concurrency || signal.aborted) return;
+      if (signal.aborted) return;
       if (this.#underWay.has(name.instanceId)) continue;
       if ((this.#notBeforeMs.get(name.instanceId) ?? 0) > nowMs) continue;
+      if (this.#underWay.size >= concurrency) {
+        waiting.add(name.instanceId);
+        this.#downloading.waits(name.instanceId);
+        continue;
+      }
+      this.#downloading.begins(name.instanceId);
       const load = this.#load(name, signal)
         .catch((error: unknown) => {
           if (!signal.aborted) onFatal(error);
         })
         .finally(() => {
           this.#underWay.delete(name.instanceId);
+          this.#downloading.ends(name.instanceId);
           this.#options.onSettled();
         });
       this.#underWay.set(name.instanceId, load);
     }
+    this.#downloading.keepWaiting(waiting);
   }
 
   /** An instance's object cannot be loaded at the moment. */
@@ -129,13 +155,13 @@ export class Receiver {
   }
 
   async #load(name: SnapshotName, signal: AbortSignal): Promise<void> {
-    const { index, report, clock, merge, spool } = this.#options;
+    const { index, report, clock, spool } = this.#options;
     const body = spool({ memoryBytes: DOWNLOAD_MEMORY_BYTES });
     try {
       const startedMs = clock.monotonicMs();
       await this.#download(name, body, signal);
       const downloadedMs = clock.monotonicMs();
-      const { entries, written } = await merge(name, body).catch(async (error: unknown) => {
+      const { entries, written } = await this.#merge(name, body).catch(async (error: unknown) => {
         if (isObjectsFault(error)) await this.#readAgain(name, body, signal);
         throw error;
       });
@@ -156,6 +182,15 @@ export class Receiver {
       if (!signal.aborted) this.#failed(name, error, signal);
     } finally {
       body.dispose();
+    }
+  }
+
+  async #merge(name: SnapshotName, body: Spool): Promise<MergeResult> {
+    this.#merging.waits(name.instanceId);
+    try {
+      return await this.#options.merge(name, body, () => this.#merging.begins(name.instanceId));
+    } finally {
+      this.#merging.ends(name.instanceId);
     }
   }
 
@@ -229,10 +264,6 @@ export class Receiver {
     this.#notBeforeMs.set(instanceId, clock.monotonicMs() + retryIntervalMs);
     void clock.sleep(retryIntervalMs, signal).then(onSettled);
   }
-}
-
-function refOf({ full: name, instanceId, timestampNano, kind }: SnapshotName): ObjectRef {
-  return { name, instanceId, timestampNano, kind };
 }
 
 function isObjectsFault(error: unknown): error is CorruptSnapshotError | RefusedSnapshotError {

@@ -118,6 +118,11 @@ export class RemoteIndex {
       .sort();
   }
 
+  /** The newest object of each instance in the last listing, refused or not. */
+  newest(): SnapshotName[] {
+    return [...this.#present.values()].map((names) => names.at(-1)!);
+  }
+
   /** The newest object under our own name, ours or not. */
   newestOwn(): SnapshotName | undefined {
     return this.#present.get(this.#ownInstanceId)?.at(-1);
@@ -202,6 +207,12 @@ export class RemoteIndex {
   /** Refused for good; an older object of the instance is used instead (decision 11). */
   markRefused(name: SnapshotName): void {
     this.#refused.add(name.full);
+    this.#findCurrent();
+  }
+
+  /** Everything that was refused is looked at again. */
+  forgetRefusals(): void {
+    this.#refused.clear();
     this.#findCurrent();
   }
 

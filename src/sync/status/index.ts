@@ -1,10 +1,13 @@
 /** What happens, as data; and what is made of it: the status of a database, and lines of the log. */
 export {
   type DatabasePhase,
+  type DbiStats,
   type EnvironmentStats,
   type ErrorInfo,
   errorInfo,
   errorText,
+  type LimitName,
+  type LmdbStats,
   type ObjectRef,
   type Report,
   type SyncEvent,

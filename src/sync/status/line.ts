@@ -1,3 +1,4 @@
+import { showDbiName } from '../../lmdb/index.ts';
 import type { Log, LogFields } from '../../log/index.ts';
 import { errorText, type SyncEventBody } from './events.ts';
 import { reportFields } from './repeated-failure.ts';
@@ -12,6 +13,9 @@ export interface Line {
 const OUTDATED =
   'Not loading an object that is older than deletions are remembered: what was deleted since would come back. ' +
   'Remove it, or check the clock of its instance; --accept-stale loads it';
+const DETACHED =
+  'The application dropped DBIs that are synchronised: they are kept in their shadows, nothing of them is published, and they are filled ' +
+  'when they are made again; dropped_dbis: delete would delete their entries everywhere';
 const UNPUBLISHED =
   'Stopping with changes that are not published yet; they are safe in the LMDB and go out at the next start';
 const REPLACED =
@@ -73,6 +77,15 @@ export function lineOf(event: SyncEventBody): Line | undefined {
     case 'fullScan':
       if (event.differences === 0) return undefined;
       return error(MISSED, { entries: event.differences, dbis: event.dbis.join(' ') });
+    case 'detached':
+      if (event.dbis.length === 0) return info('No DBI is detached any more', {});
+      return warn(DETACHED, { dbis: event.dbis.map(showDbiName).join(' ') });
+    case 'massDeletion':
+      return warn('The application deleted more than half of a DBI; that is published now', {
+        dbi: showDbiName(event.dbi),
+        deleted: event.deleted,
+        of: event.entries,
+      });
     case 'distrustedReader':
       return warn('The held reader is no longer in the lock table: comparing everything', { txnId: event.txnId });
     case 'pagesUnreadable':

@@ -28,6 +28,8 @@ export interface DatabaseStatus {
   readonly fullScanDifferences: number;
   /** The held reader had lost its protection and everything was compared. */
   readonly distrustedReaders: number;
+  /** DBIs that the application dropped and that only their shadows keep (decision 9). */
+  readonly detachedDbis: readonly string[];
   /** Objects with entries stamped far in the future. */
   readonly futureTimestamps: number;
   /** An object that another process published under our instance name. */
@@ -58,6 +60,7 @@ export function newStatus(name: string): DatabaseStatus {
     fullScans: 0,
     fullScanDifferences: 0,
     distrustedReaders: 0,
+    detachedDbis: [],
     futureTimestamps: 0,
     duplicateInstance: undefined,
     lastError: undefined,
@@ -121,6 +124,8 @@ export function reduceStatus(status: DatabaseStatus, event: SyncEvent): Database
         fullScans: status.fullScans + 1,
         fullScanDifferences: status.fullScanDifferences + event.differences,
       };
+    case 'detached':
+      return { ...status, detachedDbis: event.dbis };
     case 'distrustedReader':
       return { ...status, distrustedReaders: status.distrustedReaders + 1 };
     case 'futureTimestamps':

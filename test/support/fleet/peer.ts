@@ -32,6 +32,8 @@ export interface PeerOptions {
   readonly lockMaxMs: number;
   /** False: only cursors, as for a data file of unknown format. */
   readonly pages: boolean;
+  /** Default `delete`: everything that is in main then travels (I2). */
+  readonly droppedDbis?: 'keep' | 'delete';
   readonly application?: ApplicationOptions;
   readonly mapSizeBytes?: number;
   readonly cutoff?: () => Time;
@@ -52,6 +54,8 @@ export class Peer {
   readonly application: LockstepApplication;
   /** Run, once each, when the next write locks are asked for: between our read view and our lock. */
   readonly beforeLock: (() => void)[] = [];
+  /** Run, once each, when a write lock was given back: before we have a view of what we committed. */
+  readonly afterLock: (() => void)[] = [];
   /** Asked for a write lock so many times. */
   locks = 0;
   /** The next round or merge finds no room (MDB_MAP_FULL). */
@@ -69,7 +73,8 @@ export class Peer {
   }
 
   get schema(): Schema {
-    return { native: this.#options.native, dupsortHack: !this.#options.native, overrideCreateFlags: new Map() };
+    const { native, droppedDbis = 'delete' } = this.#options;
+    return { native, dupsortHack: !native, overrideCreateFlags: new Map(), droppedDbis, acceptSchemaChange: false };
   }
 
   get tracker(): Tracker {
@@ -99,6 +104,7 @@ export class Peer {
       merge: {
         extraBlocks,
         lockMaxMs,
+        wholeUpTo: 0,
         maxDecompressedBytes: 2 ** 30,
         read: readSnapshot,
         cutoff: cutoff ?? (() => TIME_ZERO),
@@ -115,6 +121,7 @@ export class Peer {
     this.status = reduceStatus(this.status, event);
     const line = lineOf(event);
     if (line) this.#options.log?.[line.level](line.message, line.fields);
+    if (body.type === 'lock') this.afterLock.shift()?.();
   }
 
   close(): void {

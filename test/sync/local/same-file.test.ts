@@ -1,7 +1,7 @@
 import { renameSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Environment } from '../../../src/lmdb/index.ts';
-import { DataFileReplacedError } from '../../../src/sync/local/index.ts';
+import { DataFileReplacedError } from '../../../src/sync/local/same-file.ts';
 import type { Peer } from '../../support/fleet/peer.ts';
 import { makePeer } from '../../support/fleet/peers.ts';
 import { dbiOf, objectOf } from '../../support/objects/objects.ts';

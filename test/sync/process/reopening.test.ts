@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { LmdbConfig } from '../../../src/config/index.ts';
 import { Environment, MissingFileError } from '../../../src/lmdb/index.ts';
-import { DataFileReplacedError } from '../../../src/sync/local/index.ts';
+import { DataFileReplacedError } from '../../../src/sync/local/same-file.ts';
 import { runReopening } from '../../../src/sync/process/reopening.ts';
 import { waitForDataFile } from '../../../src/sync/process/wait-for-file.ts';
 import type { SyncEventBody } from '../../../src/sync/status/index.ts';
