@@ -144,6 +144,8 @@ function* checkTopLevel(config: Config): Generator<Problem> {
   yield* notNegative(config.lmdbLogStatsIntervalMs, ['lmdb_log_stats_interval']);
   yield* notNegative(config.fullScanIntervalMs, ['full_scan_interval']);
   yield* notNegative(config.lmdbLockMaxMs, ['lmdb_lock_max']);
+  yield* above(0, config.deltaBurst, ['delta_burst']);
+  yield* notNegative(config.deltaIntervalMs, ['delta_interval']);
   yield* notNegative(config.workers, ['workers']);
   yield* above(0, config.maxDecompressedSizeBytes, ['max_decompressed_size']);
 }

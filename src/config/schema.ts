@@ -13,7 +13,7 @@ import {
 } from './fields.ts';
 import { anything, mapOf, section } from './section.ts';
 import type { AzureOptions, FsOptions, S3Options } from './storage-options.ts';
-import type { LogFormat, LogLevel, LogTimestamp } from './types.ts';
+import type { DeltaMode, LogFormat, LogLevel, LogTimestamp } from './types.ts';
 
 /** Keys, kinds and defaults. What a value may be beyond its kind is in `checks.ts`. */
 
@@ -22,6 +22,7 @@ export const LOG_LEVELS = ['debug', 'info', 'warning', 'error', 'fatal'] as cons
 export const LOG_LEVEL_ALIASES = { trace: 'debug', warn: 'warning', panic: 'fatal' } as const;
 export const LOG_FORMATS = ['human', 'logfmt', 'json'] as const satisfies readonly LogFormat[];
 export const LOG_TIMESTAMPS = ['short', 'disable', 'full'] as const satisfies readonly LogTimestamp[];
+const DELTA_MODES = ['auto', 'off'] as const satisfies readonly DeltaMode[];
 export const LOG_TIMESTAMP_ALIASES = { '': 'short' } as const;
 
 const lmdb = section({
@@ -102,6 +103,9 @@ export const fileSchema = section({
   onlyOnce: bool(),
   fullScanIntervalMs: duration('6h'),
   lmdbLockMaxMs: duration('100ms'),
+  deltas: choice(DELTA_MODES, 'auto', { '': 'auto' }),
+  deltaBurst: integer(20),
+  deltaIntervalMs: duration('1s'),
   workers: integer(0),
   maxDecompressedSizeBytes: byteSize('64GB'),
   acceptStale: bool(),

@@ -28,6 +28,12 @@ export interface Config {
   readonly fullScanIntervalMs: number;
   /** Ours. Longest time one merge keeps LMDB's write lock; 0: one transaction, however long it takes. */
   readonly lmdbLockMaxMs: number;
+  /** Ours. `off`: full snapshots only, as Lightning Stream writes and reads them (decision 6). */
+  readonly deltas: DeltaMode;
+  /** Ours. Deltas that go out at once after a quiet time; then one each `deltaIntervalMs`. */
+  readonly deltaBurst: number;
+  /** Ours. 0: as many as there are changes. */
+  readonly deltaIntervalMs: number;
   /** Ours. Worker threads; 0: as many as cores. Never more than databases. */
   readonly workers: number;
   /** Ours. A snapshot that unpacks to more is refused (I7). */
@@ -100,6 +106,8 @@ export interface HttpConfig {
   /** `host:port` or `:port`; empty: no HTTP. See `parseListenAddress`. */
   readonly address: string;
 }
+
+export type DeltaMode = 'auto' | 'off';
 
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error' | 'fatal';
 export type LogFormat = 'human' | 'logfmt' | 'json';

@@ -76,9 +76,9 @@ export function timestampLoOf(buffer: Uint8Array, start: number): number {
   return readU32(buffer, start + 4);
 }
 
-/** Id of the LMDB transaction that wrote an entry, as two u32 halves. */
-export function txnIdOf(buffer: Uint8Array, start: number): { readonly hi: number; readonly lo: number } {
-  return { hi: readU32(buffer, start + TXN_AT), lo: readU32(buffer, start + TXN_AT + 4) };
+/** Id of the LMDB transaction that wrote the entry; exact below 2^53. */
+export function txnIdOf(buffer: Uint8Array, start: number): number {
+  return readU32(buffer, start + TXN_AT) * 2 ** 32 + readU32(buffer, start + TXN_AT + 4);
 }
 
 export function isDeleted(buffer: Uint8Array, start: number): boolean {

@@ -66,9 +66,11 @@ export class LocalComparer implements DiffSink {
     return (this.#dbi.flags & DbiFlag.dupSort) !== 0;
   }
 
-  /** A new DBI gets its shadow even while it is empty, so that the snapshot names it. */
+  /** A new DBI gets its shadow even while it is empty, so that the snapshot names it, and a delta. */
   ensureShadow(): void {
-    if (this.#dbi.main && !this.#dbi.stored) this.#plan();
+    if (!this.#dbi.main || this.#dbi.stored) return;
+    this.#plan();
+    if (this.#dbi.main.entries === 0) this.#keys.unpublished?.addWhole(this.#dbi.name);
   }
 
   /** The shadow holds nothing, so all of main is to be copied into it. */

@@ -63,7 +63,8 @@ export type RefusedReason =
   | 'dbi-kind'
   | 'dbi-count'
   | 'message-size'
-  | 'pdns-schema';
+  | 'pdns-schema'
+  | 'field-order';
 
 const HINTS: Partial<Record<RefusedReason, string>> = {
   'compat-version': 'a newer program wrote it: update this one',

@@ -8,7 +8,6 @@ export {
   type StartOptions,
   startSync,
 } from './process/index.ts';
-export { RemoteIndex } from './remote/index.ts';
 export type {
   DatabasePhase,
   DatabaseStatus,

@@ -45,11 +45,8 @@ describe('defaults', () => {
       path: '/var/lib/app/lmdb',
       options: { noSubdir: false, create: false, dirMask: 0o775, fileMask: 0o664, mapSizeBytes: 0, maxDbs: 64 },
       schemaTracksChanges: false,
-      dupsortHack: false,
-      headerExtraPaddingBlock: false,
-      dbiOptions: new Map(),
-      droppedDbis: 'keep',
-      acceptSchemaChange: false,
+      ...{ dupsortHack: false, headerExtraPaddingBlock: false, dbiOptions: new Map() },
+      ...{ droppedDbis: 'keep', acceptSchemaChange: false },
     });
   });
 

@@ -1,5 +1,5 @@
 import { dbiNameBytes, dbiNameOf, PRIVATE_DBI_PREFIX, type WriteTransaction } from '../../lmdb/index.ts';
-import { applicationStart, compareTimes, HeaderWriter, timeOf, txnIdOf } from '../../merge/index.ts';
+import { applicationStart, HeaderWriter, timeOf, txnIdOf } from '../../merge/index.ts';
 import type { DatabaseView } from '../view.ts';
 import { shadowedName, shadowName } from './names.ts';
 
@@ -55,8 +55,7 @@ function isWrittenAfter(view: DatabaseView, marker: Buffer): boolean {
     const walker = dbi.walk();
     while (walker.next()) {
       if (applicationStart(walker.valueBuffer, walker.valueStart, walker.valueEnd) < 0) continue;
-      const { hi, lo } = txnIdOf(walker.valueBuffer, walker.valueStart);
-      if (compareTimes(hi, lo, last.hi, last.lo) > 0) return true;
+      if (txnIdOf(walker.valueBuffer, walker.valueStart) > last) return true;
     }
   }
   return false;

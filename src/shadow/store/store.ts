@@ -16,6 +16,8 @@ export interface ShadowStore {
   readonly isCopy: boolean;
   /** Whether a DBI of the application's LMDB is one that holds entries. `name` is its name in the LMDB. */
   holdsEntries(name: string): boolean;
+  /** The application's DBI whose entries such a DBI holds. */
+  dbiNameOf(name: string): string;
   /** Whether entries of a DBI of this name can be kept. */
   canName(dbiName: string): boolean;
   /** Whether the entries that are kept of a DBI can take the keys that it holds now. */

@@ -19,7 +19,7 @@ const FIRST_LISTING_RETRY_MS = 1000;
  * | running   | settled, news, stored, timer           | list                                                               |
  * | running   | listed, listFailed                     | load; publish what the start owes; wake at the next poll; with     |
  * |           |                                        | `only_once` stopping, when all is merged and published             |
- * | running   | localChange, looked                    | publish; `looked`: when nothing was stored for the force interval  |
+ * | running   | localChange, looked                    | publish; `looked`: when no full snapshot was stored for the force interval  |
  * | running   | downloaded; merged; publisher          | merge, but after ten loads what is due is taken first              |
  * | any       | stop                                   | stopping: everything but the publisher ends                        |
  * | stopping  | workEnded; publisherEnded              | the publisher ends after one last attempt; then ended              |
@@ -52,7 +52,7 @@ export function step(state: DatabaseState, event: DatabaseEvent, nowMs: number):
       return state.stage === 'running' ? publish(changed) : stay(changed);
     }
     case 'looked':
-      return looked(state, event.sinceStoredMs, event.txnId);
+      return looked(state, event.sinceFullMs, event.txnId);
     case 'downloaded':
       return downloaded(state, event.id);
     case 'merged': {
@@ -163,9 +163,9 @@ function publish(state: DatabaseState): Step {
   return { state: { ...state, publisher }, actions: [{ type: 'publish' }] };
 }
 
-function looked(state: DatabaseState, sinceStoredMs: number, txnId: number): Step {
+function looked(state: DatabaseState, sinceFullMs: number, txnId: number): Step {
   const { mode, forceSnapshotIntervalMs } = state.settings;
-  const isForced = forceSnapshotIntervalMs > 0 && sinceStoredMs > forceSnapshotIntervalMs && txnId > 0;
+  const isForced = forceSnapshotIntervalMs > 0 && sinceFullMs > forceSnapshotIntervalMs && txnId > 0;
   const publishes = state.stage === 'running' && mode === 'sync';
   return publishes && isForced && !state.publisher.isDue ? publish(state) : stay(state);
 }

@@ -1,7 +1,16 @@
 import { nanoOf } from '../../merge/index.ts';
-import { compareChanged, compareEverything, newestTime, storeOf, type WritePlan } from '../../shadow/index.ts';
+import {
+  compareChanged,
+  compareEverything,
+  newestTime,
+  type Schema,
+  storeOf,
+  type WritePlan,
+} from '../../shadow/index.ts';
+import type { Report } from '../status/index.ts';
 import type { Held } from './held.ts';
 import type { LocalKnowledge } from './local-knowledge.ts';
+import type { Views } from './views.ts';
 
 /** What the application changed, as writes to the shadow. Without a base everything is compared. The caller disposes the plan. */
 export function compareLocal(base: Held | undefined, current: Held, known: LocalKnowledge): WritePlan {
@@ -17,9 +26,22 @@ export function compareLocal(base: Held | undefined, current: Held, known: Local
   return compareEverything(current, later);
 }
 
-/** Whether a shadow that the base had is gone: nothing known of it holds, and the base is not compared with. We drop none; drop-shadow does. */
-export function lostShadow(base: Held, current: Held): boolean {
+/**
+ * Whether `current` may be compared with the base. A held reader that is no longer in the lock table is never compared with: its pages
+ * may have been used again. Nor is one whose shadow is gone since: we drop none, drop-shadow does.
+ */
+export function isTrusted(
+  base: Held,
+  current: Held,
+  views: Views,
+  { schema, report }: { readonly schema: Schema; readonly report: Report },
+): boolean {
+  if (!views.isTrusted(base)) {
+    report({ type: 'distrustedReader', txnId: base.id });
+    return false;
+  }
+  if (schema.native) return true;
   const { dbiNames } = storeOf(false);
   const left = new Set(dbiNames(current.view));
-  return dbiNames(base.view).some((name) => !left.has(name));
+  return dbiNames(base.view).every((name) => left.has(name));
 }

@@ -1,9 +1,17 @@
 import type { LmdbConfig, SweeperConfig } from '../../config/index.ts';
 import type { Environment, InstanceLock } from '../../lmdb/index.ts';
 import type { Log } from '../../log/index.ts';
+import { timeOf } from '../../merge/index.ts';
 import { PDNS_DBI, SCHEMA_VERSION_KEY, schemaVersionIn } from '../../powerdns/index.ts';
-import { deltaSources, type KeySet, newestTime, type Schema, snapshotSources } from '../../shadow/index.ts';
-import type { ObjectBody } from '../../storage/index.ts';
+import {
+  collectSince,
+  deltaSources,
+  entryCount,
+  type KeySet,
+  newestTime,
+  type Schema,
+  snapshotSources,
+} from '../../shadow/index.ts';
 import type { EnvironmentStats, LmdbStats, Report } from '../status/index.ts';
 import { Sweeper } from '../sweep/index.ts';
 import { type Clock, nowMs } from '../time/index.ts';
@@ -11,8 +19,8 @@ import { type FileWatch, watchFile } from './data-file.ts';
 import { Exclusive } from './exclusive.ts';
 import type { Held } from './held.ts';
 import { environmentStats, lmdbStats } from './lmdb-stats.ts';
-import type { Capture, LocalDatabase, MergeResult } from './local-database.ts';
-import { type MergeOptions, mergeObject } from './merge-object.ts';
+import type { Capture, LocalDatabase, MergeBatch, MergeResult, ShownState } from './local-database.ts';
+import { holdsEntries, type MergeOptions, mergeObjects } from './merge-object.ts';
 import { SameFile } from './same-file.ts';
 import { Tracker } from './tracker.ts';
 import { type LockWatch, WriteLock } from './write-lock.ts';
@@ -60,6 +68,8 @@ export class LmdbDatabase implements LocalDatabase {
   readonly #tracker: Tracker;
   readonly #sweeper: Sweeper;
   readonly #sameFile: SameFile;
+  /** After the first round, before anything was merged. */
+  #start: { readonly txnId: number; readonly hasEntries: boolean } | undefined;
 
   constructor(options: LmdbDatabaseOptions) {
     const { environment, clock, report, schema, mapSizeBytes, lockWatch } = options;
@@ -89,17 +99,42 @@ export class LmdbDatabase implements LocalDatabase {
   }
 
   localRound(): Promise<void> {
-    return this.#turn(() => void this.#tracker.localRound());
+    return this.#turn(() => {
+      this.#tracker.localRound();
+      // What later transactions write is known as it happens.
+      this.#start ??= this.#read(({ id, view }) => ({ txnId: id, hasEntries: holdsEntries(view) }));
+    });
   }
 
   fullScan(): Promise<void> {
     return this.#turn(() => void this.#tracker.fullScan());
   }
 
-  merge(objectName: string, body: ObjectBody, signal: AbortSignal): Promise<MergeResult> {
+  merge(batch: MergeBatch, signal: AbortSignal): Promise<readonly MergeResult[]> {
     const { schema, clock, report, log, merge } = this.#options;
     const options = { ...merge, schema, clock, report, log, signal };
-    return this.#turn(() => mergeObject(this.#tracker, objectName, body, options));
+    return this.#turn(() => mergeObjects(this.#tracker, batch, options));
+  }
+
+  collectUnpublished(shown: ShownState | undefined): Promise<void> {
+    return this.#turn(() => {
+      const { unpublished } = this.#tracker;
+      if (!this.#start?.hasEntries || unpublished.hasOverflowed) return;
+      const untilTxnId = this.#start.txnId;
+      // Without an object of ours, or with one of another LMDB, nothing tells what is published.
+      if (!shown || shown.txnId > untilTxnId) return unpublished.overflow();
+      const since = { txnId: shown.txnId, time: timeOf(shown.timestampNano), untilTxnId };
+      this.#read(({ view }) => collectSince(view, this.#options.schema.native, since, unpublished));
+    });
+  }
+
+  #read<T>(look: (held: Held) => T): T {
+    const held = this.#tracker.readable();
+    try {
+      return look(held);
+    } finally {
+      this.#tracker.doneReading(held);
+    }
   }
 
   capture<T>(use: (capture: Capture) => Promise<T>): Promise<T> {
@@ -167,6 +202,7 @@ export class LmdbDatabase implements LocalDatabase {
       included: new Map(this.#options.included()),
       unpublished: tracker.takeUnpublished(),
       sources: () => snapshotSources(held.view, schema.native, tracker.knownFlags),
+      countOf: (keys: KeySet) => entryCount(held.view, schema.native, keys),
       deltaSources: (keys: KeySet) => {
         // A peer of another schema must refuse every delta, not only the one that changed the version.
         if (!keys.isEmpty && schemaVersionIn(held.view) !== undefined)
@@ -184,7 +220,7 @@ export class LmdbDatabase implements LocalDatabase {
       this.giveBack(capture.unpublished);
       throw error;
     } finally {
-      if (held !== this.#tracker.base) held.release();
+      if (held !== this.#tracker.baseIfAny) held.release();
     }
   }
 

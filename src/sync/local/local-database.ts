@@ -12,6 +12,25 @@ export interface MergeResult {
   readonly written: number;
 }
 
+/** An object to be merged. */
+export interface MergeObject {
+  readonly name: string;
+  readonly body: ObjectBody;
+}
+
+/** What becomes visible together; a full snapshot comes alone, and may be written in slices (`lmdb_lock_max`). */
+export interface MergeBatch {
+  readonly kind: 'snapshot' | 'deltas';
+  readonly objects: readonly MergeObject[];
+}
+
+/** The state that an object of ours shows. */
+export interface ShownState {
+  readonly txnId: number;
+  /** ns since 1970. */
+  readonly timestampNano: bigint;
+}
+
 /** What one turn took of the database to be published. */
 export interface Capture {
   readonly txnId: number;
@@ -24,6 +43,8 @@ export interface Capture {
    * (`LocalDatabase.giveBack`).
    */
   readonly unpublished: KeySet;
+  /** How many entries `deltaSources` would give, at most. */
+  countOf(keys: KeySet): number;
   /** All entries of the view, for a full snapshot; to be read before `use` resolves. */
   sources(): readonly DbiSource[];
   /** The entries of some keys, for a delta; likewise. @throws TypeError when the set has overflowed */
@@ -54,10 +75,17 @@ export interface LocalDatabase {
   /** Keys that were captured, but not published. */
   giveBack(unpublished: KeySet): void;
   /**
-   * Merges one object.
-   * @throws CorruptSnapshotError, RefusedSnapshotError: nothing of the object was used (I7)
+   * At start: adds to the unpublished keys whatever was here before and is not surely in an object of ours. More than needed is
+   * harmless; where nothing tells, the set overflows.
+   * @param shown the newest of our objects that is merged; undefined: there is none
    */
-  merge(objectName: string, body: ObjectBody, signal: AbortSignal): Promise<MergeResult>;
+  collectUnpublished(shown: ShownState | undefined): Promise<void>;
+  /**
+   * Merges objects, one after the other: a full snapshot, or deltas, which become one transaction (I9).
+   * @returns what each brought
+   * @throws CorruptSnapshotError, RefusedSnapshotError, which name the object: nothing of any was used (I7)
+   */
+  merge(objects: MergeBatch, signal: AbortSignal): Promise<readonly MergeResult[]>;
   /** One sweep of old deletion marks; what it did is told by the event `swept`. */
   sweep(signal: AbortSignal): Promise<void>;
   /** The newest time of an entry, ns since 1970; undefined: there is none. */

@@ -58,6 +58,11 @@ export class LocalKnowledge {
     return this.#knownFlags;
   }
 
+  /** The same, where what was dropped is to be published (decision 9). */
+  get publishedFlags(): ReadonlyMap<string, number> {
+    return this.#schema.droppedDbis === 'delete' ? this.#knownFlags : new Map();
+  }
+
   /** Keys of recorded local changes that nothing published carries yet. */
   get unpublished(): KeySet {
     return this.#unpublished;

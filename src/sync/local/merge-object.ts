@@ -6,16 +6,15 @@ import {
   type DatabaseView,
   DirectWinners,
   RemoteComparer,
-  type RemoteOptions,
   type Schema,
+  type WinnerSink,
   WritePlan,
 } from '../../shadow/index.ts';
-import { type DbiHeader, parseSnapshotName, type readSnapshot, SnapshotNameError } from '../../snapshot/index.ts';
-import type { ObjectBody } from '../../storage/index.ts';
+import { type DbiHeader, RefusedSnapshotError, type readSnapshot } from '../../snapshot/index.ts';
 import type { Report } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
 import { collectGarbage } from './garbage.ts';
-import type { MergeResult } from './local-database.ts';
+import type { MergeBatch, MergeObject, MergeResult } from './local-database.ts';
 import { SliceTime } from './slice-time.ts';
 import type { Tracker } from './tracker.ts';
 import { writeWinners } from './write-winners.ts';
@@ -44,65 +43,98 @@ const FAR_FUTURE_NANO = 300n * 1_000_000_000n;
 const LARGE_MERGE = 100_000;
 const LARGE_BODY_BYTES = 4 * 1024 * 1024;
 /**
- * Merges one object: the winners are found before the lock, against the held base; under it there are only the difference
- * since then, the puts and the commit (decision 4). The caller holds the turn (`Exclusive`).
+ * Merges objects: the winners are found before the lock, against the held base; under it there are only the difference
+ * since then, the puts and the commit (decision 4). Deltas become one transaction, however long it takes (I9). The caller
+ * holds the turn (`Exclusive`).
  *
- * @throws CorruptSnapshotError, RefusedSnapshotError: nothing of the object was used (I7)
+ * @returns what each brought
+ * @throws CorruptSnapshotError, RefusedSnapshotError: nothing of any object was used (I7)
  */
-export async function mergeObject(
+export async function mergeObjects(
   tracker: Tracker,
-  objectName: string,
-  body: ObjectBody,
-  options: MergeOptions,
-): Promise<MergeResult> {
-  const { schema, extraBlocks, maxDecompressedBytes, clock, log, signal } = options;
-  const { native } = schema;
-  const lockMaxMs = isDelta(objectName) ? 0 : options.lockMaxMs;
+  { kind, objects }: MergeBatch,
+  given: MergeOptions,
+): Promise<readonly MergeResult[]> {
+  const options = kind === 'deltas' ? { ...given, lockMaxMs: 0 } : given;
   tracker.localRound();
   const view = tracker.readable();
-  const remote = {
-    objectName,
-    schema,
-    view: view.view,
-    cutoff: options.cutoff(),
-    onPrivateDbi: (dbi: string) =>
-      log.warn('A remote snapshot holds a private DBI, which is ignored', { object: objectName, dbi }),
-    onDbi: (dbi: DbiHeader) => tracker.learnFlags(dbi.name, dbi.flags),
-  };
-  const limits = { maxDecompressedBytes };
-  const ownVersion = schema.acceptSchemaChange ? undefined : schemaVersionIn(view.view);
-  const read = (comparer: RemoteComparer) => {
-    const visitor = ownVersion === undefined ? comparer : new SchemaGuard(comparer, objectName, ownVersion);
-    return options.read(() => body.open(), visitor, { objectName, limits, signal });
-  };
-  const done = (comparer: RemoteComparer, written: number): MergeResult => {
-    noteFuture(comparer, objectName, options);
-    return { header: comparer.snapshotHeader, entries: comparer.entries, written };
-  };
-  if (tracker.views.canReadBesideWriter && lockMaxMs <= 0 && holdsNothing(view.view)) {
-    if (body.sizeBytes >= LARGE_BODY_BYTES) collectGarbage();
-    const joined = await join(tracker, remote, options, read);
-    if (joined) return done(joined.comparer, joined.written);
+  const [first] = objects;
+  if (tracker.views.canReadBesideWriter && options.lockMaxMs <= 0 && objects.length === 1 && !holdsEntries(view.view)) {
+    if (first!.body.sizeBytes >= LARGE_BODY_BYTES) collectGarbage();
+    const joined = await join(tracker, view.view, first!, options);
+    if (joined) return [joined];
   }
+  const onDbi = (dbi: DbiHeader): void => tracker.learnFlags(dbi.name, dbi.flags);
   const plan = new WritePlan();
-  const comparer = new RemoteComparer(remote, plan);
+  const results: MergeResult[] = [];
   try {
     try {
-      await read(comparer);
+      // A key may come in several of them, and then each is decided when it is written.
+      if (objects.length > 1) plan.noteDisorder();
+      for (const object of objects) {
+        const before = plan.count;
+        const comparer = await readInto(plan, view.view, object, { ...options, onDbi }, objects.length > 1);
+        results.push(resultOf(comparer, plan.count - before, object.name, options));
+      }
     } finally {
       tracker.doneReading(view);
     }
     if (plan.count >= LARGE_MERGE) collectGarbage();
-    const time = new SliceTime(clock, plan.count <= options.wholeUpTo ? 0 : lockMaxMs);
-    if (!plan.isEmpty) writeWinners(tracker, plan, { native, extraBlocks }, time);
-    return done(comparer, plan.count);
+    const time = new SliceTime(options.clock, plan.count <= options.wholeUpTo ? 0 : options.lockMaxMs);
+    const { native } = options.schema;
+    if (!plan.isEmpty) writeWinners(tracker, plan, { native, extraBlocks: options.extraBlocks }, time);
+    return results;
   } finally {
     plan.dispose();
   }
 }
 
-function holdsNothing({ dbis }: DatabaseView): boolean {
-  return [...dbis.values()].every(({ entries }) => entries === 0);
+export function holdsEntries({ dbis }: DatabaseView): boolean {
+  return [...dbis.values()].some(({ entries }) => entries > 0);
+}
+
+/** @param isOneOfMany what came before it cannot be taken back */
+async function readInto(
+  winners: WinnerSink,
+  view: DatabaseView,
+  { name, body }: MergeObject,
+  options: MergeOptions & { readonly onDbi: (dbi: DbiHeader) => void },
+  isOneOfMany = false,
+): Promise<RemoteComparer> {
+  const { schema, log, signal, maxDecompressedBytes } = options;
+  const comparer = new RemoteComparer(
+    {
+      objectName: name,
+      schema,
+      view,
+      cutoff: options.cutoff(),
+      onPrivateDbi: (dbi: string) =>
+        log.warn('A remote snapshot holds a private DBI, which is ignored', { object: name, dbi }),
+      onDbi: options.onDbi,
+    },
+    isOneOfMany ? withoutRestart(winners, name) : winners,
+  );
+  const ownVersion = schema.acceptSchemaChange ? undefined : schemaVersionIn(view);
+  const visitor = ownVersion === undefined ? comparer : new SchemaGuard(comparer, name, ownVersion);
+  await options.read(() => body.open(), visitor, { objectName: name, limits: { maxDecompressedBytes }, signal });
+  return comparer;
+}
+
+/** A delta of ours names its header and its DBIs before their entries. */
+function withoutRestart(winners: WinnerSink, objectName: string): WinnerSink {
+  return {
+    addDbi: (dbi) => winners.addDbi(dbi),
+    add: (write) => winners.add(write),
+    noteDisorder: () => winners.noteDisorder(),
+    restart: () => {
+      throw new RefusedSnapshotError(objectName, 'field-order', 'header fields stand behind entries in a delta');
+    },
+  };
+}
+
+function resultOf(comparer: RemoteComparer, written: number, name: string, options: MergeOptions): MergeResult {
+  noteFuture(comparer, name, options);
+  return { header: comparer.snapshotHeader, entries: comparer.entries, written };
 }
 
 /**
@@ -112,19 +144,20 @@ function holdsNothing({ dbis }: DatabaseView): boolean {
  */
 async function join(
   tracker: Tracker,
-  options: RemoteOptions,
-  { schema, extraBlocks }: MergeOptions,
-  read: (comparer: RemoteComparer) => Promise<unknown>,
-): Promise<{ comparer: RemoteComparer; written: number } | undefined> {
-  let joined: { comparer: RemoteComparer; written: number } | undefined;
+  view: DatabaseView,
+  object: MergeObject,
+  options: MergeOptions,
+): Promise<MergeResult | undefined> {
+  const { schema, extraBlocks } = options;
+  let joined: MergeResult | undefined;
+  const onDbi = (dbi: DbiHeader): void => tracker.learnFlags(dbi.name, dbi.flags);
   const write = async (transaction: WriteTransaction): Promise<boolean> => {
     const tidy = (): void => collectGarbage('minor');
     const winners = new DirectWinners(transaction, { native: schema.native, extraBlocks }, tidy);
-    const comparer = new RemoteComparer(options, winners);
-    await read(comparer);
+    const comparer = await readInto(winners, view, object, { ...options, onDbi });
     if (winners.outcome !== 'complete') return false;
     winners.finish();
-    joined = { comparer, written: winners.count };
+    joined = resultOf(comparer, winners.count, object.name, options);
     return true;
   };
   try {
@@ -132,16 +165,6 @@ async function join(
   } catch (error) {
     // The usual way enlarges the map.
     if (error instanceof MapFullError) return undefined;
-    throw error;
-  }
-}
-
-/** A name that is not ours cannot be a delta. */
-function isDelta(objectName: string): boolean {
-  try {
-    return parseSnapshotName(objectName).kind === 'delta';
-  } catch (error) {
-    if (error instanceof SnapshotNameError) return false;
     throw error;
   }
 }

@@ -2,18 +2,14 @@ import type { WriteTransaction } from '../../lmdb/index.ts';
 import {
   compareChanged,
   compareEverything,
-  type Filling,
-  KeySet,
+  type KeySet,
+  type LocalScope,
   markDetached,
-  nativeChanges,
   PlanWriter,
-  type Schema,
   type Snapshotted,
   type WritePlan,
 } from '../../shadow/index.ts';
 import { fillWhole } from './fill-slice.ts';
-import type { Held } from './held.ts';
-import type { LocalKnowledge } from './local-knowledge.ts';
 
 /** Local changes that were found under the lock while something else was being written. */
 export interface Rebase {
@@ -42,43 +38,25 @@ export function applyPlan(transaction: WriteTransaction, plan: WritePlan, touche
   markDetached(transaction, plan.marks);
 }
 
-export interface RebaseOptions {
-  readonly schema: Schema;
-  readonly known: LocalKnowledge;
-  /** Whether what changed since the base tells everything. Behind our own commit the shadow differs by what we wrote ourselves. */
-  readonly isComparable: () => boolean;
-  /** @throws what is refused before anything of it is recorded */
-  readonly assertSupported: () => void;
-  /** What is being copied and need not be looked at where it is not copied yet; takes DBIs that are to be filled, too. */
-  readonly filling: Filling | undefined;
-}
-
-/** Brings the shadow up to date with what was committed between `base` and the lock. */
-export function rebase(
+/**
+ * Writes to the shadow what the application committed between `base` and the lock.
+ * @param base undefined: it does not tell, and everything is compared
+ * @returns entries written
+ */
+export function recordUnder(
   transaction: WriteTransaction,
-  base: Held,
+  base: Snapshotted | undefined,
   under: Snapshotted,
-  { schema, known, isComparable, assertSupported, filling }: RebaseOptions,
-): Rebased {
-  const touched = new KeySet(Number.POSITIVE_INFINITY);
-  if (under.view.txnId === base.id) return { touched, recheckAll: false, hasLocalChanges: false, entries: 0 };
-  assertSupported();
-  if (schema.native) {
-    const changes = nativeChanges(base, under, { touched, unpublished: known.unpublished });
-    return { touched, recheckAll: changes === undefined, hasLocalChanges: changes !== 0, entries: 0 };
-  }
-  const scope = { ...known.scope(), filling };
-  const canCompare = isComparable();
-  // Whoever writes to the shadow beside us may have written what is ahead.
-  if (!canCompare && filling?.name !== undefined) filling.forget(filling.name);
-  const plan = canCompare
-    ? compareChanged(base, under, { ...scope, touched })
-    : compareEverything(under, { ...scope, pending: undefined });
+  scope: LocalScope,
+): number {
+  const plan = base
+    ? compareChanged(base, under, scope)
+    : compareEverything(under, { ...scope, touched: undefined, pending: undefined });
   try {
-    if (filling) filling.add(plan.fills);
+    if (scope.filling) scope.filling.add(plan.fills);
     else fillWhole(transaction, plan.fills, under.view, scope);
     applyPlan(transaction, plan, undefined);
-    return { touched, recheckAll: !canCompare, hasLocalChanges: plan.count > 0, entries: plan.count };
+    return plan.count;
   } finally {
     plan.dispose();
   }

@@ -1,4 +1,12 @@
-import { type DatabaseView, detachedDbis, isPrivate, type Schema, type WritePlan } from '../../shadow/index.ts';
+import { assertSchemaUnchanged, schemaVersionIn } from '../../powerdns/index.ts';
+import {
+  assertSupported,
+  type DatabaseView,
+  detachedDbis,
+  isPrivate,
+  type Schema,
+  type WritePlan,
+} from '../../shadow/index.ts';
 import type { Report } from '../status/index.ts';
 
 /** Deletions of more than half of a DBI that has more entries than this are told: the operator is the only brake there is. */
@@ -28,11 +36,25 @@ export class RoundTeller {
     this.#report({ type: 'detached', dbis });
   }
 
-  /** Objects that were refused for their schema are looked at again when the application has followed. */
-  schemaVersion(version: number | undefined): void {
-    if (version === this.#schemaVersion) return;
+  /**
+   * Before anything of a view is recorded. Objects that were refused for their schema are looked at again when the application has
+   * followed.
+   * @returns whether PowerDNS has changed its schema since the last look, so that peers need all of it again
+   * @throws what cannot be kept in step
+   */
+  look(view: DatabaseView): boolean {
+    const schema = this.#schema;
+    assertSupported(view, schema);
+    if (!schema.native) {
+      if (!schema.acceptSchemaChange) assertSchemaUnchanged(view);
+      return false;
+    }
+    const version = schemaVersionIn(view);
+    const before = this.#schemaVersion;
+    if (version === undefined || version === before) return false;
     this.#schemaVersion = version;
-    if (version !== undefined) this.#report({ type: 'schemaVersion', version });
+    this.#report({ type: 'schemaVersion', version });
+    return before !== undefined;
   }
 }
 

@@ -1,11 +1,9 @@
 import type { Environment, WriteTransaction } from '../../lmdb/index.ts';
-import { assertSchemaUnchanged, schemaVersionIn } from '../../powerdns/index.ts';
 import {
-  assertSupported,
   collectPending,
   compareEverything,
   Filling,
-  type KeySet,
+  KeySet,
   nativeChanges,
   type Schema,
   type Snapshotted,
@@ -14,11 +12,11 @@ import {
 import { errorInfo, type Report } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
 import { Base } from './base.ts';
-import { compareLocal, lostShadow } from './compare-local.ts';
+import { compareLocal, isTrusted } from './compare-local.ts';
 import { fillSlice } from './fill-slice.ts';
 import type { Held, Within } from './held.ts';
 import { LocalKnowledge } from './local-knowledge.ts';
-import { applyPlan, type LockedBody, type Rebased, rebase } from './rebase.ts';
+import { applyPlan, type LockedBody, type Rebased, recordUnder } from './rebase.ts';
 import { holdsNothing, RoundTeller } from './round-teller.ts';
 import type { SameFile } from './same-file.ts';
 import { SliceTime } from './slice-time.ts';
@@ -35,8 +33,6 @@ export interface TrackerOptions {
   readonly lockMaxMs: number;
   readonly sameFile: SameFile;
 }
-
-const NO_FLAGS: ReadonlyMap<string, number> = new Map();
 
 /**
  * Keeps main and shadow in step and knows what of it was seen (decisions 3 to 5). `base` is the held transaction in
@@ -75,7 +71,7 @@ export class Tracker {
 
   /** Flags of DBIs, also of those that were dropped since and whose deletions are to be published (decision 9). */
   get knownFlags(): ReadonlyMap<string, number> {
-    return this.#options.schema.droppedDbis === 'delete' ? this.#known.knownFlags : NO_FLAGS;
+    return this.#known.publishedFlags;
   }
 
   /** Keys of local changes that were recorded since `takeUnpublished`; more than those of what was written. */
@@ -104,8 +100,7 @@ export class Tracker {
 
   /**
    * Notices what the application changed and, in shadow mode, writes it to the shadow. No lock at all when nothing differs.
-   * What is to be published is told by the event `localChange`.
-   * @returns whether something is to be published
+   * @returns whether something is to be published, which the event `localChange` tells
    * @throws UnsupportedDbiError, HeaderError, LmdbError; what was noticed is kept for the next round. An error in a page: see
    * `fallBack`
    */
@@ -137,7 +132,7 @@ export class Tracker {
     const current = this.#views.hold();
     const base = this.#trustedBase(current);
     try {
-      this.#assertSupported(current);
+      this.#look(current);
       this.#known.started(current);
       this.#known.rememberFlags(current);
       if (this.#options.schema.native) {
@@ -172,8 +167,7 @@ export class Tracker {
 
   /**
    * A full comparison as a check on ourselves: without lock when nothing is wrong (I6). What the incremental way had missed is
-   * told by the event `fullScan`, and repaired.
-   * @returns whether something is to be published
+   * told by the event `fullScan`, and repaired. @returns whether something is to be published
    */
   fullScan(): boolean {
     const { schema, report } = this.#options;
@@ -238,12 +232,8 @@ export class Tracker {
     this.#views.close();
   }
 
-  /** @throws what is refused before anything of it is recorded */
-  #assertSupported({ view }: Snapshotted): void {
-    const { schema } = this.#options;
-    assertSupported(view, schema);
-    if (schema.native) this.#teller.schemaVersion(schemaVersionIn(view));
-    else if (!schema.acceptSchemaChange) assertSchemaUnchanged(view);
+  #look({ view }: Snapshotted): void {
+    if (this.#teller.look(view)) this.#known.unpublished.overflow();
   }
 
   #tellChange(entries: number): void {
@@ -267,8 +257,8 @@ export class Tracker {
         time.begin();
         // It may fail, or run once more.
         const filling = known.filling!.copy();
-        const { recheckAll, touched } = this.#rebase(transaction, base, under, filling);
-        if (isFirst && !recheckAll) applyPlan(transaction, plan, touched);
+        const rebase = this.#rebase(transaction, base, under, filling);
+        if (isFirst && !rebase.recheckAll) applyPlan(transaction, plan, rebase.touched);
         const left = fillSlice(transaction, filling, under.view, known, () => time.isUp);
         time.written();
         return left;
@@ -280,12 +270,25 @@ export class Tracker {
     }
   }
 
+  /**
+   * Brings the shadow up to date with what was committed between `base` and the lock.
+   * @param filling what is being copied and need not be looked at where it is not copied yet; takes DBIs that are to be filled, too
+   */
   #rebase(transaction: WriteTransaction, base: Held, under: Snapshotted, filling?: Filling): Rebased {
-    const isBehind = this.#base.isBehind(base);
-    const isComparable = (): boolean => isBehind || this.#views.canCompare(base, under);
-    const assertSupported = (): void => this.#assertSupported(under);
-    const { schema } = this.#options;
-    return rebase(transaction, base, under, { schema, known: this.#known, isComparable, assertSupported, filling });
+    const touched = new KeySet(Number.POSITIVE_INFINITY);
+    if (under.view.txnId === base.id) return { touched, recheckAll: false, hasLocalChanges: false, entries: 0 };
+    this.#look(under);
+    if (this.#options.schema.native) {
+      const changes = nativeChanges(base, under, { touched, unpublished: this.#known.unpublished });
+      return { touched, recheckAll: changes === undefined, hasLocalChanges: changes !== 0, entries: 0 };
+    }
+    const scope = { ...this.#known.scope(), filling };
+    // Behind our own commit the shadow differs by what we wrote ourselves: main tells what is different.
+    const isComparable = this.#base.isBehind(base) || this.#views.canCompare(base, under);
+    // Whoever writes to the shadow beside us may have written what is ahead.
+    if (!isComparable && filling?.name !== undefined) filling.forget(filling.name);
+    const entries = recordUnder(transaction, isComparable ? base : undefined, under, { ...scope, touched });
+    return { touched, recheckAll: !isComparable, hasLocalChanges: entries > 0, entries };
   }
 
   #locked<T>(body: (transaction: WriteTransaction, under: Snapshotted) => T): T {
@@ -340,10 +343,6 @@ export class Tracker {
   #trustedBase(current: Held): Held | undefined {
     const { held: base } = this.#base;
     if (!base || this.#known.pending.hasOverflowed) return undefined;
-    if (!this.#views.isTrusted(base)) {
-      this.#options.report({ type: 'distrustedReader', txnId: base.id });
-      return undefined;
-    }
-    return !this.#options.schema.native && lostShadow(base, current) ? undefined : base;
+    return isTrusted(base, current, this.#views, this.#options) ? base : undefined;
   }
 }

@@ -177,8 +177,17 @@ export type SyncEventBody =
   | { readonly type: 'turn'; readonly limit: LimitName; readonly waitMs: number; readonly activeMs: number }
   /** Deltas since our last full snapshot, when their number has changed. */
   | { readonly type: 'chain'; readonly length: number }
-  /** Deltas of a peer are missing. */
-  | { readonly type: 'chainGap'; readonly instanceId: string }
+  /** A stretch of an instance's history is in no listed object; `afterNano`: all up to here is merged. */
+  | {
+      readonly type: 'chainGap';
+      readonly instanceId: string;
+      readonly afterNano: bigint | undefined;
+      readonly openMs: number;
+    }
+  /** The missing stretch came, with this object. */
+  | { readonly type: 'chainGapHealed'; readonly instanceId: string; readonly openMs: number; readonly by: string }
+  /** The bucket took an object of ours, and so many listings do not show it: it is published again (decision 12). */
+  | { readonly type: 'ownMissing'; readonly name: string; readonly listings: number }
   /** Old deltas of ours were made into a larger one. */
   | { readonly type: 'compacted' }
   /** All DBIs that the application dropped and that only the shadow keeps, when that has changed. */

@@ -101,6 +101,19 @@ export function lineOf(event: SyncEventBody): Line | undefined {
         instance: event.instanceId,
         object: event.name,
       });
+    case 'chainGap':
+      return warn('Changes of an instance are missing in the bucket; its next full snapshot brings them', {
+        instance: event.instanceId,
+        openMs: Math.round(event.openMs),
+      });
+    case 'chainGapHealed':
+      return info('The missing changes of an instance have come', {
+        instance: event.instanceId,
+        openMs: Math.round(event.openMs),
+        by: event.by,
+      });
+    case 'ownMissing':
+      return error('The bucket does not show an object that it took; publishing it again', { name: event.name });
     default:
       return undefined;
   }

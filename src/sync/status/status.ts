@@ -34,6 +34,11 @@ export interface DatabaseStatus {
   readonly futureTimestamps: number;
   /** An object that another process published under our instance name. */
   readonly duplicateInstance: string | undefined;
+  /** Instances of whose changes some are missing in the bucket, and how often that has healed. */
+  readonly gaps: readonly string[];
+  readonly healedGaps: number;
+  /** Objects of ours that the bucket took and then did not show. */
+  readonly ownMissing: number;
   /** The last error that is not known to be over, as one line. */
   readonly lastError: string | undefined;
 }
@@ -63,6 +68,9 @@ export function newStatus(name: string): DatabaseStatus {
     detachedDbis: [],
     futureTimestamps: 0,
     duplicateInstance: undefined,
+    gaps: [],
+    healedGaps: 0,
+    ownMissing: 0,
     lastError: undefined,
   };
 }
@@ -132,11 +140,25 @@ export function reduceStatus(status: DatabaseStatus, event: SyncEvent): Database
       return { ...status, futureTimestamps: status.futureTimestamps + 1 };
     case 'duplicateInstance':
       return { ...status, duplicateInstance: event.name };
+    case 'chainGap':
+      return { ...status, gaps: [...withoutInstance(status.gaps, event.instanceId), event.instanceId] };
+    case 'chainGapHealed':
+      return {
+        ...status,
+        gaps: withoutInstance(status.gaps, event.instanceId),
+        healedGaps: status.healedGaps + 1,
+      };
+    case 'ownMissing':
+      return { ...status, ownMissing: status.ownMissing + 1 };
     case 'error':
       return { ...withError(status, event.error), phase: 'failed' };
     default:
       return status;
   }
+}
+
+function withoutInstance(instanceIds: readonly string[], instanceId: string): readonly string[] {
+  return instanceIds.filter((id) => id !== instanceId);
 }
 
 function withError(status: DatabaseStatus, error: ErrorInfo): DatabaseStatus {

@@ -192,8 +192,12 @@ export class Peer {
   /** `hasLocalChanges`: a change of the application came to light meanwhile. */
   async merge(object: Buffer, objectName = 'object'): Promise<MergeResult & { hasLocalChanges: boolean }> {
     const before = this.events.length;
-    const result = await this.local.merge(objectName, bytesBody(object), new AbortController().signal);
-    return { ...result, hasLocalChanges: this.events.slice(before).some(({ type }) => type === 'localChange') };
+    const objects = [{ name: objectName, body: bytesBody(object) }];
+    const [result] = await this.local.merge(
+      { kind: objectName.includes('.delta.') ? 'deltas' : 'snapshot', objects },
+      new AbortController().signal,
+    );
+    return { ...result!, hasLocalChanges: this.events.slice(before).some(({ type }) => type === 'localChange') };
   }
 
   /** Every DBI through cursors of its own. */

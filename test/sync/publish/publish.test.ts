@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { KeySet } from '../../../src/shadow/index.ts';
 import { encodeSnapshot } from '../../../src/snapshot/index.ts';
 import { MemoryStorage, RetryPolicy, Spool } from '../../../src/storage/index.ts';
+import { ChainIndex } from '../../../src/sync/chain/index.ts';
 import type { Capture, LocalDatabase } from '../../../src/sync/local/index.ts';
 import { Publisher } from '../../../src/sync/publish/index.ts';
 import type { SyncEventBody } from '../../../src/sync/status/index.ts';
@@ -25,37 +26,56 @@ class Local {
     const { unpublished, timestampNano } = this;
     this.unpublished = keysOf();
     const none = () => [];
-    return use({ txnId: 7, timestampNano, included: new Map(), unpublished, sources: none, deltaSources: none });
+    const countOf = (keys: KeySet) => keys.count;
+    return use({
+      txnId: 7,
+      timestampNano,
+      included: new Map(),
+      unpublished,
+      countOf,
+      sources: none,
+      deltaSources: none,
+    });
   }
+
+  async collectUnpublished(): Promise<void> {}
 
   giveBack(unpublished: KeySet): void {
     this.unpublished.addAll(unpublished);
   }
 }
 
-function setUp() {
+function setUp(mode: 'auto' | 'off' = 'off') {
   const local = new Local();
   const storage = new FaultyStorage(new MemoryStorage());
   const events: SyncEventBody[] = [];
   const stored: string[] = [];
-  const publisher = new Publisher(
-    {
-      databaseName: 'main',
-      instanceId: 'a',
+  const index = new ChainIndex({ databaseName: 'main', ownInstanceId: 'a' });
+  const publisher = new Publisher({
+    databaseName: 'main',
+    instanceId: 'a',
+    mode,
+    forceIntervalMs: 0,
+    limits: { delta: { burst: 1, intervalMs: 0 }, full: { burst: 1, intervalMs: 0 } },
+    local: local as unknown as LocalDatabase,
+    shown: undefined,
+    storage,
+    make: {
       hostname: 'host',
-      local: local as unknown as LocalDatabase,
-      storage,
       encode: encodeSnapshot,
       spool: () => new Spool({ memoryBytes: Number.POSITIVE_INFINITY }),
-      policy: new RetryPolicy({ attempts: 3, intervalMs: 1, forever: true }, () => 0.5),
-      clock: systemClock,
-      report: (event) => void events.push(event),
-      onStore: () => {},
-      onStored: (name) => void stored.push(name),
-      onMoved: () => {},
     },
-    0n,
-  );
+    policy: new RetryPolicy({ attempts: 3, intervalMs: 1, forever: true }, () => 0.5),
+    clock: systemClock,
+    report: (event) => void events.push(event),
+    view: { ownChain: () => index.ownChain(), hasLegacyWriter: () => false },
+    onStore: (name) => index.addOwn(name),
+    onStored: (name, sizeBytes) => {
+      index.addStored(name, sizeBytes, systemClock.monotonicMs());
+      stored.push(name.full);
+    },
+    onMoved: () => {},
+  });
   const stop = new AbortController();
   return { local, storage, events, stored, publisher, stop, running: publisher.run(stop.signal) };
 }
