@@ -81,7 +81,7 @@ describe('more DBIs than max_dbs', () => {
     await syncer.complains(/raise options\.max_dbs.*Refused a remote object/);
     await a.application.put('data', 'k', '2');
     await syncer.says(/Stored snapshot.*Stored snapshot/s);
-    expect(syncer.complaints()).toHaveLength(1);
+    expect(syncer.complaints().filter((line) => line.includes('Refused'))).toHaveLength(1);
     expect(Object.keys(await a.application.dbis()).filter((name) => name.includes('dbi'))).toEqual([]);
   });
 
