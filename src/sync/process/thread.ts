@@ -3,12 +3,14 @@ import { LmdbstreamError } from '../../errors/index.ts';
 import { createLog, descriptorStream, type Log, type LogFields, type LogStyle } from '../../log/index.ts';
 import type { StorageObserver } from '../../storage/index.ts';
 import { DatabaseSync, systemPorts } from '../database/index.ts';
-import { type ErrorInfo, errorInfo, type SyncEvent } from '../status/index.ts';
+import { type ErrorInfo, errorInfo, lineOf, type Report, type SyncEvent } from '../status/index.ts';
 import { nowMs, systemClock } from '../time/index.ts';
 import { EventBatch } from './event-batch.ts';
 import { LockClock } from './lock-clock.ts';
 import { openStorage } from './open-storage.ts';
 import { OpeningStorage } from './opening-storage.ts';
+import { type Reopening, runReopening } from './reopening.ts';
+import { waitForDataFile } from './wait-for-file.ts';
 
 /** What the main thread gives a worker: its databases, and where it shows that it waits for a lock. */
 export interface WorkerInput {
@@ -75,6 +77,15 @@ function observerOf({ config, databases }: WorkerInput, batch: EventBatch): Stor
   };
 }
 
+/** For what happens while no loop runs. */
+function reportTo(db: string, onEvent: (event: SyncEvent) => void, log: Log): Report {
+  return (body) => {
+    const line = lineOf(body);
+    if (line) log[line.level](line.message, { db, ...line.fields });
+    onEvent({ ...body, db, atMs: nowMs(systemClock) });
+  };
+}
+
 /** Keeps the databases of one thread in step, until aborted or, with only_once, done. */
 export async function runDatabases(input: WorkerInput, signal: AbortSignal, tell: Tell): Promise<void> {
   const { config, mode, logStyle } = input;
@@ -100,11 +111,20 @@ export async function runDatabases(input: WorkerInput, signal: AbortSignal, tell
     const bucket = storage;
     const run = async (name: string, index: number): Promise<void> => {
       try {
-        const lmdb = config.lmdbs.get(name)!;
         const lockWatch = new LockClock(input.lockCells, index);
-        const ports = systemPorts({ config, lmdb, storage: bucket, lockWatch });
         const onEvent = (event: SyncEvent): void => batch.add(event);
-        await new DatabaseSync({ config, lmdb, mode, ports, log, onEvent }).run(stop.signal);
+        const report = reportTo(name, onEvent, log);
+        const { onlyOnce, lmdbPollIntervalMs: pollMs } = config;
+        const reopening: Reopening = {
+          lmdb: config.lmdbs.get(name)!,
+          onlyOnce,
+          run: (lmdb, until) => {
+            const ports = systemPorts({ config, lmdb, storage: bucket, lockWatch });
+            return new DatabaseSync({ config, lmdb, mode, ports, log, onEvent }).run(until);
+          },
+          wait: (path, until) => waitForDataFile({ path, pollMs, clock: systemClock, report }, until),
+        };
+        await runReopening(reopening, stop.signal);
       } catch (error) {
         if (stop.signal.aborted && signal.aborted && !(error instanceof LmdbstreamError)) throw error;
         tell({ type: 'failed', database: name, error: errorInfo(error) });
