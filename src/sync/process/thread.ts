@@ -6,6 +6,7 @@ import { DatabaseSync, systemPorts } from '../database/index.ts';
 import { type ErrorInfo, errorInfo, lineOf, type Report, type SyncEvent } from '../status/index.ts';
 import { nowMs, systemClock } from '../time/index.ts';
 import { EventBatch } from './event-batch.ts';
+import { waitForFirstFile } from './first-file.ts';
 import { LockClock } from './lock-clock.ts';
 import { openStorage } from './open-storage.ts';
 import { OpeningStorage } from './opening-storage.ts';
@@ -124,6 +125,8 @@ export async function runDatabases(input: WorkerInput, signal: AbortSignal, tell
           },
           wait: (path, until) => waitForDataFile({ path, pollMs, clock: systemClock, report }, until),
         };
+        const first = { lmdb: reopening.lmdb, storage: bucket, pollMs, clock: systemClock, report };
+        if (!onlyOnce && !(await waitForFirstFile(first, stop.signal))) return;
         await runReopening(reopening, stop.signal);
       } catch (error) {
         if (stop.signal.aborted && signal.aborted && !(error instanceof LmdbstreamError)) throw error;

@@ -37,6 +37,8 @@ export function lineOf(event: SyncEventBody): Line | undefined {
     }
     case 'dataFileReplaced':
       return warn(REPLACED, { reason: event.error.message });
+    case 'waitingForFile':
+      return info('Waiting for the application to make its LMDB, or for an object in the bucket', { path: event.path });
     case 'dataFileMissing':
       return event.tell && warn(MISSING, { path: event.path, ...reportFields(event.tell) });
     case 'recordFailed':
