@@ -7,6 +7,7 @@ import {
   KeySet,
   type LocalScope,
   readFillMarker,
+  rememberedFlags,
   type Schema,
   type Snapshotted,
   storeOf,
@@ -46,6 +47,7 @@ export class LocalKnowledge {
     this.isMarked = hasFillMarker(view);
     const isNew = storeOf(false).dbiNames(view).length === 0;
     this.#isFirstMigration = !native && (isNew || marker !== undefined);
+    for (const [name, flags] of rememberedFlags(view)) this.#knownFlags.set(name, flags);
   }
 
   /** Nothing of this database was ever recorded to its end. */
