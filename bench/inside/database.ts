@@ -1,6 +1,7 @@
 import { Environment } from '../../src/lmdb/index.ts';
 import type { Log } from '../../src/log/index.ts';
 import type { Schema } from '../../src/shadow/index.ts';
+import { SameFile } from '../../src/sync/local/same-file.ts';
 import { Tracker } from '../../src/sync/local/tracker.ts';
 import { WriteLock } from '../../src/sync/local/write-lock.ts';
 import { type DatabaseStatus, newStatus, type Report, reduceStatus } from '../../src/sync/status/index.ts';
@@ -34,7 +35,7 @@ export function openDatabase(path: string, layout: Layout, create = false): Data
   const report: Report = (event) => {
     status = reduceStatus(status, { ...event, db: 'bench', atMs: 0 });
   };
-  const shared = { environment, clock: systemClock, report };
+  const shared = { environment, clock: systemClock, report, sameFile: new SameFile(environment) };
   const lock = new WriteLock({ ...shared, mapSizeBytes: MAP_SIZE_BYTES });
   const tracker = new Tracker({ ...shared, schema, lock, lockMaxMs: LOCK_MAX_MS });
   const close = (): void => {

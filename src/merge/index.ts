@@ -15,6 +15,7 @@ export {
   txnIdOf,
 } from './header.ts';
 export {
+  type CommitEvidence,
   commitTime,
   compareBytes,
   compareTimes,

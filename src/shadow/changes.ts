@@ -1,6 +1,6 @@
 import { type DiffSink, diffDbis, diffTrees } from '../btree/index.ts';
 import { DbiFlag } from '../lmdb/index.ts';
-import { detachedMarks, isDetached } from './detached.ts';
+import { detachedMarks, isDetached, UNKNOWN_FLAGS } from './detached.ts';
 import { dbiKindChanged, dbiNameTooLong, dupsortWithoutHack, unnamedDbiFlags, unnamedDbiHoldsData } from './errors.ts';
 import type { Filling } from './filling.ts';
 import type { KeySet } from './key-set.ts';
@@ -45,8 +45,8 @@ export function compareEverything(now: Snapshotted, scope: LocalScope): WritePla
   return disposeOnError(plan, () => {
     const marks = detachedMarks(now.view);
     for (const name of trackedNames(now.view)) {
-      if (isDetached(name, now.view, scope.schema)) plan.detach(name, marks.has(name));
-      else compareWhole(name, now.view, scope, plan, marks.has(name));
+      if (!isDetached(name, now.view, scope.schema)) compareWhole(name, now.view, scope, plan, marks.has(name));
+      else if (!marks.has(name)) plan.mark(name, scope.knownFlags.get(name) ?? UNKNOWN_FLAGS);
     }
   });
 }
@@ -65,10 +65,10 @@ export function compareChanged(base: Snapshotted, now: Snapshotted, scope: Local
         whole.add(change.name);
         if (isDetached(change.name, now.view, scope.schema)) {
           scope.touched?.addWhole(change.name);
-          plan.detach(change.name, false);
+          plan.mark(change.name, scope.knownFlags.get(change.name) ?? UNKNOWN_FLAGS);
         } else {
-          const wasDetached = !change.oldTree && isDetached(change.name, base.view, scope.schema);
-          compareWhole(change.name, now.view, scope, plan, wasDetached);
+          const wasDropped = !change.oldTree && storeOf(false).entries(base.view, change.name) !== undefined;
+          compareWhole(change.name, now.view, scope, plan, wasDropped);
         }
       } else {
         const ahead = scope.filling?.aheadIn(change.name, now.view);
@@ -89,19 +89,14 @@ export function compareChanged(base: Snapshotted, now: Snapshotted, scope: Local
   });
 }
 
-/** @param wasDetached the application dropped the DBI and made it again: what it lacks comes from the shadow (decision 9) */
-function compareWhole(
-  name: string,
-  view: DatabaseView,
-  scope: LocalScope,
-  plan: WritePlan,
-  wasDetached: boolean,
-): void {
-  view.dbis.get(name)?.assertOrdered();
+/** @param wasDropped the application had dropped the DBI: what one that was made again lacks comes from the shadow (decision 9) */
+function compareWhole(name: string, view: DatabaseView, scope: LocalScope, plan: WritePlan, wasDropped: boolean): void {
+  const main = view.dbis.get(name);
+  main?.assertOrdered();
   const into = comparer(name, view, scope, plan);
-  if (wasDetached) {
+  if (wasDropped === (main !== undefined)) plan.mark(name, scope.knownFlags.get(name) ?? UNKNOWN_FLAGS);
+  if (wasDropped && main && scope.schema.droppedDbis === 'keep') {
     into.refill();
-    plan.attach(name);
     scope.unpublished?.addWhole(name);
     return;
   }
@@ -111,7 +106,7 @@ function compareWhole(
   if (!into.isFill && !copiedUpTo) return;
   scope.touched?.addWhole(name);
   scope.unpublished?.addWhole(name);
-  plan.addFill(name, view.dbis.get(name)?.entries ?? 0);
+  plan.addFill(name, main?.entries ?? 0);
 }
 
 /**

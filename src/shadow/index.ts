@@ -6,7 +6,7 @@ export {
   type LocalScope,
 } from './changes.ts';
 export type { PostponedEmpty } from './dbi-writer.ts';
-export { detachedDbis, markDetached } from './detached.ts';
+export { detachedDbis, markDetached, rememberedFlags } from './detached.ts';
 export { DirectWinners } from './direct-winners.ts';
 export { UnsupportedDbiError } from './errors.ts';
 export { fillShadows } from './fill.ts';

@@ -17,8 +17,8 @@ export class WritePlan implements WinnerSink {
    * them would only be a second copy of everything.
    */
   readonly fills: string[] = [];
-  /** DBIs that are or were detached, whose marks are to be brought up to date (decision 9). */
-  readonly marks = new Set<string>();
+  /** DBIs that are or were dropped, whose marks are to be brought up to date, with their flags (decision 9). */
+  readonly marks = new Map<string, number>();
   /** Entries marked deleted, by DBI. */
   readonly deletions = new Map<string, number>();
   /** Records added. */
@@ -53,14 +53,9 @@ export class WritePlan implements WinnerSink {
     this.count += entries;
   }
 
-  /** The application dropped a DBI, which is kept. */
-  detach(dbiName: string, isMarked: boolean): void {
-    if (!isMarked) this.marks.add(dbiName);
-  }
-
-  /** The application has made it again. */
-  attach(dbiName: string): void {
-    this.marks.add(dbiName);
+  /** The application dropped a DBI, or has made it again: its mark is set or removed by what is there under the lock. */
+  mark(dbiName: string, flags: number): void {
+    this.marks.set(dbiName, flags);
   }
 
   noteDeletions(dbiName: string, count: number): void {

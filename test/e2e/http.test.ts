@@ -32,7 +32,11 @@ describe('/metrics of two instances on S3', () => {
     const cleanup = { enabled: true, interval: '1s', must_keep_interval: '1s', remove_old_instances_interval: '1h' };
     const sweeper = { enabled: true, retention_days: 1, interval: '1m', first_interval: '1s' };
     const [here, there] = [await serverAt(), await serverAt()];
-    const a = await Machine.create(folder, 'a', { place: { ...place, cleanup }, more: { ...here.keys, sweeper } });
+    const a = await Machine.create(folder, 'a', {
+      place: { ...place, cleanup },
+      // Full snapshots follow each other, and the older ones are cleaned.
+      more: { ...here.keys, sweeper, deltas: 'off' },
+    });
     const b = await Machine.create(folder, 'b', { place, more: there.keys });
     await a.application.put('data', 'k', '1');
     a.start();

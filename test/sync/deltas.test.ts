@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseSnapshotName, type SnapshotName } from '../../src/snapshot/index.ts';
 import { MemoryStorage } from '../../src/storage/index.ts';
+import { type Clock, systemClock } from '../../src/sync/index.ts';
 import { decode } from '../snapshot/support.ts';
 import { failure, Instance, objectsOf } from '../support/fleet/instance.ts';
 
@@ -169,5 +170,45 @@ describe('many deltas', () => {
     const loads = joiner.storage.calls.filter((call) => call.startsWith('load'));
     expect(loads.length).toBeLessThan(16);
     expect(joiner.texts()).toEqual(a.texts());
+  });
+});
+
+describe('objects that are missing', () => {
+  it('a delta: later ones are merged all the same, the gap is told, and the next full snapshot closes it', async () => {
+    const { bucket, a, b } = await pair();
+    await b.stop();
+    for (const key of ['lost', 'after']) {
+      a.put(key, '1');
+      await a.until(`stored ${key}`, () => a.storage.stored.length === (key === 'lost' ? 2 : 3));
+    }
+    await bucket.delete(a.storage.stored[1]!);
+    b.start();
+    await b.until('told the gap', () => b.status.gaps.includes('a'));
+    await b.until('has what came after', () => b.texts().after === '1');
+    expect(b.texts().lost).toBeUndefined();
+    expect(b.told('warn', 'are missing in the bucket')).toHaveLength(1);
+    await a.stop();
+    a.start({ deltas: 'off' });
+    await b.until('healed', () => b.status.healedGaps === 1);
+    expect(b.status.gaps).toEqual([]);
+    expect(b.texts()).toEqual(a.texts());
+  });
+
+  it('one of our own that the bucket took: told, and a full snapshot takes its place (decision 12)', async () => {
+    const bucket = new MemoryStorage();
+    let laterMs = 0;
+    const clock: Clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + laterMs };
+    const a = new Instance({ name: 'a', bucket, clock });
+    a.put('k', '1');
+    a.start();
+    await a.until('stored', () => a.storage.stored.length === 1);
+    await bucket.delete(a.storage.stored[0]!);
+    // A listing right after a store may lack the object.
+    laterMs = 60_000;
+    await a.until('stored again', () => a.storage.stored.length === 2);
+    expect(a.told('error', 'does not show an object that it took')).toHaveLength(1);
+    expect(a.status.ownMissing).toBe(1);
+    expect(kindsOf(a.storage.stored)).toEqual(['snapshot', 'snapshot']);
+    expect([...(await objectsOf(bucket)).keys()]).toEqual([a.storage.stored[1]]);
   });
 });

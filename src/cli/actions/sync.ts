@@ -5,6 +5,11 @@ import type { Session } from '../session.ts';
 import { version } from '../version.ts';
 import { serve } from './serve.ts';
 
+/** LMDB tells readers apart by process id alone. */
+const PROCESS_ONE =
+  'This is process 1, as the first one of every container is: if the application uses the LMDB from another container, start with ' +
+  '--minimum-pid 50, or let both share a PID namespace';
+
 export interface SyncFlags {
   readonly onlyDb?: readonly string[];
   readonly waitForMarkerFile?: string;
@@ -16,6 +21,7 @@ export async function sync(session: Session, mode: RunOptions['mode'], flags: Sy
   const onlyDatabases = flags.onlyDb ?? [];
   const unknown = onlyDatabases.find((name) => !config.lmdbs.has(name));
   if (unknown !== undefined) throw new UnknownDatabaseError(unknown, config.lmdbs.keys());
+  if (io.pid === 1) log.warn(PROCESS_ONE);
   const databases = [...config.lmdbs.keys()].filter(
     (name) => onlyDatabases.length === 0 || onlyDatabases.includes(name),
   );

@@ -46,6 +46,10 @@ export class Health {
       case 'phase':
         if (event.phase === 'running') health.startingSinceMs = undefined;
         return;
+      // There is nothing to start yet, and nothing wrong.
+      case 'waitingForFile':
+        health.startingSinceMs = undefined;
+        return;
       case 'listed':
         failing.list = undefined;
         return;

@@ -1,27 +1,40 @@
 import { dbiNameBytes, dbiNameOf, PRIVATE_DBI_PREFIX, type WriteTransaction } from '../../lmdb/index.ts';
-import { HeaderWriter, timeOf } from '../../merge/index.ts';
+import { applicationStart, HeaderWriter, timeOf } from '../../merge/index.ts';
 import type { DatabaseView } from '../view.ts';
 
 /**
- * Names of the DBIs that the application dropped and that wait in their shadows (decision 9). A private DBI, which no program of the
- * fleet publishes; each value is a header like any other, since Lightning Stream's sweeper looks at it. Key: the bytes of the name.
+ * The DBIs that the application dropped and of which only the shadow is left (decision 9), with the flags that they had: nothing else
+ * tells them after a restart. A private DBI, which no program of the fleet publishes. Key: the bytes of the name. Value: a header like
+ * any other, since Lightning Stream's sweeper looks at it, then u16 flags.
  */
 const MARK_DBI = `${PRIVATE_DBI_PREFIX}_lmdbstream_detached`;
+const FLAGS_BYTES = 2;
+/** No DBI has them all. */
+export const UNKNOWN_FLAGS = 0xffff;
 
-export function detachedMarks(view: DatabaseView): ReadonlySet<string> {
-  const names = new Set<string>();
+/** @returns flags by name */
+export function detachedMarks(view: DatabaseView): ReadonlyMap<string, number> {
+  const marks = new Map<string, number>();
   const walker = view.dbis.get(MARK_DBI)?.walk();
-  while (walker?.next()) names.add(dbiNameOf(walker.keyBuffer, walker.keyStart, walker.keyEnd));
-  return names;
+  while (walker?.next()) {
+    const { keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd } = walker;
+    const at = applicationStart(valueBuffer, valueStart, valueEnd);
+    const flags = at >= 0 && valueEnd - at >= FLAGS_BYTES ? valueBuffer.readUInt16BE(at) : UNKNOWN_FLAGS;
+    marks.set(dbiNameOf(keyBuffer, keyStart, keyEnd), flags);
+  }
+  return marks;
 }
 
-/** Sets or removes the mark of a DBI. */
-export function writeDetachedMark(transaction: WriteTransaction, dbiName: string, isDetached: boolean): void {
+/** Sets the mark of a DBI. @param flags what it had; undefined: the DBI is there, and its mark is removed */
+export function writeDetachedMark(transaction: WriteTransaction, dbiName: string, flags: number | undefined): void {
   const key = dbiNameBytes(dbiName);
-  if (isDetached) {
+  if (flags !== undefined) {
     const first = timeOf(1n);
     const header = new HeaderWriter(transaction.id).set(first.hi, first.lo, 0);
-    transaction.put(transaction.openOrCreateDbi(MARK_DBI, 0), key, header);
+    const value = Buffer.alloc(header.length + FLAGS_BYTES);
+    header.copy(value);
+    value.writeUInt16BE(flags, header.length);
+    transaction.put(transaction.openOrCreateDbi(MARK_DBI, 0), key, value);
     return;
   }
   const dbi = transaction.openDbi(MARK_DBI);

@@ -62,8 +62,9 @@ export class ListingNews {
     }
     for (const [instanceId, told] of this.#toldGaps) {
       if (seen.has(instanceId)) continue;
-      this.#toldGaps.delete(instanceId);
       const gap = healed.find((candidate) => candidate.instanceId === instanceId && candidate.sinceMs === told);
+      // What closes it may have yet to be merged.
+      if (gap || Number.isNaN(told)) this.#toldGaps.delete(instanceId);
       if (gap) this.#report({ type: 'chainGapHealed', instanceId, openMs: gap.healedMs - gap.sinceMs, by: gap.by });
     }
   }

@@ -1,6 +1,7 @@
 import { toInstanceId } from '../../snapshot/index.ts';
 import { ChainIndex, type ListedObject } from '../chain/index.ts';
 import {
+  isReplaced,
   LocalChanges,
   type LocalDatabase,
   type MergeBatch,
@@ -84,9 +85,8 @@ export class DatabaseSync {
   }
 
   /**
-   * Until aborted (ends cleanly: the transaction and the upload under way are finished), or, with only_once, until one pass
-   * is done.
-   * @throws UnsupportedDbiError, HeaderError, StaleInstanceError, LmdbError: what only the operator can mend
+   * Until aborted (the transaction and the upload under way are finished) or, with only_once, until one pass is done.
+   * @throws DataFileReplacedError: what is there now needs a start; UnsupportedDbiError, StaleInstanceError …: the operator's
    */
   async run(signal: AbortSignal): Promise<void> {
     const stop = (): void => this.#tell({ type: 'stop' });
@@ -107,7 +107,7 @@ export class DatabaseSync {
       this.#throwWhatEndedIt();
       this.#report({ type: 'phase', phase: 'stopped' });
     } catch (error) {
-      this.#report({ type: 'error', error: errorInfo(error) });
+      this.#report({ type: isReplaced(error) ? 'dataFileReplaced' : 'error', error: errorInfo(error) });
       throw error;
     } finally {
       signal.removeEventListener('abort', stop);

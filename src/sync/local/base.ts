@@ -1,10 +1,11 @@
+import { ReadersFullError } from '../../lmdb/index.ts';
 import type { Held, Within } from './held.ts';
 import type { Views } from './views.ts';
 
 /** Where a commit of ours has left the base. */
 export interface Moved {
-  /** The view from under the lock is the base now. */
-  readonly isUnder: boolean;
+  /** The view from under the lock is the base now, or was released: it is no longer the caller's. */
+  readonly keepsUnder: boolean;
   /** Nothing was held that could tell what came between our commit and the base. */
   readonly hasGap: boolean;
 }
@@ -36,19 +37,32 @@ export class Base {
    * looks at that commit.
    */
   moveOn(txnId: number, under: Held | Within | undefined, views: Views): Moved {
-    const after = views.hold();
-    if (after.id === txnId || !under?.canBeBase) {
+    if (!under?.canBeBase) {
+      const after = views.hold();
       this.set(after, views);
-      return { isUnder: false, hasGap: after.id !== txnId };
+      return { keepsUnder: false, hasGap: after.id !== txnId };
     }
-    after.release();
+    // At once: it gives a slot of the reader table back before another one is taken.
     this.set(under, views);
     this.#isBehind = true;
-    return { isUnder: true, hasGap: false };
+    const after = holdIfFree(views);
+    if (after?.id === txnId) this.set(after, views);
+    else after?.release();
+    return { keepsUnder: true, hasGap: false };
   }
 
   drop(): void {
     this.#held?.release();
     this.#held = undefined;
+  }
+}
+
+/** A full reader table is no reason to fail after a commit. */
+function holdIfFree(views: Views): Held | undefined {
+  try {
+    return views.hold();
+  } catch (error) {
+    if (error instanceof ReadersFullError) return undefined;
+    throw error;
   }
 }

@@ -21,6 +21,7 @@ import type { Held } from './held.ts';
 import { environmentStats, lmdbStats } from './lmdb-stats.ts';
 import type { Capture, LocalDatabase, MergeBatch, MergeResult, ShownState } from './local-database.ts';
 import { holdsEntries, type MergeOptions, mergeObjects } from './merge-object.ts';
+import { SameFile } from './same-file.ts';
 import { Tracker } from './tracker.ts';
 import { type LockWatch, WriteLock } from './write-lock.ts';
 
@@ -66,15 +67,18 @@ export class LmdbDatabase implements LocalDatabase {
   readonly #turns = new Exclusive();
   readonly #tracker: Tracker;
   readonly #sweeper: Sweeper;
+  readonly #sameFile: SameFile;
   /** After the first round, before anything was merged. */
   #start: { readonly txnId: number; readonly hasEntries: boolean } | undefined;
 
   constructor(options: LmdbDatabaseOptions) {
     const { environment, clock, report, schema, mapSizeBytes, lockWatch } = options;
     this.#options = options;
-    const lock = new WriteLock({ environment, clock, report, watch: lockWatch, mapSizeBytes });
+    const sameFile = new SameFile(environment);
+    this.#sameFile = sameFile;
+    const lock = new WriteLock({ environment, clock, report, watch: lockWatch, mapSizeBytes, sameFile });
     const { lockMaxMs } = options.merge;
-    this.#tracker = new Tracker({ environment, clock, report, schema, lock, lockMaxMs });
+    this.#tracker = new Tracker({ environment, clock, report, schema, lock, lockMaxMs, sameFile });
     this.#sweeper = this.#makeSweeper();
   }
 
@@ -84,6 +88,10 @@ export class LmdbDatabase implements LocalDatabase {
 
   get hasNews(): boolean {
     return this.#tracker.hasNews;
+  }
+
+  assertSameFile(): void {
+    this.#sameFile.assert();
   }
 
   get txnId(): number {
@@ -182,7 +190,9 @@ export class LmdbDatabase implements LocalDatabase {
   #hold(): HeldCapture {
     const { schema, report } = this.#options;
     const tracker = this.#tracker;
-    const held = tracker.views.hold();
+    // Of a file that was replaced only what was recorded by then can be read.
+    const held = this.#sameFile.isSame ? tracker.views.hold() : tracker.base;
+    if (!held.isOpen) this.#sameFile.assert();
     // The shadow of any transaction holds at least what main held when the base was taken, which is what the name claims.
     const { takenNano: timestampNano } = tracker.base;
     report({ type: 'captured', txnId: held.id, timestampNano });
@@ -210,7 +220,7 @@ export class LmdbDatabase implements LocalDatabase {
       this.giveBack(capture.unpublished);
       throw error;
     } finally {
-      held.release();
+      if (held !== this.#tracker.baseIfAny) held.release();
     }
   }
 
@@ -236,7 +246,8 @@ export class LmdbDatabase implements LocalDatabase {
   #makeSweeper(): Sweeper {
     const { environment, schema, sweeper, clock, log, report } = this.#options;
     return new Sweeper({
-      environment,
+      // A turn: DBI handles of two transactions must not meet, and the reader table may have few slots.
+      read: (body) => this.#turns.run(() => environment.read(body)),
       mode: schema.native ? 'native' : 'shadow',
       config: sweeper,
       log,

@@ -59,6 +59,8 @@ export interface Capture {
 export interface LocalDatabase {
   /** Whether somebody committed, or a failed round left something to do. */
   readonly hasNews: boolean;
+  /** To be asked at every poll. @throws DataFileReplacedError when the path names another file, or none; close this one then */
+  assertSameFile(): void;
   /** Id of the transaction in which main and shadow last agreed; 0 while the database is empty. */
   readonly txnId: number;
   /** Records what the application changed. @throws what only the operator can mend; LmdbError, SpoolError may pass by themselves */

@@ -7,6 +7,7 @@ import {
   KeySet,
   type LocalScope,
   readFillMarker,
+  rememberedFlags,
   type Schema,
   type Snapshotted,
   storeOf,
@@ -22,27 +23,36 @@ export class LocalKnowledge {
   readonly #clock: Clock;
   readonly #schema: Schema;
   readonly #knownFlags = new Map<string, number>();
-  #isFirstMigration: boolean;
+  /** undefined: nothing of the database was seen yet. */
+  #isFirstMigration: boolean | undefined;
   /** DBIs whose copying into the shadow has begun; also after a failure or a kill in the middle of it. */
   filling: Filling | undefined;
   /** The LMDB holds a marker of a first filling that has not ended (decision 4), or one that is out of date. */
-  isMarked: boolean;
+  isMarked = false;
+  /** Everything committed by then is recorded; ns since 1970. */
+  #lastQuietLookNano = 0n;
 
-  /** @param start what is there when we start */
-  constructor(environment: Environment, clock: Clock, schema: Schema, start: Snapshotted) {
+  constructor(environment: Environment, clock: Clock, schema: Schema) {
     this.#environment = environment;
     this.#clock = clock;
     this.#schema = schema;
-    const marker = schema.native ? undefined : readFillMarker(start.view);
+  }
+
+  /** To be told what is there before anything is compared; only the first time counts. */
+  started({ view }: Snapshotted): void {
+    if (this.#isFirstMigration !== undefined) return;
+    const { native } = this.#schema;
+    const marker = native ? undefined : readFillMarker(view);
     this.filling = marker && new Filling([marker.dbiName], marker.lastKey);
-    this.isMarked = hasFillMarker(start.view);
-    const isNew = storeOf(false).dbiNames(start.view).length === 0;
-    this.#isFirstMigration = !schema.native && (isNew || marker !== undefined);
+    this.isMarked = hasFillMarker(view);
+    const isNew = storeOf(false).dbiNames(view).length === 0;
+    this.#isFirstMigration = !native && (isNew || marker !== undefined);
+    for (const [name, flags] of rememberedFlags(view)) this.#knownFlags.set(name, flags);
   }
 
   /** Nothing of this database was ever recorded to its end. */
   get isFirstMigration(): boolean {
-    return this.#isFirstMigration;
+    return this.#isFirstMigration ?? false;
   }
 
   /** Flags of DBIs as last seen, also of those that were dropped since. */
@@ -66,6 +76,28 @@ export class LocalKnowledge {
     return taken;
   }
 
+  /**
+   * By this time nothing had been committed that is not recorded: what is found later was committed after it. Not to be moved on
+   * while something that was noticed is still to be recorded: that was committed before.
+   */
+  quietAt(nano: bigint): void {
+    if (this.pending.isEmpty && this.filling === undefined && nano > this.#lastQuietLookNano)
+      this.#lastQuietLookNano = nano;
+  }
+
+  /** Nobody has looked yet: what differs was changed while we did not run. */
+  get isFirstLook(): boolean {
+    return this.#lastQuietLookNano === 0n;
+  }
+
+  /**
+   * What changed while we did not run was changed after our last commit, and that was not before the newest entry of the shadow; unless
+   * that came from a clock that is ahead of ours.
+   */
+  changedAfter(newestNano: bigint): void {
+    if (newestNano <= this.#clock.nowNano()) this.quietAt(newestNano);
+  }
+
   /** Remembers the kind of a DBI that is missing here, as a snapshot tells it. */
   learnFlags(dbiName: string, flags: number): void {
     if (!this.#knownFlags.has(dbiName)) this.#knownFlags.set(dbiName, flags);
@@ -77,20 +109,27 @@ export class LocalKnowledge {
 
   /**
    * How changes are to be looked at. To be asked for after the transaction was begun in which they are: the file's mtime is
-   * then that of its commit or a later one, never an earlier one's (decision 5).
+   * then that of its commit or a later one, never an earlier one's (decision 5), but for a mapping that is written to
+   * (MDB_WRITEMAP), where it may be any earlier time.
    */
   scope(): LocalScope {
     return {
       schema: this.#schema,
       times: {
-        commit: timeOf(commitTime(this.#environment.mtimeNano(), this.#clock.nowNano())),
-        isFirstMigration: this.#isFirstMigration,
+        commit: timeOf(this.commitNano()),
+        isFirstMigration: this.isFirstMigration,
       },
       knownFlags: this.#knownFlags,
       unpublished: this.#unpublished,
       pending: this.pending.isEmpty ? undefined : this.pending,
       filling: this.filling,
     };
+  }
+
+  /** The time that a change noticed now gets; ns since 1970. */
+  commitNano(): bigint {
+    const mtimeNano = this.#environment.mtimeNano();
+    return commitTime({ mtimeNano, nowNano: this.#clock.nowNano(), lastQuietLookNano: this.#lastQuietLookNano });
   }
 
   /** Everything noticed so far is recorded. */

@@ -1,7 +1,6 @@
 import type { Environment, WriteTransaction } from '../../lmdb/index.ts';
 import {
   collectPending,
-  compareChanged,
   compareEverything,
   Filling,
   KeySet,
@@ -13,11 +12,13 @@ import {
 import { errorInfo, type Report } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
 import { Base } from './base.ts';
+import { compareLocal, isTrusted } from './compare-local.ts';
 import { fillSlice } from './fill-slice.ts';
 import type { Held, Within } from './held.ts';
 import { LocalKnowledge } from './local-knowledge.ts';
 import { applyPlan, type LockedBody, type Rebased, recordUnder } from './rebase.ts';
 import { holdsNothing, RoundTeller } from './round-teller.ts';
+import type { SameFile } from './same-file.ts';
 import { SliceTime } from './slice-time.ts';
 import { CursorViews, isPageError, openViews, type Views } from './views.ts';
 import type { WriteLock } from './write-lock.ts';
@@ -30,6 +31,7 @@ export interface TrackerOptions {
   readonly lock: WriteLock;
   /** `lmdb_lock_max`, for filling shadows; 0: one transaction. */
   readonly lockMaxMs: number;
+  readonly sameFile: SameFile;
 }
 
 /**
@@ -47,19 +49,8 @@ export class Tracker {
   constructor(options: TrackerOptions) {
     this.#options = options;
     this.#teller = new RoundTeller(options.report, options.schema);
-    this.#views = openViews(options.environment, options.clock, options.report);
-    const held = this.#firstView();
-    this.#known = new LocalKnowledge(options.environment, options.clock, options.schema, held);
-    held.release();
-  }
-
-  #firstView(): Held {
-    try {
-      return this.#views.hold();
-    } catch (error) {
-      if (!this.fallBack(error)) throw error;
-      return this.#views.hold();
-    }
+    this.#views = openViews(options);
+    this.#known = new LocalKnowledge(options.environment, options.clock, options.schema);
   }
 
   get views(): Views {
@@ -101,7 +92,10 @@ export class Tracker {
   /** Whether somebody committed since the base was taken. */
   get hasNews(): boolean {
     const { held } = this.#base;
-    return !held || !this.#known.pending.isEmpty || this.#views.lastTxnId() !== held.id;
+    const lookedNano = this.#options.clock.nowNano();
+    if (!held || !this.#known.pending.isEmpty || this.#views.lastTxnId() !== held.id) return true;
+    this.#known.quietAt(lookedNano);
+    return false;
   }
 
   /**
@@ -128,17 +122,18 @@ export class Tracker {
     const { environment, clock, report } = this.#options;
     report({ type: 'pagesUnreadable', error: errorInfo(error) });
     this.#base.drop();
-    this.#views = new CursorViews(environment, clock, this.#views);
+    this.#views = new CursorViews(environment, clock, { before: this.#views });
     return true;
   }
 
   /** @returns entries written to the shadow; undefined: nothing is to be published */
   #round(): number | undefined {
     const { held } = this.#base;
-    const base = this.#trustedBase();
     const current = this.#views.hold();
+    const base = this.#trustedBase(current);
     try {
       this.#look(current);
+      this.#known.started(current);
       this.#known.rememberFlags(current);
       if (this.#options.schema.native) {
         const changes = nativeChanges(base, current, { unpublished: this.#known.unpublished });
@@ -147,14 +142,14 @@ export class Tracker {
         const isEmpty = changes === undefined && holdsNothing(current.view);
         return changes === 0 || isEmpty ? undefined : 0;
       }
-      const scope = this.#known.scope();
-      const plan = base ? compareChanged(base, current, scope) : compareEverything(current, scope);
+      const plan = compareLocal(base, current, this.#known);
       try {
         if (!plan.isEmpty) this.#writeLocal(plan, current);
         else this.#base.set(current, this.#views);
         // A round that failed may have failed after its commit.
         const wasFailing = !this.#known.pending.isEmpty;
         this.#known.settled();
+        this.#known.quietAt(this.base.takenNano);
         this.#teller.round(plan, current.view);
         return plan.hasChanges || wasFailing ? plan.count : undefined;
       } finally {
@@ -313,11 +308,18 @@ export class Tracker {
     }
   }
 
-  /** @returns whether `under` is the base now */
+  /** @returns whether `under` is no longer the caller's to release */
   #moveOn(txnId: number, under: Held | Within | undefined): boolean {
-    const moved = this.#base.moveOn(txnId, under, this.#views);
-    if (moved.hasGap) this.#known.pending.overflow();
-    return moved.isUnder;
+    try {
+      const { keepsUnder, hasGap } = this.#base.moveOn(txnId, under, this.#views);
+      if (hasGap) this.#known.pending.overflow();
+      this.#known.quietAt(this.base.takenNano);
+      return keepsUnder;
+    } catch (error) {
+      // After the commit: what it recorded is still to be told.
+      this.#known.pending.overflow();
+      throw error;
+    }
   }
 
   /** A view of the base for finding winners; to be given back with `doneReading` before `write`. */
@@ -338,12 +340,9 @@ export class Tracker {
     this.#base.set(current, this.#views);
   }
 
-  /** A held reader that is no longer in the lock table is never compared with: its pages may have been used again. */
-  #trustedBase(): Held | undefined {
+  #trustedBase(current: Held): Held | undefined {
     const { held: base } = this.#base;
     if (!base || this.#known.pending.hasOverflowed) return undefined;
-    if (this.#views.isTrusted(base)) return base;
-    this.#options.report({ type: 'distrustedReader', txnId: base.id });
-    return undefined;
+    return isTrusted(base, current, this.#views, this.#options) ? base : undefined;
   }
 }

@@ -3,12 +3,15 @@ import { LmdbstreamError } from '../../errors/index.ts';
 import { createLog, descriptorStream, type Log, type LogFields, type LogStyle } from '../../log/index.ts';
 import type { StorageObserver } from '../../storage/index.ts';
 import { DatabaseSync, systemPorts } from '../database/index.ts';
-import { type ErrorInfo, errorInfo, type SyncEvent } from '../status/index.ts';
+import { type ErrorInfo, errorInfo, lineOf, type Report, type SyncEvent } from '../status/index.ts';
 import { nowMs, systemClock } from '../time/index.ts';
 import { EventBatch } from './event-batch.ts';
+import { waitForFirstFile } from './first-file.ts';
 import { LockClock } from './lock-clock.ts';
 import { openStorage } from './open-storage.ts';
 import { OpeningStorage } from './opening-storage.ts';
+import { type Reopening, runReopening } from './reopening.ts';
+import { waitForDataFile } from './wait-for-file.ts';
 
 /** What the main thread gives a worker: its databases, and where it shows that it waits for a lock. */
 export interface WorkerInput {
@@ -78,6 +81,15 @@ function observerOf({ config, databases }: WorkerInput, batch: EventBatch): Stor
   };
 }
 
+/** For what happens while no loop runs. */
+function reportTo(db: string, onEvent: (event: SyncEvent) => void, log: Log): Report {
+  return (body) => {
+    const line = lineOf(body);
+    if (line) log[line.level](line.message, { db, ...line.fields });
+    onEvent({ ...body, db, atMs: nowMs(systemClock) });
+  };
+}
+
 /**
  * Keeps the databases of one thread in step, until aborted or, with only_once, done.
  * @param onReady given what lists the bucket of a database at once
@@ -113,17 +125,28 @@ export async function runDatabases(
     onReady((name) => databases.get(name)?.listNow());
     const run = async (name: string, index: number): Promise<void> => {
       try {
-        const lmdb = config.lmdbs.get(name)!;
         const lockWatch = new LockClock(input.lockCells, index);
-        const ports = systemPorts({ config, lmdb, storage: bucket, lockWatch });
         const onEvent = (event: SyncEvent): void => {
           batch.add(event);
           // Peers wait for this one.
           if (event.type === 'stored' && config.peers.length > 0) batch.flush();
         };
-        const database = new DatabaseSync({ config, lmdb, mode, ports, log, onEvent });
-        databases.set(name, database);
-        await database.run(stop.signal);
+        const report = reportTo(name, onEvent, log);
+        const { onlyOnce, lmdbPollIntervalMs: pollMs } = config;
+        const reopening: Reopening = {
+          lmdb: config.lmdbs.get(name)!,
+          onlyOnce,
+          run: (lmdb, until) => {
+            const ports = systemPorts({ config, lmdb, storage: bucket, lockWatch });
+            const database = new DatabaseSync({ config, lmdb, mode, ports, log, onEvent });
+            databases.set(name, database);
+            return database.run(until);
+          },
+          wait: (path, until) => waitForDataFile({ path, pollMs, clock: systemClock, report }, until),
+        };
+        const first = { lmdb: reopening.lmdb, storage: bucket, pollMs, clock: systemClock, report };
+        if (!onlyOnce && !(await waitForFirstFile(first, stop.signal))) return;
+        await runReopening(reopening, stop.signal);
       } catch (error) {
         if (stop.signal.aborted && signal.aborted && !(error instanceof LmdbstreamError)) throw error;
         tell({ type: 'failed', database: name, error: errorInfo(error) });

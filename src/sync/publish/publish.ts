@@ -74,6 +74,8 @@ export class Publisher {
   readonly #allowance: Allowance;
   readonly #deltaKeys = new DeltaKeys();
   #isAtBucket = false;
+  /** All that is unpublished is among the unpublished keys. */
+  #hasCollected = false;
   /** Of all objects that we tried to store. */
   #newestNano = 0n;
   #lastTxnId = 0;
@@ -127,15 +129,31 @@ export class Publisher {
     };
     signal.addEventListener('abort', onStop, { once: true });
     try {
-      // What a killed process left unpublished is known only now, when our own objects are merged (I5).
-      if (this.#options.mode === 'auto') await this.#options.local.collectUnpublished(this.#options.shown);
+      await this.#collect(signal);
       while (!signal.aborted) {
         if (this.#isDue) await this.#publish(signal, patience.signal);
         else await this.#wake.wait(Number.POSITIVE_INFINITY, signal);
       }
-      if (this.#isDue) await this.#lastAttempt(patience.signal);
+      if (this.#isDue && this.#hasCollected) await this.#lastAttempt(patience.signal);
     } finally {
       ended.abort();
+    }
+  }
+
+  /**
+   * What a killed process left unpublished is known only now, when our own objects are merged (I5). Nothing is published before: a
+   * delta would claim that nothing else had changed.
+   */
+  async #collect(signal: AbortSignal): Promise<void> {
+    const { mode, local, shown } = this.#options;
+    for (let failures = 1; !this.#hasCollected && !signal.aborted; failures++) {
+      try {
+        if (mode === 'auto') await local.collectUnpublished(shown);
+        this.#hasCollected = true;
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+        failures = await this.#failed(error, undefined, failures, signal);
+      }
     }
   }
 
@@ -196,8 +214,11 @@ export class Publisher {
     if (waitMs > 0) await this.#sleep(waitMs, signal);
   }
 
-  #waitFor(kind: 'delta' | 'full', signal: AbortSignal): Promise<void> {
-    return this.#sleep(this.#allowance.waitMs(kind), signal);
+  async #waitFor(kind: 'delta' | 'full', signal: AbortSignal): Promise<void> {
+    const waitMs = this.#allowance.waitMs(kind);
+    // While a full snapshot waits for its turn, a change goes out as a delta at once.
+    if (kind === 'full') await this.#wake.wait(waitMs, signal);
+    else await this.#sleep(waitMs, signal);
   }
 
   async #sleep(ms: number, signal: AbortSignal): Promise<void> {

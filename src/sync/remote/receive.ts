@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { BadValueSizeError } from '../../lmdb/index.ts';
+import { BadValueSizeError, DbsFullError } from '../../lmdb/index.ts';
 import { CorruptSnapshotError, RefusedSnapshotError, shortHash } from '../../snapshot/index.ts';
 import {
   type ObjectInfo,
@@ -243,8 +243,7 @@ export class Receiver {
     const [first] = objects;
     const { instanceId } = first!.name;
     const object = refOf(first!.name);
-    // The checks before the transaction should have found a key that LMDB does not take; everything was rolled back (I7).
-    if (isObjectsFault(error) || error instanceof BadValueSizeError) {
+    if (isObjectsFault(error) || isTooMuch(error)) {
       // A bad object stops nobody (decision 11): refused whole, told once, an older one of that instance is used.
       this.#notBeforeMs.delete(instanceId);
       if (error instanceof RefusedSnapshotError) this.#options.onRefused(error);
@@ -315,6 +314,14 @@ export class Receiver {
 
 function isObjectsFault(error: unknown): error is CorruptSnapshotError | RefusedSnapshotError {
   return error instanceof CorruptSnapshotError || error instanceof RefusedSnapshotError;
+}
+
+/**
+ * The checks before the transaction should have found a key that LMDB does not take. More DBIs than `max_dbs` are too many for as long as
+ * we run. Everything was rolled back (I7).
+ */
+function isTooMuch(error: unknown): error is BadValueSizeError | DbsFullError {
+  return error instanceof BadValueSizeError || error instanceof DbsFullError;
 }
 
 async function digestOf({ body }: Download): Promise<string> {

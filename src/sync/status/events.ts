@@ -65,6 +65,12 @@ export type SyncEventBody =
   /** The LMDB was opened. */
   | { readonly type: 'opened'; readonly path: string; readonly stats: EnvironmentStats }
   | { readonly type: 'phase'; readonly phase: DatabasePhase }
+  /** The path no longer leads to the data file that was open: that one is closed, and what is there is opened when it can be. */
+  | { readonly type: 'dataFileReplaced'; readonly error: ErrorInfo }
+  /** There is no data file to open, or not yet a whole one; looked for again. */
+  /** There is no data file yet, and nothing in the bucket to put into one: it is the application's to make. */
+  | { readonly type: 'waitingForFile'; readonly path: string }
+  | { readonly type: 'dataFileMissing'; readonly path: string; readonly tell?: FailureReport | undefined }
   /** The application's changes were recorded; they are to be published. `entries`: written to the shadow. */
   | { readonly type: 'localChange'; readonly entries: number; readonly txnId: number }
   /** Recording local changes failed, and is tried again. `failures`: with the same error, in a row. */
@@ -149,6 +155,8 @@ export type SyncEventBody =
   | { readonly type: 'distrustedReader'; readonly txnId: number }
   /** The pages of the data file cannot be read: cursors are used from now on. */
   | { readonly type: 'pagesUnreadable'; readonly error: ErrorInfo }
+  /** The reader table has so few slots that cursors are used, one transaction at a time. */
+  | { readonly type: 'fewReaderSlots'; readonly slots: number; readonly wanted: number }
   /** The application deleted more than half of a large DBI in one round. `entries`: before. */
   | { readonly type: 'massDeletion'; readonly dbi: string; readonly deleted: number; readonly entries: number }
   /** PowerDNS's schema version, as found or when it has changed; native mode only. */

@@ -18,6 +18,14 @@ const DETACHED =
   'when they are made again; dropped_dbis: delete would delete their entries everywhere';
 const UNPUBLISHED =
   'Stopping with changes that are not published yet; they are safe in the LMDB and go out at the next start';
+const REPLACED =
+  'The data file was replaced while it was open: opening what is there now. LMDB wants every program stopped before that';
+const MISSING =
+  'Waiting for the data file, which the application makes or whoever restores it moves into place; ' +
+  'to have it made here, restart with options.create';
+const FEW_SLOTS =
+  'The LMDB has few reader slots: using one for moments only, every change costs a full scan. The program that opens it first ' +
+  'decides (mdb_env_set_maxreaders)';
 const MISSED = 'A full scan found changes that had not been noticed; they are repaired now. Please report this';
 
 /** Pure: what the log says of an event; undefined: nothing. */
@@ -27,6 +35,12 @@ export function lineOf(event: SyncEventBody): Line | undefined {
       const { mapSizeBytes: mapSize, lastTxnId: lastTxnID } = event.stats;
       return info('Opened LMDB', { path: event.path, mapSize, lastTxnID });
     }
+    case 'dataFileReplaced':
+      return warn(REPLACED, { reason: event.error.message });
+    case 'waitingForFile':
+      return info('Waiting for the application to make its LMDB, or for an object in the bucket', { path: event.path });
+    case 'dataFileMissing':
+      return event.tell && warn(MISSING, { path: event.path, ...reportFields(event.tell) });
     case 'recordFailed':
       if (event.failures > 1) return undefined;
       return error('Local changes cannot be recorded; trying again', { error: errorText(event.error) });
@@ -80,6 +94,8 @@ export function lineOf(event: SyncEventBody): Line | undefined {
       return warn('The pages of this data file cannot be read: using cursors, every change costs a full scan', {
         reason: event.error.message,
       });
+    case 'fewReaderSlots':
+      return warn(FEW_SLOTS, { slots: event.slots, wanted: event.wanted });
     case 'futureTimestamps':
       return warn('A peer stamps its entries far in the future: check its clock', { object: event.name });
     case 'duplicateInstance':

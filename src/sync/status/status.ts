@@ -87,6 +87,10 @@ export function reduceStatus(status: DatabaseStatus, event: SyncEvent): Database
         localRounds: status.localRounds + 1,
         localEntries: status.localEntries + event.entries,
       };
+    case 'opened':
+      return status.lastError === undefined ? status : { ...status, lastError: undefined };
+    case 'dataFileReplaced':
+      return { ...withError(status, event.error), phase: 'opening' };
     case 'recordFailed':
       return withError(status, event.error);
     case 'stored':

@@ -219,6 +219,8 @@ export class Peer {
     );
     const names = new Set([...dump.keys()].map((name) => shadowedName(name) ?? name));
     for (const name of names) {
+      // Our own notes are no DBI of the application's.
+      if (isPrivate(name)) continue;
       const isDupSort = ((flags.get(name) ?? 0) & DbiFlag.dupSort) !== 0;
       const expected = (dump.get(name) ?? []).map(
         ([key, value]) => `${shadowKeyOf(hex(key), hex(value), isDupSort)}=${hex(value)}`,

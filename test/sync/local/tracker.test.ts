@@ -125,7 +125,7 @@ describe('the application commits between our read view and our write lock (I3; 
   });
 });
 
-describe('a DBI that the application drops (decision 9)', () => {
+describe('a DBI that the application drops, with dropped_dbis: delete (decision 9)', () => {
   it('its entries are deleted, here and at the peer, where the DBI stays, empty', async () => {
     const [peer, other] = [started(), makePeer()];
     other.tracker.localRound();
