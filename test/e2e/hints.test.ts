@@ -10,7 +10,7 @@ const seaweedfs = await useSeaweedfs();
 /** Nobody finds anything by polling before the test has long failed. */
 const SELDOM = { storage_poll_interval: '1h' };
 
-/** Before that, a hint is lost. */
+/** A hint before its worker has begun is lost. */
 async function isRunning(url: string): Promise<void> {
   await eventually(
     async () =>

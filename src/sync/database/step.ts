@@ -16,6 +16,7 @@ const FIRST_LISTING_RETRY_MS = 1000;
  * | checking  | checked                                | recording: record offline changes, before anything is merged       |
  * | recording | recorded                               | joining while an own object is due (I5), else running              |
  * | joining   | settled, timer                         | load, look; running when no own object is due                      |
+ * | starting  | news, between listing and running      | remembered: the bucket is listed again once running                |
  * | running   | settled, news, stored, timer           | list                                                               |
  * | running   | listed, listFailed                     | load; publish what the start owes; wake at the next poll; with     |
  * |           |                                        | `only_once` stopping, when all is merged and published             |
@@ -43,6 +44,9 @@ export function step(state: DatabaseState, event: DatabaseEvent, nowMs: number):
     case 'settled':
       return due({ ...state, remote: event.remote }, nowMs);
     case 'news':
+      // A hint while the start goes on: what it is about may be missing in the listing that is being merged.
+      if (isStarting(state)) return stay({ ...state, listsAgain: true });
+      return state.stage === 'running' && !isPassEnding(state) ? list(state) : stay(state);
     case 'stored':
       return state.stage === 'running' && !isPassEnding(state) ? list(state) : stay(state);
     case 'timer':
@@ -77,6 +81,10 @@ function stay(state: DatabaseState): Step {
 
 function phase(name: 'listing' | 'joining' | 'running'): DatabaseAction {
   return { type: 'tellPhase', phase: name };
+}
+
+function isStarting({ stage }: DatabaseState): boolean {
+  return stage === 'listing' || stage === 'checking' || stage === 'recording' || stage === 'joining';
 }
 
 function list(state: DatabaseState, before: readonly DatabaseAction[] = []): Step {
