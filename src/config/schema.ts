@@ -10,6 +10,7 @@ import {
   integer,
   optionalText,
   text,
+  textList,
 } from './fields.ts';
 import { anything, mapOf, section } from './section.ts';
 import type { AzureOptions, FsOptions, S3Options } from './storage-options.ts';
@@ -106,6 +107,7 @@ export const fileSchema = section({
   deltas: choice(DELTA_MODES, 'auto', { '': 'auto' }),
   deltaBurst: integer(20),
   deltaIntervalMs: duration('1s'),
+  peers: textList,
   workers: integer(0),
   maxDecompressedSizeBytes: byteSize('64GB'),
   acceptStale: bool(),

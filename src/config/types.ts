@@ -34,6 +34,8 @@ export interface Config {
   readonly deltaBurst: number;
   /** Ours. 0: as many as there are changes. */
   readonly deltaIntervalMs: number;
+  /** Ours. Where other instances serve HTTP: told of every object we store, so that they list at once. */
+  readonly peers: readonly string[];
   /** Ours. Worker threads; 0: as many as cores. Never more than databases. */
   readonly workers: number;
   /** Ours. A snapshot that unpacks to more is refused (I7). */

@@ -8,6 +8,8 @@ export interface StatusSource {
   subscribe(listener: (event: SyncEvent) => void): () => void;
   /** Since when a worker waits for the write lock, in ms since 1970: it is blocked and posts no event meanwhile. */
   lockWaitingSinceMs(db: string): number | undefined;
+  /** Lists the bucket of a database at once. */
+  listNow(db: string): void;
   /** Every object of the bucket, whosever it is. */
   listObjects(signal: AbortSignal): AsyncIterable<{ readonly name: string; readonly sizeBytes: number }>;
 }

@@ -11,6 +11,8 @@ export interface ProcessSourceOptions {
   readonly log: Log;
   /** See `StatusSource.lockWaitingSinceMs`. */
   readonly lockWaitingSinceMs: (db: string) => number | undefined;
+  /** See `StatusSource.listNow`. */
+  readonly listNow: (db: string) => void;
   /** Tests give their own. */
   readonly openStorage?: () => Promise<ObjectStorage>;
 }
@@ -39,6 +41,10 @@ export class ProcessSource implements StatusSource {
 
   lockWaitingSinceMs(db: string): number | undefined {
     return this.#options.lockWaitingSinceMs(db);
+  }
+
+  listNow(db: string): void {
+    this.#options.listNow(db);
   }
 
   async *listObjects(signal: AbortSignal): AsyncIterable<{ readonly name: string; readonly sizeBytes: number }> {

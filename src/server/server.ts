@@ -5,6 +5,7 @@ import type { Log } from '../log/index.ts';
 import { toInstanceId } from '../snapshot/index.ts';
 import type { SyncEvent } from '../sync/index.ts';
 import { Health, healthAnswer } from './health/index.ts';
+import { type HintAnswer, HintGate } from './hint/index.ts';
 import { createApp, listen, loadAssets, StorageListing } from './http/index.ts';
 import { Metrics } from './metrics/index.ts';
 import type { StatusSource } from './model.ts';
@@ -52,7 +53,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     state.apply(event);
   };
 
+  const gate = new HintGate({ databases, instanceId });
+  const takeHint = (body: unknown, sender: string): HintAnswer['type'] => {
+    const answer = gate.take(body, sender, now());
+    if (answer.type === 'list') source.listNow(answer.database);
+    return answer.type;
+  };
+
   const app = createApp({
+    takeHint,
     metrics,
     health: () => healthAnswer(health.report(now()), facts, now()),
     status: () => state.status(health.report(now()), now()),

@@ -1,4 +1,11 @@
 /** Keeps databases in step with a bucket: `startSync` for a program, `DatabaseSync` for one database in this thread. */
+export {
+  FULL_TOKEN_BUCKET,
+  type TokenBucketLimits,
+  type TokenBucketState,
+  takeToken,
+  tokenWaitMs,
+} from './chain/index.ts';
 export { type DatabaseOptions, type DatabasePorts, DatabaseSync, systemPorts } from './database/index.ts';
 export {
   prepareWorker,

@@ -31,6 +31,7 @@ describe('defaults', () => {
       onlyOnce: false,
       fullScanIntervalMs: 21_600_000,
       lmdbLockMaxMs: 100,
+      peers: [],
       workers: 0,
       maxDecompressedSizeBytes: 64 * 2 ** 30,
       acceptStale: false,

@@ -15,6 +15,8 @@ export class FakeSource implements StatusSource {
   readonly lockWaits = new Map<string, number>();
   objects: readonly { readonly name: string; readonly sizeBytes: number }[] = [];
   listings = 0;
+  /** Databases that were to be listed at once. */
+  readonly listed: string[] = [];
   listFailure: Error | undefined;
   readonly #listeners = new Set<(event: SyncEvent) => void>();
 
@@ -29,6 +31,10 @@ export class FakeSource implements StatusSource {
 
   post(body: Body<SyncEvent>, { db = 'main', atMs = NOW_MS } = {}): void {
     for (const listener of this.#listeners) listener({ ...body, db, atMs } as SyncEvent);
+  }
+
+  listNow(db: string): void {
+    this.listed.push(db);
   }
 
   get listeners(): number {

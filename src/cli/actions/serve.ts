@@ -25,7 +25,8 @@ export async function serve(
   const { ProcessSource, startServer } = await import('../../server/index.ts');
   let running: RunningSync | undefined;
   const lockWaitingSinceMs = (db: string): number | undefined => running?.lockWaitingSinceMs(db);
-  const source = new ProcessSource({ config, databases, log, lockWaitingSinceMs });
+  const listNow = (db: string): void => running?.listNow(db);
+  const source = new ProcessSource({ config, databases, log, lockWaitingSinceMs, listNow });
   const server: RunningServer = await startServer({ config, source, version: version(), log });
   return {
     onEvent: (event) => source.post(event),

@@ -114,6 +114,9 @@ export class DatabaseSync {
     }
   }
 
+  /** Lists the bucket at once; while the start is under way that changes nothing. */
+  readonly listNow = (): void => this.#tell({ type: 'news' });
+
   #open(): LocalDatabase {
     const { config, lmdb, ports } = this.#options;
     const report = (event: SyncEventBody): void => this.#report(event);
@@ -186,7 +189,8 @@ export class DatabaseSync {
         this.#start(changes.look());
         break;
       case 'merge':
-        this.#letMerge(action.id);
+        this.#downloads.get(action.id)?.();
+        this.#downloads.delete(action.id);
         break;
       case 'startPublisher':
         this.#startPublisher(local);
@@ -239,9 +243,8 @@ export class DatabaseSync {
 
   get #remote(): RemoteFacts {
     const waitingFor = this.#index.waitingFor();
-    const { receiver } = this.#parts!;
-    const ownIsDue = waitingFor.has(this.#instanceId);
-    return { waitingFor: waitingFor.size, ownIsDue, hasTrouble: receiver.hasTrouble };
+    const { hasTrouble } = this.#parts!.receiver;
+    return { waitingFor: waitingFor.size, ownIsDue: waitingFor.has(this.#instanceId), hasTrouble };
   }
 
   async #list(receiver: Receiver): Promise<void> {
@@ -339,10 +342,5 @@ export class DatabaseSync {
     if (name.instanceId !== this.#instanceId || !header) return;
     if (this.#shown && this.#shown.timestampNano > name.timestampNano) return;
     this.#shown = { txnId: Number(header.meta.lmdbTxnId), timestampNano: name.timestampNano };
-  }
-
-  #letMerge(id: string): void {
-    this.#downloads.get(id)?.();
-    this.#downloads.delete(id);
   }
 }

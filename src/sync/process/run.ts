@@ -5,10 +5,12 @@ import { describeError, LmdbstreamError } from '../../errors/index.ts';
 import { liblmdb } from '../../lmdb/index.ts';
 import { type Log, type LogStyle, silentLog } from '../../log/index.ts';
 import { type DatabaseStatus, newStatus, reduceStatus, type SyncEvent } from '../status/index.ts';
+import { systemClock } from '../time/index.ts';
 import { BlockedWorkers } from './blocked-workers.ts';
+import { HintSender } from './hint-sender.ts';
 import { LockClock } from './lock-clock.ts';
 import { startWorker } from './start-worker.ts';
-import type { SerializedError, WorkerMessage } from './thread.ts';
+import type { SerializedError, WorkerMessage, WorkerOrder } from './thread.ts';
 import { waitForMarker } from './wait-for-marker.ts';
 
 export interface StartOptions {
@@ -43,6 +45,8 @@ export interface RunningSync {
   };
   /** Since when the thread of a database waits for LMDB's write lock, in ms since 1970; undefined: it does not wait. */
   lockWaitingSinceMs(database: string): number | undefined;
+  /** Lists the bucket of a database at once, instead of at the next poll. Costs a listing; again and unknown names: no error. */
+  listNow(database: string): void;
   /** Transactions and uploads under way are finished. Resolves, or rejects, as `ended` does; again is no error. */
   stop(): Promise<'done' | 'stopped'>;
   /**
@@ -83,6 +87,7 @@ function publicOf(started: StartedSync): RunningSync {
     status: () => started.status,
     events: { subscribe: (listener) => started.subscribe(listener) },
     lockWaitingSinceMs: (database) => started.lockWaitingSinceMs(database),
+    listNow: (database) => started.listNow(database),
     stop: () => started.stop(),
     ended: started.ended,
   };
@@ -110,7 +115,7 @@ interface Run extends Required<Pick<StartOptions, 'mode' | 'log' | 'onlyDatabase
   readonly onBlocked: (() => void) | undefined;
   readonly signal: AbortSignal;
   readonly onEvents: (events: readonly SyncEvent[]) => void;
-  readonly onWorker: (name: string, clock: LockClock) => void;
+  readonly onWorker: (name: string, clock: LockClock, worker: Worker) => void;
 }
 
 class StartedSync {
@@ -119,12 +124,16 @@ class StartedSync {
   readonly #status = new Map<string, DatabaseStatus>();
   readonly #listeners = new Set<(event: SyncEvent) => void>();
   readonly #lockClocks = new Map<string, LockClock>();
+  readonly #workers = new Map<string, Worker>();
 
   constructor(options: StartOptions) {
     const { config, mode = 'sync', log = silentLog, onlyDatabases = [], logStyle, onBlocked } = options;
     const { signal } = this.#stop;
     const onEvents = (events: readonly SyncEvent[]): void => this.#take(events);
-    const onWorker = (name: string, clock: LockClock): void => void this.#lockClocks.set(name, clock);
+    const onWorker: Run['onWorker'] = (name, clock, worker) => {
+      this.#lockClocks.set(name, clock);
+      this.#workers.set(name, worker);
+    };
     const run: Run = { config, mode, log, onlyDatabases, logStyle, onBlocked, signal, onEvents, onWorker };
     this.ended = this.#run(options, run);
     // Whoever only stops and never looks must not be ended by it.
@@ -137,6 +146,11 @@ class StartedSync {
 
   lockWaitingSinceMs(database: string): number | undefined {
     return this.#lockClocks.get(database)?.waitingSinceMs;
+  }
+
+  listNow(database: string): void {
+    const order: WorkerOrder = { listNow: database };
+    this.#workers.get(database)?.postMessage(order);
   }
 
   subscribe(listener: (event: SyncEvent) => void): () => void {
@@ -166,7 +180,11 @@ class StartedSync {
     log.info('Starting', { version, instance: config.instance, liblmdb: library.versionText });
     if (waitForMarkerFile !== undefined) await waitForMarker(config, waitForMarkerFile, run);
     if (signal.aborted) return 'stopped';
+    const hints = config.peers.length > 0 ? new HintSender(config.peers, systemClock, log) : undefined;
+    const stopHints = hints && this.subscribe((event) => hints.onEvent(event));
     const failures = await runWorkers(groupsOf(names, config.workers), run);
+    stopHints?.();
+    await hints?.end();
     const [first, ...others] = failures;
     if (first) {
       const rest = others.map((failure) => errorOf(failure));
@@ -200,7 +218,8 @@ async function runWorkers(groups: readonly string[][], options: Run): Promise<Fa
   const workers = new Map<Worker, { name: string; clock: LockClock }[]>();
   const blocked = new BlockedWorkers();
   const stopAll = (): void => {
-    for (const worker of workers.keys()) worker.postMessage('stop');
+    const order: WorkerOrder = 'stop';
+    for (const worker of workers.keys()) worker.postMessage(order);
     blocked.watch(() => [...workers.values()].map((entries) => entries.map(({ clock }) => clock)));
   };
   options.signal.addEventListener('abort', stopAll, { once: true });
@@ -209,7 +228,7 @@ async function runWorkers(groups: readonly string[][], options: Run): Promise<Fa
     const { config, mode, log, logStyle } = options;
     const worker = startWorker({ config, mode, databases, lockCells, logStyle });
     const clocks = databases.map((name, index) => ({ name, clock: new LockClock(lockCells, index) }));
-    for (const { name, clock } of clocks) options.onWorker(name, clock);
+    for (const { name, clock } of clocks) options.onWorker(name, clock, worker);
     workers.set(worker, clocks);
     const stopWatching = watchLocks(databases, lockCells, log);
     return new Promise<void>((resolve) => {

@@ -24,6 +24,9 @@ export interface WorkerInput {
   readonly logStyle: LogStyle | undefined;
 }
 
+/** What the main thread asks of a worker that works. */
+export type WorkerOrder = 'stop' | { readonly listNow: string };
+
 /** What a worker tells. */
 export type WorkerMessage =
   | { readonly type: 'failed'; readonly database: string; readonly error: SerializedError }
@@ -87,8 +90,16 @@ function reportTo(db: string, onEvent: (event: SyncEvent) => void, log: Log): Re
   };
 }
 
-/** Keeps the databases of one thread in step, until aborted or, with only_once, done. */
-export async function runDatabases(input: WorkerInput, signal: AbortSignal, tell: Tell): Promise<void> {
+/**
+ * Keeps the databases of one thread in step, until aborted or, with only_once, done.
+ * @param onReady given what lists the bucket of a database at once
+ */
+export async function runDatabases(
+  input: WorkerInput,
+  signal: AbortSignal,
+  tell: Tell,
+  onReady: (listNow: (database: string) => void) => void = () => {},
+): Promise<void> {
   const { config, mode, logStyle } = input;
   const log = logStyle ? createLog({ ...logStyle, stream: descriptorStream(2) }) : postingLog(tell);
   const stop = new AbortController();
@@ -110,10 +121,16 @@ export async function runDatabases(input: WorkerInput, signal: AbortSignal, tell
   const storage = isRemote(config) ? new OpeningStorage(config.storage.type, opening) : await opening;
   if (storage !== undefined) {
     const bucket = storage;
+    const databases = new Map<string, DatabaseSync>();
+    onReady((name) => databases.get(name)?.listNow());
     const run = async (name: string, index: number): Promise<void> => {
       try {
         const lockWatch = new LockClock(input.lockCells, index);
-        const onEvent = (event: SyncEvent): void => batch.add(event);
+        const onEvent = (event: SyncEvent): void => {
+          batch.add(event);
+          // Peers wait for this one.
+          if (event.type === 'stored' && config.peers.length > 0) batch.flush();
+        };
         const report = reportTo(name, onEvent, log);
         const { onlyOnce, lmdbPollIntervalMs: pollMs } = config;
         const reopening: Reopening = {
@@ -121,7 +138,9 @@ export async function runDatabases(input: WorkerInput, signal: AbortSignal, tell
           onlyOnce,
           run: (lmdb, until) => {
             const ports = systemPorts({ config, lmdb, storage: bucket, lockWatch });
-            return new DatabaseSync({ config, lmdb, mode, ports, log, onEvent }).run(until);
+            const database = new DatabaseSync({ config, lmdb, mode, ports, log, onEvent });
+            databases.set(name, database);
+            return database.run(until);
           },
           wait: (path, until) => waitForDataFile({ path, pollMs, clock: systemClock, report }, until),
         };
@@ -132,6 +151,8 @@ export async function runDatabases(input: WorkerInput, signal: AbortSignal, tell
         if (stop.signal.aborted && signal.aborted && !(error instanceof LmdbstreamError)) throw error;
         tell({ type: 'failed', database: name, error: errorInfo(error) });
         stop.abort();
+      } finally {
+        databases.delete(name);
       }
     };
     await Promise.all(input.databases.map(run)).finally(() => bucket.close());
