@@ -152,6 +152,20 @@ describe('a DBI that the application drops, with dropped_dbis: delete (decision 
     expect([peer.mainDump(), other.mainDump()]).toEqual([{}, {}]);
   });
 
+  it('and when we are stopped after it: its kind is remembered, and the peer still hears of it', async () => {
+    const [peer, other] = [started(), makePeer()];
+    other.tracker.localRound();
+    await other.merge(await peer.snapshot());
+    peer.write({ op: 'drop', dbi: 'd', remove: true });
+    peer.tracker.localRound();
+    peer.close();
+    peer.open();
+    peer.tracker.localRound();
+    await other.merge(await peer.snapshot());
+    expect(other.mainDump()).toEqual({});
+    assertInStep(other);
+  });
+
   it('and made again with other entries', () => {
     const peer = started();
     peer.write({ op: 'drop', dbi: 'd', remove: true }, { op: 'put', dbi: 'd', key: 'b', value: '2' });
