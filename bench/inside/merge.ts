@@ -120,7 +120,8 @@ async function mergeInto(database: Database, body: Spool): Promise<{ ms: number;
     cutoff: () => TIME_ZERO,
   };
   const { signal } = new AbortController();
-  const options = { ...settings, read: readSnapshot, clock: systemClock, log, report, signal };
+  const collectGarbage = (): void => {};
+  const options = { ...settings, read: readSnapshot, collectGarbage, clock: systemClock, log, report, signal };
   const heldBefore = database.status.lockHeldMs;
   const start = performance.now();
   const batch = { kind: 'snapshot', objects: [{ name: 'remote', body }] } as const;

@@ -27,7 +27,7 @@ export function upkeep(options: UpkeepOptions, signal: AbortSignal): Promise<voi
       databaseName: lmdb.name,
       instanceId: toInstanceId(config.instance),
       config: config.storage.cleanup,
-      committed: included,
+      included,
       refused: () => index.refused,
       log,
       random,

@@ -13,7 +13,6 @@ import {
 import { type DbiHeader, RefusedSnapshotError, type readSnapshot } from '../../snapshot/index.ts';
 import type { Report } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
-import { collectGarbage } from './garbage.ts';
 import type { MergeBatch, MergeObject, MergeResult } from './local-database.ts';
 import { SliceTime } from './slice-time.ts';
 import type { Tracker } from './tracker.ts';
@@ -31,6 +30,8 @@ export interface MergeOptions {
   /** Deletions of unknown keys before this are not added. */
   readonly cutoff: () => Time;
   readonly read: typeof readSnapshot;
+  /** Called where much has become garbage at once, before a lock; may do nothing. `minor`: what is young. */
+  readonly collectGarbage: (type?: 'minor') => void;
   readonly clock: Clock;
   readonly log: Log;
   readonly report: Report;
@@ -60,7 +61,7 @@ export async function mergeObjects(
   const view = tracker.readable();
   const [first] = objects;
   if (tracker.views.canReadBesideWriter && options.lockMaxMs <= 0 && objects.length === 1 && !holdsEntries(view.view)) {
-    if (first!.body.sizeBytes >= LARGE_BODY_BYTES) collectGarbage();
+    if (first!.body.sizeBytes >= LARGE_BODY_BYTES) options.collectGarbage();
     const joined = await join(tracker, view.view, first!, options);
     if (joined) return [joined];
   }
@@ -79,7 +80,7 @@ export async function mergeObjects(
     } finally {
       tracker.doneReading(view);
     }
-    if (plan.count >= LARGE_MERGE) collectGarbage();
+    if (plan.count >= LARGE_MERGE) options.collectGarbage();
     const time = new SliceTime(options.clock, plan.count <= options.wholeUpTo ? 0 : options.lockMaxMs);
     const { native } = options.schema;
     if (!plan.isEmpty) writeWinners(tracker, plan, { native, extraBlocks: options.extraBlocks }, time);
@@ -152,7 +153,7 @@ async function join(
   let joined: MergeResult | undefined;
   const onDbi = (dbi: DbiHeader): void => tracker.learnFlags(dbi.name, dbi.flags);
   const write = async (transaction: WriteTransaction): Promise<boolean> => {
-    const tidy = (): void => collectGarbage('minor');
+    const tidy = (): void => options.collectGarbage('minor');
     const winners = new DirectWinners(transaction, { native: schema.native, extraBlocks }, tidy);
     const comparer = await readInto(winners, view, object, { ...options, onDbi });
     if (winners.outcome !== 'complete') return false;

@@ -7,6 +7,7 @@ import { type ErrorInfo, errorInfo, lineOf, type Report, type SyncEvent } from '
 import { nowMs, systemClock } from '../time/index.ts';
 import { EventBatch } from './event-batch.ts';
 import { waitForFirstFile } from './first-file.ts';
+import { collectGarbage } from './garbage.ts';
 import { LockClock } from './lock-clock.ts';
 import { openStorage } from './open-storage.ts';
 import { OpeningStorage } from './opening-storage.ts';
@@ -122,6 +123,8 @@ export async function runDatabases(
   if (storage !== undefined) {
     const bucket = storage;
     const databases = new Map<string, DatabaseSync>();
+    // A flag of V8 counts for the whole process: it is set where the process is ours.
+    const tuning = logStyle ? { collectGarbage } : {};
     onReady((name) => databases.get(name)?.listNow());
     const run = async (name: string, index: number): Promise<void> => {
       try {
@@ -137,7 +140,7 @@ export async function runDatabases(
           lmdb: config.lmdbs.get(name)!,
           onlyOnce,
           run: (lmdb, until) => {
-            const ports = systemPorts({ config, lmdb, storage: bucket, lockWatch });
+            const ports = systemPorts({ config, lmdb, storage: bucket, lockWatch, ...tuning });
             const database = new DatabaseSync({ config, lmdb, mode, ports, log, onEvent });
             databases.set(name, database);
             return database.run(until);

@@ -107,6 +107,7 @@ export class Peer {
         wholeUpTo: 0,
         maxDecompressedBytes: 2 ** 30,
         read: readSnapshot,
+        collectGarbage: () => {},
         cutoff: cutoff ?? (() => TIME_ZERO),
       },
       sweeper: SWEEPER,
