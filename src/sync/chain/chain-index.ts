@@ -282,7 +282,6 @@ export class ChainIndex {
     );
   }
 
-  /** Names of listed objects that could not be used. */
   /** Everything that was refused is looked at again. */
   forgetRefusals(): void {
     for (const objects of this.#catalogue.instances.values()) for (const object of objects) object.forgetRefusal();
