@@ -287,6 +287,7 @@ export class ChainIndex {
     for (const objects of this.#catalogue.instances.values()) for (const object of objects) object.forgetRefusal();
   }
 
+  /** Names of listed objects that could not be used. */
   get refused(): ReadonlySet<string> {
     const refused = new Set<string>();
     for (const objects of this.#catalogue.instances.values()) {
