@@ -52,8 +52,8 @@ export class Bare {
     return { ms: ms!, rssAnonKb: rssAnonKb! };
   }
 
-  /** The application: a process that has the LMDB open and changes one record a transaction. */
-  async application(path: string, count: number, layout: Layout): Promise<Application> {
+  /** The application: a process that has the LMDB open and changes one record a transaction; `none`: it only takes the lock. */
+  async application(path: string, count: number, layout: Layout | 'none'): Promise<Application> {
     const [command, ...args] = [...this.#command, 'app', path, DBI_NAME, String(count), layout];
     const application = new Application(spawn(command!, args, { stdio: 'pipe' }));
     await application.ready;

@@ -5,10 +5,11 @@ import { parseArgs } from 'node:util';
 import { Bare } from './bare.ts';
 import { figuresOf, type Measured } from './figures.ts';
 import { machineLines } from './machine.ts';
-import { measureChanges, measureMerge, measureWaits } from './parts.ts';
+import { measureChanges, measureMerge } from './parts.ts';
 import { markdown, plainText } from './report.ts';
 import { tablesOf } from './tables.ts';
-import { measureWhole } from './whole.ts';
+import { measureLargeWaits, measureWaits } from './waits.ts';
+import { measurePeaks, measureWhole } from './whole.ts';
 import { Workplace } from './workplace.ts';
 
 const root = resolve(import.meta.dirname, '..', '..', '..');
@@ -83,9 +84,13 @@ async function measure(bare: Bare, place: Workplace, isQuick: boolean): Promise<
   const duplicates = [await changes(SMALL, 'dup'), await changes(100_000, 'dup')] as const;
   tell('waits for the write lock');
   const waits = await measureWaits(bare, place, large, 300);
+  const largeWaits = await measureLargeWaits(bare, place, large, 3);
+  const larger = 4 * large;
+  tell(`memory, ${larger} records`);
+  const peaks = await measurePeaks(bare, place, larger);
   tell('a remote snapshot');
   const merge = await measureMerge(bare, place, large, DIFFERING, 5);
-  return { large, whole, growth, native, duplicates, waits, merge, differing: DIFFERING };
+  return { large, whole, growth, native, duplicates, waits, largeWaits, peaks, merge, differing: DIFFERING };
 }
 
 /** Progress, on stderr so that the report can be redirected. */

@@ -4,8 +4,6 @@ import { promisify } from 'node:util';
 import type { Bare, Layout } from './bare.ts';
 import type { ChangesInput, ChangesResult } from './inside/changes.ts';
 import type { MergeInput, MergeResult } from './inside/merge.ts';
-import { Product } from './product.ts';
-import { median } from './statistics.ts';
 import type { Workplace } from './workplace.ts';
 
 const run = promisify(execFile);
@@ -54,44 +52,5 @@ export async function measureMerge(
     return await inside<MergeInput, MergeResult>('merge', input);
   } finally {
     place.clear(path, joinPath);
-  }
-}
-
-export interface Waits {
-  /** Longest wait for the write lock among the puts while the product runs, and the median put without it. */
-  readonly longestMs: number;
-  readonly medianMs: number;
-  readonly quietPutMs: number;
-  /** The longest put without it: what this disk does by itself. */
-  readonly quietLongestMs: number;
-  readonly puts: number;
-}
-
-const BETWEEN_PUTS_US = 10_000;
-
-/** How long the application waits for the write lock while the real product records each of its single changes. */
-export async function measureWaits(bare: Bare, place: Workplace, count: number, puts: number): Promise<Waits> {
-  const [path, bucket] = [place.fresh(), place.fresh()];
-  try {
-    bare.fill(path, count, 'plain');
-    const application = await bare.application(path, count, 'plain');
-    const quiet = await application.put(puts, BETWEEN_PUTS_US);
-    const product = new Product({ folder: place.folder, instance: 'a', lmdbPath: path, bucket });
-    try {
-      await product.says('Stored snapshot');
-      const { waitUs } = await application.put(puts, BETWEEN_PUTS_US);
-      return {
-        longestMs: Math.max(...waitUs) / 1000,
-        medianMs: median(waitUs) / 1000,
-        quietPutMs: median(quiet.putUs) / 1000,
-        quietLongestMs: Math.max(...quiet.putUs) / 1000,
-        puts,
-      };
-    } finally {
-      await product.stop();
-      await application.stop();
-    }
-  } finally {
-    place.clear(path, bucket);
   }
 }

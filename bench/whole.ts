@@ -149,3 +149,23 @@ async function joinEmpty(place: Workplace, lmdbPath: string, bucket: string, cou
     await product.stop();
   }
 }
+
+/** Peak RssAnon of a first sync and of a join, KB. */
+export interface Peaks {
+  readonly count: number;
+  readonly firstRssKb: number;
+  readonly joinRssKb: number;
+}
+
+/** Memory alone, of a database that is too large for more. */
+export async function measurePeaks(bare: Bare, place: Workplace, count: number): Promise<Peaks> {
+  const [source, bucket, joining] = [place.fresh(), place.fresh(), place.fresh()];
+  try {
+    bare.fill(source, count, 'plain');
+    const { firstRssKb } = await firstSync(bare, place, { source, bucket, count, changes: 1 });
+    const { joinRssKb } = await joinEmpty(place, joining, bucket, count);
+    return { count, firstRssKb, joinRssKb };
+  } finally {
+    place.clear(source, bucket, joining);
+  }
+}

@@ -71,6 +71,8 @@ const SHELL = [
   'sync/database/system-ports.ts',
   'sync/process/run.ts',
   'sync/process/blocked-workers.ts',
+  'sync/process/first-file.ts',
+  'sync/process/wait-for-file.ts',
   'sync/clean/cleaner.ts',
   'sync/clean/sleep.ts',
 ];

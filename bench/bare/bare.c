@@ -9,6 +9,8 @@
  *   bare app PATH DBI COUNT LAYOUT      reads `put N PAUSE_US` on stdin: N committed one-record puts of random rows,
  *                                       {waitUs: [...], putUs: [...]}: waiting for the write lock, and begin to commit
  *
+ *                                       with LAYOUT `none` nothing is put: it waits for the lock and gives it back
+ *
  * LAYOUT: plain; native (the value begins with the 24-byte header); dup (DUPSORT, 100 duplicates a key).
  */
 #include <stdint.h>
@@ -198,13 +200,15 @@ static void printList(const char *name, const double *list, long length, const c
 }
 
 static void app(const char *path, const char *name, uint64_t count, const char *layout) {
-  int native = strcmp(layout, "native") == 0, dup = strcmp(layout, "dup") == 0;
+  int native = strcmp(layout, "native") == 0, dup = strcmp(layout, "dup") == 0, none = strcmp(layout, "none") == 0;
   MDB_env *env = openEnv(path);
   MDB_txn *txn;
   MDB_dbi dbi;
-  check(mdb_txn_begin(env, NULL, 0, &txn), "begin");
-  check(mdb_dbi_open(txn, name, 0, &dbi), name);
-  check(mdb_txn_commit(txn), "commit");
+  if (!none) {
+    check(mdb_txn_begin(env, NULL, 0, &txn), "begin");
+    check(mdb_dbi_open(txn, name, 0, &dbi), name);
+    check(mdb_txn_commit(txn), "commit");
+  }
   char line[256], key[KEY], value[HEADER + VALUE];
   uint64_t random = nano(CLOCK_REALTIME); /* no value of an earlier run, or nothing would change */
   printf("{}\n");
@@ -215,12 +219,13 @@ static void app(const char *path, const char *name, uint64_t count, const char *
     double *waitUs = malloc(sizeof(double) * (size_t)times), *putUs = malloc(sizeof(double) * (size_t)times);
     for (long n = 0; n < times; n++) {
       if (n && pauseUs) usleep((useconds_t)pauseUs);
-      uint64_t i = mix(random++) % count;
+      uint64_t i = mix(random++) % (count ? count : 1);
       makeKey(key, dup ? i / DUPLICATES : i);
       makeValue(value + HEADER, random);
       uint64_t start = nano(CLOCK_MONOTONIC);
       check(mdb_txn_begin(env, NULL, 0, &txn), "begin");
-      waitUs[n] = (double)(nano(CLOCK_MONOTONIC) - start) / 1e3;
+      waitUs[n] = putUs[n] = (double)(nano(CLOCK_MONOTONIC) - start) / 1e3;
+      if (none) { mdb_txn_abort(txn); continue; }
       makeHeader(value, nano(CLOCK_REALTIME), mdb_txn_id(txn));
       MDB_val k = { KEY, key }, v = { VALUE, value + HEADER };
       if (native) v = (MDB_val){ HEADER + VALUE, value };

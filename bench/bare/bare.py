@@ -75,7 +75,7 @@ def append(path, count, what):
 
 def app(path, name, count, layout):
     env = open_env(path)
-    dbi = env.open_db(name.encode(), dupsort=layout == "dup")
+    dbi = None if layout == "none" else env.open_db(name.encode(), dupsort=layout == "dup")
     # No value of an earlier run, or nothing would change.
     chosen = random.Random(time.time_ns())
     print("{}", flush=True)
@@ -88,12 +88,16 @@ def app(path, name, count, layout):
         for number in range(int(words[1])):
             if number and pause_us:
                 time.sleep(pause_us / 1e6)
-            at = chosen.randrange(int(count))
+            at = chosen.randrange(max(1, int(count)))
             record_key = key(at // DUPLICATES if layout == "dup" else at)
             record = value(chosen.getrandbits(60))
             start = time.monotonic()
             txn = env.begin(write=True)
             wait_us.append((time.monotonic() - start) * 1e6)
+            if dbi is None:
+                put_us.append(wait_us[-1])
+                txn.abort()
+                continue
             if layout == "native":
                 record = time.time_ns().to_bytes(8, "big") + txn.id().to_bytes(8, "big") + bytes(8) + record
             txn.put(record_key, record, db=dbi)

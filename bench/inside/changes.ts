@@ -34,11 +34,11 @@ const WARM_UP_ROUNDS = 100;
 export async function measureChanges(input: ChangesInput): Promise<ChangesResult> {
   const { path, layout, count, rounds, folder } = input;
   const database = openDatabase(path, layout);
-  const { tracker, status } = database;
+  const { tracker } = database;
   const startedMs = performance.now();
   tracker.localRound();
   const firstMs = performance.now() - startedMs;
-  const firstLockMs = status.lockHeldMs;
+  const firstLockMs = database.status.lockHeldMs;
   const application = await Bare.build(folder).application(path, count, layout);
   const cpu: number[] = [];
   const noticed: number[] = [];
@@ -46,7 +46,7 @@ export async function measureChanges(input: ChangesInput): Promise<ChangesResult
   const put: number[] = [];
   for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
     const { putUs } = await application.put();
-    const heldBefore = status.lockHeldMs;
+    const heldBefore = database.status.lockHeldMs;
     const cpuBefore = process.cpuUsage();
     const before = performance.now();
     if (!tracker.localRound()) throw new Error('a change was not noticed');
@@ -55,7 +55,7 @@ export async function measureChanges(input: ChangesInput): Promise<ChangesResult
     if (round < 0) continue;
     cpu.push(cpuMs);
     noticed.push(tookMs);
-    lock.push(status.lockHeldMs - heldBefore);
+    lock.push(database.status.lockHeldMs - heldBefore);
     put.push(putUs[0]! / 1000);
   }
   await application.stop();

@@ -1,6 +1,7 @@
 import { Environment } from '../../src/lmdb/index.ts';
 import type { Log } from '../../src/log/index.ts';
 import type { Schema } from '../../src/shadow/index.ts';
+import { SameFile } from '../../src/sync/local/same-file.ts';
 import { Tracker } from '../../src/sync/local/tracker.ts';
 import { WriteLock } from '../../src/sync/local/write-lock.ts';
 import { type DatabaseStatus, newStatus, type Report, reduceStatus } from '../../src/sync/status/index.ts';
@@ -8,6 +9,8 @@ import { systemClock } from '../../src/sync/time/index.ts';
 import type { Layout } from '../bare.ts';
 
 const MAP_SIZE_BYTES = 2 ** 34;
+/** The default of `lmdb_lock_max`. */
+export const LOCK_MAX_MS = 100;
 
 /** One open database with the parts of the product that are measured. */
 export interface Database {
@@ -21,14 +24,20 @@ export interface Database {
 
 export function openDatabase(path: string, layout: Layout, create = false): Database {
   const environment = Environment.open(path, { create, mapSizeBytes: MAP_SIZE_BYTES });
-  const schema = { native: layout === 'native', dupsortHack: layout === 'dup', overrideCreateFlags: new Map() };
+  const schema: Schema = {
+    native: layout === 'native',
+    dupsortHack: layout === 'dup',
+    overrideCreateFlags: new Map(),
+    droppedDbis: 'keep',
+    acceptSchemaChange: false,
+  };
   let status = newStatus('bench');
   const report: Report = (event) => {
     status = reduceStatus(status, { ...event, db: 'bench', atMs: 0 });
   };
-  const shared = { environment, clock: systemClock, report };
+  const shared = { environment, clock: systemClock, report, sameFile: new SameFile(environment) };
   const lock = new WriteLock({ ...shared, mapSizeBytes: MAP_SIZE_BYTES });
-  const tracker = new Tracker({ ...shared, schema, lock });
+  const tracker = new Tracker({ ...shared, schema, lock, lockMaxMs: LOCK_MAX_MS });
   const close = (): void => {
     tracker.close();
     environment.close();

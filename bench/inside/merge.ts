@@ -3,11 +3,11 @@ import { TIME_ZERO } from '../../src/merge/index.ts';
 import { snapshotSources } from '../../src/shadow/index.ts';
 import { DEFAULT_LIMITS, encodeSnapshot, readSnapshot, toTimestampNano } from '../../src/snapshot/index.ts';
 import { Spool } from '../../src/storage/index.ts';
-import { mergeObject } from '../../src/sync/local/merge-object.ts';
+import { mergeObjects } from '../../src/sync/local/merge-object.ts';
 import { systemClock } from '../../src/sync/time/index.ts';
 import { Bare } from '../bare.ts';
 import { median } from '../statistics.ts';
-import { type Database, openDatabase } from './database.ts';
+import { type Database, LOCK_MAX_MS, openDatabase } from './database.ts';
 import { differing } from './differing.ts';
 
 export interface MergeInput {
@@ -111,11 +111,21 @@ async function decodeOnly(body: Spool): Promise<number> {
 async function mergeInto(database: Database, body: Spool): Promise<{ ms: number; lockMs: number; written: number }> {
   const { tracker, schema, log, report } = database;
   const { maxDecompressedBytes } = DEFAULT_LIMITS;
-  const settings = { schema, extraBlocks: 0, lockMaxMs: 0, maxDecompressedBytes, cutoff: () => TIME_ZERO };
+  const settings = {
+    schema,
+    extraBlocks: 0,
+    lockMaxMs: LOCK_MAX_MS,
+    wholeUpTo: 10_000,
+    maxDecompressedBytes,
+    cutoff: () => TIME_ZERO,
+  };
   const { signal } = new AbortController();
-  const options = { ...settings, read: readSnapshot, clock: systemClock, log, report, signal };
+  const collectGarbage = (): void => {};
+  const options = { ...settings, read: readSnapshot, collectGarbage, clock: systemClock, log, report, signal };
   const heldBefore = database.status.lockHeldMs;
   const start = performance.now();
-  const { written } = await mergeObject(tracker, 'remote', body, options);
-  return { ms: performance.now() - start, lockMs: database.status.lockHeldMs - heldBefore, written };
+  const batch = { kind: 'snapshot', objects: [{ name: 'remote', body }] } as const;
+  const [result] = await mergeObjects(tracker, batch, options);
+  const ms = performance.now() - start;
+  return { ms, lockMs: database.status.lockHeldMs - heldBefore, written: result!.written };
 }

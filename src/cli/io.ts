@@ -30,6 +30,8 @@ export interface Io {
   burnPid(): void;
   /** Runs this command again as a child, passes signals on to it, and resolves to its exit code. */
   restart(env: Readonly<Record<string, string | undefined>>): Promise<number>;
+  /** Begins to load what `runSync` needs, while the configuration is still read. */
+  prepareSync(): void;
   runSync(options: RunOptions): Promise<'done' | 'stopped'>;
 }
 
@@ -47,13 +49,22 @@ export function processIo(): Io {
     exit: (code) => void exitNow(code),
     burnPid,
     restart: restartProcess,
-    // Loaded when it is needed: the other commands start no threads and speak to no bucket.
-    runSync: async (options) => {
-      // Tuning of the whole process, which only its owner may do.
-      (await import('../lmdb/index.ts')).shareOneHeap();
-      return (await import('../sync/index.ts')).runSync(options);
+    prepareSync: () => {
+      // Whatever is wrong is told by `runSync`, which needs the same.
+      loadSync().then(
+        ({ prepareWorker }) => prepareWorker(),
+        () => {},
+      );
     },
+    // Loaded when it is needed: the other commands start no threads and speak to no bucket.
+    runSync: async (options) => (await loadSync()).runSync(options),
   };
+}
+
+async function loadSync() {
+  // Tuning of the whole process, which only its owner may do, and before it has threads.
+  (await import('../lmdb/index.ts')).shareOneHeap();
+  return import('../sync/index.ts');
 }
 
 /** liblmdb's binding is loaded by whatever could keep the process from ending; `version` does without it. */

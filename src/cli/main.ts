@@ -60,7 +60,8 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
   addHelpCommand(program);
 
   const report = (error: unknown): number => {
-    const code = reportError(error, { stderr: io.stderr, machineLog: runner.machineLog, debug: runner.debug });
+    const { machineLog, databaseLog, debug } = runner;
+    const code = reportError(error, { stderr: io.stderr, machineLog, databaseLog, debug });
     return code === ExitCode.failed ? runner.failureCode : code;
   };
   let exitCode: number;

@@ -8,6 +8,8 @@ export interface ReportTo {
   readonly stderr: { write(text: string): unknown };
   /** Errors become lines of it, so that a stream of JSON stays one. */
   readonly machineLog: Log | undefined;
+  /** The same for errors of a database. */
+  readonly databaseLog: Log | undefined;
   /** Stacks of unexpected errors. */
   readonly debug: boolean;
 }
@@ -36,11 +38,12 @@ function usageError({ message }: CommanderError): UsageError {
   return new UsageError(what, suggestion.join(' ').replace(/^\((.*)\)$/, '$1') || 'see lmdbstream --help');
 }
 
-function tell(error: unknown, { stderr, machineLog, debug }: ReportTo, database?: string): void {
+function tell(error: unknown, { stderr, machineLog, databaseLog, debug }: ReportTo, database?: string): void {
   const known = error instanceof LmdbstreamError;
   const message = oneLine(error instanceof Error ? error.message : String(error));
-  if (machineLog) {
-    machineLog.error(message, known ? { code: error.code, hint: error.hint, db: database } : { db: database });
+  const log = machineLog ?? (database === undefined ? undefined : databaseLog);
+  if (log) {
+    log.error(message, known ? { code: error.code, hint: error.hint, db: database } : { db: database });
   } else {
     stderr.write(`Error: ${database === undefined ? '' : `${database}: `}${message}\n`);
     if (known && error.hint) stderr.write(`Hint: ${oneLine(error.hint)}\n`);

@@ -47,6 +47,8 @@ export class SessionRunner {
   #failureCode: ExitCode = ExitCode.failed;
   #log: Log | undefined;
   #machineLog: Log | undefined;
+  #databaseLog: Log | undefined;
+  #isDaemon = false;
 
   constructor(io: Io, out: Output, program: Command) {
     this.out = out;
@@ -76,8 +78,19 @@ export class SessionRunner {
     return this.#machineLog;
   }
 
+  /** The log of a `sync`, where alerts look for a failure of a database; undefined at a terminal, where a person reads. */
+  get databaseLog(): Log | undefined {
+    return this.#databaseLog;
+  }
+
   get #flags(): GlobalFlags {
     return this.#program.opts();
+  }
+
+  /** For a command that will run a sync. */
+  prepareSync(): void {
+    this.#isDaemon = true;
+    this.#io.prepareSync();
   }
 
   /** Loads the configuration, then runs `body` under the global flags. */
@@ -147,7 +160,9 @@ export class SessionRunner {
     const { logStream, now } = this.#io;
     const log = createLog({ ...style, stream: logStream, now });
     this.#log = log;
-    if (config.log.format !== 'human' && config.log.level !== 'fatal') this.#machineLog = log;
+    if (config.log.level === 'fatal') return log;
+    if (config.log.format !== 'human') this.#machineLog = log;
+    if (this.#isDaemon && !style.isTty) this.#databaseLog = log;
     return log;
   }
 

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { parseListenAddress } from './listen-address.ts';
+import { checkPeers } from './peer-checks.ts';
 import { above, notNegative, type Problem } from './rules.ts';
 import { checkStorage } from './storage-checks.ts';
 import type { Config, LmdbConfig } from './types.ts';
@@ -144,6 +145,9 @@ function* checkTopLevel(config: Config): Generator<Problem> {
   yield* notNegative(config.lmdbLogStatsIntervalMs, ['lmdb_log_stats_interval']);
   yield* notNegative(config.fullScanIntervalMs, ['full_scan_interval']);
   yield* notNegative(config.lmdbLockMaxMs, ['lmdb_lock_max']);
+  yield* above(0, config.deltaBurst, ['delta_burst']);
+  yield* notNegative(config.deltaIntervalMs, ['delta_interval']);
+  yield* checkPeers(config.peers);
   yield* notNegative(config.workers, ['workers']);
   yield* above(0, config.maxDecompressedSizeBytes, ['max_decompressed_size']);
 }

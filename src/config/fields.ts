@@ -49,6 +49,19 @@ export const optionalText: Field<string | undefined> = scalarField<string | unde
   (scalar) => (scalar.text === '' ? undefined : scalar.text),
 ).optional();
 
+/** Texts in a list. Nothing at all is an empty one. */
+export const textList: Field<readonly string[]> = z
+  .unknown()
+  .transform((value, context): readonly string[] => {
+    if (value === null) return [];
+    const list = Array.isArray(value) ? value : [];
+    if (Array.isArray(value) && list.every((entry) => entry instanceof YamlScalar)) return list.map(({ text }) => text);
+    const message = `expected a list of texts, found a ${Array.isArray(value) ? 'list of others' : treeKind(value)}`;
+    context.issues.push({ code: 'custom', message, input: undefined });
+    return z.NEVER;
+  })
+  .default([]);
+
 export function bool(fallback = false): z.ZodDefault<Field<boolean>> {
   return scalarField(
     'true or false',

@@ -43,6 +43,7 @@ function plainObject(object: object, filter: Filter): Record<string, unknown> {
 
 function plainValue(name: string, value: unknown, filter: Filter): unknown {
   if (typeof value === 'string') return escapeDollars(filter(fileKey(name), value));
+  if (Array.isArray(value)) return value.map((entry) => plainValue(name, entry, filter));
   if (value instanceof Map) {
     const entries = [...value].map(([key, entry]: [string, object]) => [
       escapeDollars(key),

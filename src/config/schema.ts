@@ -10,10 +10,11 @@ import {
   integer,
   optionalText,
   text,
+  textList,
 } from './fields.ts';
 import { anything, mapOf, section } from './section.ts';
 import type { AzureOptions, FsOptions, S3Options } from './storage-options.ts';
-import type { LogFormat, LogLevel, LogTimestamp } from './types.ts';
+import type { DeltaMode, LogFormat, LogLevel, LogTimestamp } from './types.ts';
 
 /** Keys, kinds and defaults. What a value may be beyond its kind is in `checks.ts`. */
 
@@ -22,6 +23,7 @@ export const LOG_LEVELS = ['debug', 'info', 'warning', 'error', 'fatal'] as cons
 export const LOG_LEVEL_ALIASES = { trace: 'debug', warn: 'warning', panic: 'fatal' } as const;
 export const LOG_FORMATS = ['human', 'logfmt', 'json'] as const satisfies readonly LogFormat[];
 export const LOG_TIMESTAMPS = ['short', 'disable', 'full'] as const satisfies readonly LogTimestamp[];
+const DELTA_MODES = ['auto', 'off'] as const satisfies readonly DeltaMode[];
 export const LOG_TIMESTAMP_ALIASES = { '': 'short' } as const;
 
 const lmdb = section({
@@ -38,6 +40,8 @@ const lmdb = section({
   dupsortHack: bool(),
   headerExtraPaddingBlock: bool(),
   dbiOptions: mapOf(section({ overrideCreateFlags: dbiFlags })),
+  droppedDbis: choice(['keep', 'delete'], 'keep'),
+  acceptSchemaChange: bool(),
 });
 
 const sweeper = section({
@@ -99,7 +103,11 @@ export const fileSchema = section({
   memoryDecompressedSnapshots: integer(3),
   onlyOnce: bool(),
   fullScanIntervalMs: duration('6h'),
-  lmdbLockMaxMs: duration('0'),
+  lmdbLockMaxMs: duration('100ms'),
+  deltas: choice(DELTA_MODES, 'auto', { '': 'auto' }),
+  deltaBurst: integer(20),
+  deltaIntervalMs: duration('1s'),
+  peers: textList,
   workers: integer(0),
   maxDecompressedSizeBytes: byteSize('64GB'),
   acceptStale: bool(),

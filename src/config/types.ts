@@ -28,6 +28,14 @@ export interface Config {
   readonly fullScanIntervalMs: number;
   /** Ours. Longest time one merge keeps LMDB's write lock; 0: one transaction, however long it takes. */
   readonly lmdbLockMaxMs: number;
+  /** Ours. `off`: full snapshots only, as Lightning Stream writes and reads them (decision 6). */
+  readonly deltas: DeltaMode;
+  /** Ours. Deltas that go out at once after a quiet time; then one each `deltaIntervalMs`. */
+  readonly deltaBurst: number;
+  /** Ours. 0: as many as there are changes. */
+  readonly deltaIntervalMs: number;
+  /** Ours. Where other instances serve HTTP: told of every object we store, so that they list at once. */
+  readonly peers: readonly string[];
   /** Ours. Worker threads; 0: as many as cores. Never more than databases. */
   readonly workers: number;
   /** Ours. A snapshot that unpacks to more is refused (I7). */
@@ -48,6 +56,10 @@ export interface LmdbConfig {
   readonly dupsortHack: boolean;
   readonly headerExtraPaddingBlock: boolean;
   readonly dbiOptions: ReadonlyMap<string, DbiOptions>;
+  /** Ours. Shadow mode: what a DBI that the application dropped means (decision 9). */
+  readonly droppedDbis: 'keep' | 'delete';
+  /** Ours. Publish and merge although PowerDNS's schema version differs (docs/powerdns.md). */
+  readonly acceptSchemaChange: boolean;
 }
 
 export interface LmdbOptions {
@@ -96,6 +108,8 @@ export interface HttpConfig {
   /** `host:port` or `:port`; empty: no HTTP. See `parseListenAddress`. */
   readonly address: string;
 }
+
+export type DeltaMode = 'auto' | 'off';
 
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error' | 'fatal';
 export type LogFormat = 'human' | 'logfmt' | 'json';

@@ -30,10 +30,16 @@ export async function withOpenDatabase<T>(
   }
 }
 
-function schemaOf({ schemaTracksChanges, dupsortHack, dbiOptions }: LmdbConfig): Schema {
+function schemaOf({
+  schemaTracksChanges,
+  dupsortHack,
+  droppedDbis,
+  acceptSchemaChange,
+  dbiOptions,
+}: LmdbConfig): Schema {
   const overrideCreateFlags = new Map<string, number>();
   for (const [name, options] of dbiOptions) {
     if (options.overrideCreateFlags !== undefined) overrideCreateFlags.set(name, options.overrideCreateFlags);
   }
-  return { native: schemaTracksChanges, dupsortHack, overrideCreateFlags };
+  return { native: schemaTracksChanges, dupsortHack, droppedDbis, acceptSchemaChange, overrideCreateFlags };
 }

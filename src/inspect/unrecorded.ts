@@ -1,8 +1,8 @@
 import { TIME_ZERO } from '../merge/index.ts';
 import {
   assertSupported,
+  compareInto,
   type DatabaseView,
-  fillShadows,
   isPrivate,
   type Schema,
   storeOf,
@@ -20,5 +20,5 @@ export function findUnrecorded(view: DatabaseView, schema: Schema, sink: WriteSi
   // A shadow without its DBI is one that the application dropped: it waits, and is no difference.
   const names = [...view.dbis.keys()].filter((name) => !isPrivate(name));
   const times = { commit: TIME_ZERO, isFirstMigration: storeOf(false).dbiNames(view).length === 0 };
-  fillShadows(names, view, { schema, times, knownFlags: new Map() }, sink);
+  compareInto(names, view, { schema, times, knownFlags: new Map() }, sink);
 }

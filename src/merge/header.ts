@@ -76,6 +76,11 @@ export function timestampLoOf(buffer: Uint8Array, start: number): number {
   return readU32(buffer, start + 4);
 }
 
+/** Id of the LMDB transaction that wrote the entry; exact below 2^53. */
+export function txnIdOf(buffer: Uint8Array, start: number): number {
+  return readU32(buffer, start + TXN_AT) * 2 ** 32 + readU32(buffer, start + TXN_AT + 4);
+}
+
 export function isDeleted(buffer: Uint8Array, start: number): boolean {
   return (buffer[start + FLAGS_AT]! & ENTRY_DELETED) !== 0;
 }

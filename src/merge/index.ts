@@ -12,8 +12,10 @@ export {
   readStored,
   timestampHiOf,
   timestampLoOf,
+  txnIdOf,
 } from './header.ts';
 export {
+  type CommitEvidence,
   commitTime,
   compareBytes,
   compareTimes,

@@ -67,9 +67,22 @@ export function stampOf(commit: Time, replacedHi: number, replacedLo: number): T
   return { hi: replacedHi, lo: replacedLo };
 }
 
-/** `min(mtime, now)` in ns. */
-export function commitTime(mtimeNano: bigint, nowNano: bigint): bigint {
-  return mtimeNano < nowNano ? mtimeNano : nowNano;
+/** What is known of the moment of a local commit; ns since 1970. */
+export interface CommitEvidence {
+  /** Of the data file. It may be late (MDB_WRITEMAP, network file systems), coarse, ahead, or set back (`touch`, `cp -p`). */
+  readonly mtimeNano: bigint;
+  readonly nowNano: bigint;
+  /** The last look by which nothing had been committed that is not recorded; 0n: nobody has looked yet. */
+  readonly lastQuietLookNano: bigint;
+}
+
+/**
+ * The commit's time: the file's mtime, but never before the last look that saw no change (the commit came after it), and never
+ * above now.
+ */
+export function commitTime({ mtimeNano, nowNano, lastQuietLookNano }: CommitEvidence): bigint {
+  const knownNano = mtimeNano > lastQuietLookNano ? mtimeNano : lastQuietLookNano;
+  return knownNano < nowNano ? knownNano : nowNano;
 }
 
 /** What a stored entry's age is measured against: deletions before it are swept, or not loaded. */

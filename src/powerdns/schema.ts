@@ -4,7 +4,8 @@ import { applicationStart } from '../merge/index.ts';
  * What lmdbstream knows of PowerDNS's own bookkeeping. Checked against files that PowerDNS 4.7.3, 4.9.18 and 5.1.5 wrote.
  *
  * The main file has a DBI `pdns` with the keys `schemaversion`, `shards` and `uuid`; shards have none. Schema 4 (4.7) stores
- * a bare little-endian u32. From schema 5 (4.8) on, values start with the 24-byte header, and the number is a big-endian u32.
+ * a bare little-endian u32. From schema 5 (4.8) on, values start with the 24-byte header, and the number is a big-endian u32; in an
+ * object of native mode it comes without the header.
  */
 export const PDNS_DBI = 'pdns';
 export const SCHEMA_VERSION_KEY = Buffer.from('schemaversion');
@@ -19,8 +20,7 @@ const BARE_SIZE = 4;
  */
 export function schemaVersionOf(value: Buffer): number | undefined {
   if (value.length === BARE_SIZE) {
-    const version = value.readUInt32LE(0);
-    return isPlausible(version) ? version : undefined;
+    return [value.readUInt32LE(0), value.readUInt32BE(0)].find(isPlausible);
   }
   const start = applicationStart(value, 0, value.length);
   if (start < 0 || value.length - start !== BARE_SIZE) return undefined;

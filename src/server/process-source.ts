@@ -1,7 +1,8 @@
 import type { Config } from '../config/index.ts';
 import type { Log } from '../log/index.ts';
-import { createStorage, type ObjectStorage } from '../storage/index.ts';
-import type { ServerEvent, StatusSource } from './model.ts';
+import { createStorage, type ObjectStorage, type StorageObserver, type StorageOptions } from '../storage/index.ts';
+import type { SyncEvent } from '../sync/index.ts';
+import type { StatusSource } from './model.ts';
 
 export interface ProcessSourceOptions {
   readonly config: Config;
@@ -10,6 +11,8 @@ export interface ProcessSourceOptions {
   readonly log: Log;
   /** See `StatusSource.lockWaitingSinceMs`. */
   readonly lockWaitingSinceMs: (db: string) => number | undefined;
+  /** See `StatusSource.listNow`. */
+  readonly listNow: (db: string) => void;
   /** Tests give their own. */
   readonly openStorage?: () => Promise<ObjectStorage>;
 }
@@ -18,7 +21,7 @@ export interface ProcessSourceOptions {
 export class ProcessSource implements StatusSource {
   readonly databases: readonly string[];
   readonly #options: ProcessSourceOptions;
-  readonly #listeners = new Set<(event: ServerEvent) => void>();
+  readonly #listeners = new Set<(event: SyncEvent) => void>();
   readonly #closed = new AbortController();
   #storage: Promise<ObjectStorage> | undefined;
 
@@ -27,17 +30,21 @@ export class ProcessSource implements StatusSource {
     this.#options = options;
   }
 
-  post(event: ServerEvent): void {
+  post(event: SyncEvent): void {
     for (const listener of this.#listeners) listener(event);
   }
 
-  subscribe(listener: (event: ServerEvent) => void): () => void {
+  subscribe(listener: (event: SyncEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
   lockWaitingSinceMs(db: string): number | undefined {
     return this.#options.lockWaitingSinceMs(db);
+  }
+
+  listNow(db: string): void {
+    this.#options.listNow(db);
   }
 
   async *listObjects(signal: AbortSignal): AsyncIterable<{ readonly name: string; readonly sizeBytes: number }> {
@@ -52,10 +59,22 @@ export class ProcessSource implements StatusSource {
     await storage?.close();
   }
 
+  /** Our own listings are paid for as those of the databases are. */
+  readonly #observer: StorageObserver = {
+    call: (method, outcome, durationMs, bytes) => {
+      const { type: storage } = this.#options.config.storage;
+      const [db] = this.databases;
+      if (db === undefined || (storage !== 's3' && storage !== 'azure')) return;
+      const errorLabel = outcome.ok ? undefined : outcome.errorLabel;
+      this.post({ type: 'storageCall', storage, method, errorLabel, durationMs, bytes, db, atMs: Date.now() });
+    },
+  };
+
   #open(): Promise<ObjectStorage> {
     const { config, log, openStorage } = this.#options;
     const signal = this.#closed.signal;
-    const open = openStorage ?? (() => createStorage(config.storage, { log, signal }));
+    const open =
+      openStorage ?? (() => createStorage(withoutCreating(config.storage), { log, signal, observer: this.#observer }));
     const opened = this.#storage ?? open();
     this.#storage = opened;
     // A bucket that could not be opened is opened anew by the next question.
@@ -63,5 +82,19 @@ export class ProcessSource implements StatusSource {
       if (this.#storage === opened) this.#storage = undefined;
     });
     return opened;
+  }
+}
+
+/** A question makes nothing: while the folder of a bucket is not mounted, an empty one must not take its place. */
+function withoutCreating(storage: StorageOptions): StorageOptions {
+  switch (storage.type) {
+    case 'fs':
+      return { ...storage, options: { ...storage.options, createFolder: false } };
+    case 's3':
+      return { ...storage, options: { ...storage.options, createBucket: false } };
+    case 'azure':
+      return { ...storage, options: { ...storage.options, createContainer: false } };
+    default:
+      return storage;
   }
 }

@@ -3,10 +3,12 @@ import { hostname } from 'node:os';
 import type { Config } from '../config/index.ts';
 import type { Log } from '../log/index.ts';
 import { toInstanceId } from '../snapshot/index.ts';
+import type { SyncEvent } from '../sync/index.ts';
 import { Health, healthAnswer } from './health/index.ts';
+import { type HintAnswer, HintGate } from './hint/index.ts';
 import { createApp, listen, loadAssets, StorageListing } from './http/index.ts';
 import { Metrics } from './metrics/index.ts';
-import type { ServerEvent, StatusSource } from './model.ts';
+import type { StatusSource } from './model.ts';
 import { State } from './state/index.ts';
 
 export interface ServerOptions {
@@ -45,13 +47,21 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const metrics = new Metrics({ ...shared, instanceId, now, readSmaps });
   const health = new Health(config.health, databases, startedMs);
   const state = new State({ ...shared, instanceId, hostname: facts.hostname, storage: config.storage.type, startedMs });
-  const apply = (event: ServerEvent): void => {
+  const apply = (event: SyncEvent): void => {
     metrics.apply(event);
     health.apply(event);
     state.apply(event);
   };
 
+  const gate = new HintGate({ databases, instanceId });
+  const takeHint = (body: unknown, sender: string): HintAnswer['type'] => {
+    const answer = gate.take(body, sender, now());
+    if (answer.type === 'list') source.listNow(answer.database);
+    return answer.type;
+  };
+
   const app = createApp({
+    takeHint,
     metrics,
     health: () => healthAnswer(health.report(now()), facts, now()),
     status: () => state.status(health.report(now()), now()),

@@ -1,13 +1,15 @@
-import { diffDbis, diffTrees } from '../btree/index.ts';
+import { type DiffSink, diffDbis, diffTrees } from '../btree/index.ts';
 import { DbiFlag } from '../lmdb/index.ts';
+import { detachedMarks, isDetached, UNKNOWN_FLAGS } from './detached.ts';
 import { dbiKindChanged, dbiNameTooLong, dupsortWithoutHack, unnamedDbiFlags, unnamedDbiHoldsData } from './errors.ts';
+import type { Filling } from './filling.ts';
 import type { KeySet } from './key-set.ts';
 import { LocalComparer, type LocalKeys, type LocalTimes } from './local.ts';
 import { lookAgain } from './pending.ts';
 import { WritePlan } from './plan.ts';
 import type { WriteSink } from './planned.ts';
+import type { Schema } from './schema.ts';
 import { isPrivate, storeOf } from './store/index.ts';
-import type { Schema } from './target.ts';
 import type { DatabaseView, Snapshotted } from './view.ts';
 
 export interface LocalScope extends LocalKeys {
@@ -17,6 +19,8 @@ export interface LocalScope extends LocalKeys {
   readonly knownFlags: ReadonlyMap<string, number>;
   /** Keys noticed in earlier rounds that failed; looked at again. */
   readonly pending?: KeySet | undefined;
+  /** DBIs of which part is in the shadow: what is ahead is not looked at, but remembered. */
+  readonly filling?: Filling | undefined;
 }
 
 /** Everything of the application's that cannot be carried is refused before anything is written. */
@@ -39,7 +43,11 @@ export function assertSupported(view: DatabaseView, schema: Schema): void {
 export function compareEverything(now: Snapshotted, scope: LocalScope): WritePlan {
   const plan = new WritePlan();
   return disposeOnError(plan, () => {
-    for (const name of trackedNames(now.view)) compareWhole(name, now.view, scope, plan);
+    const marks = detachedMarks(now.view);
+    for (const name of trackedNames(now.view)) {
+      if (!isDetached(name, now.view, scope.schema)) compareWhole(name, now.view, scope, plan, marks.has(name));
+      else if (!marks.has(name)) plan.mark(name, scope.knownFlags.get(name) ?? UNKNOWN_FLAGS);
+    }
   });
 }
 
@@ -53,39 +61,80 @@ export function compareChanged(base: Snapshotted, now: Snapshotted, scope: Local
       if (isPrivate(change.name)) continue;
       if (!change.oldTree || !change.newTree || change.flagsChanged) {
         // Created, dropped or of another kind: what the shadow still holds of an earlier life counts too.
-        compareWhole(change.name, now.view, scope, plan);
+        scope.filling?.forget(change.name);
         whole.add(change.name);
+        if (isDetached(change.name, now.view, scope.schema)) {
+          scope.touched?.addWhole(change.name);
+          plan.mark(change.name, scope.knownFlags.get(change.name) ?? UNKNOWN_FLAGS);
+        } else {
+          const wasDropped = !change.oldTree && storeOf(false).entries(base.view, change.name) !== undefined;
+          compareWhole(change.name, now.view, scope, plan, wasDropped);
+        }
       } else {
+        const ahead = scope.filling?.aheadIn(change.name, now.view);
         const into = comparer(change.name, now.view, scope, plan);
-        into.ensureShadow();
-        diffTrees(change.oldTree, change.newTree, into);
+        if (!ahead) into.ensureShadow();
+        diffTrees(
+          change.oldTree,
+          change.newTree,
+          ahead ? withoutAhead(into, change.name, ahead, scope.filling!) : into,
+        );
+        plan.noteDeletions(change.name, into.deletions);
       }
     }
     if (!scope.pending) return;
-    lookAgain(scope.pending, now.view, (name) => (whole.has(name) ? undefined : comparer(name, now.view, scope, plan)));
+    lookAgain(scope.pending, now.view, (name) =>
+      whole.has(name) || isDetached(name, now.view, scope.schema) ? undefined : comparer(name, now.view, scope, plan),
+    );
   });
 }
 
-function compareWhole(name: string, view: DatabaseView, scope: LocalScope, plan: WritePlan): void {
-  view.dbis.get(name)?.assertOrdered();
+/** @param wasDropped the application had dropped the DBI: what one that was made again lacks comes from the shadow (decision 9) */
+function compareWhole(name: string, view: DatabaseView, scope: LocalScope, plan: WritePlan, wasDropped: boolean): void {
+  const main = view.dbis.get(name);
+  main?.assertOrdered();
   const into = comparer(name, view, scope, plan);
-  if (!into.isFill) {
-    into.compareAll();
+  if (wasDropped === (main !== undefined)) plan.mark(name, scope.knownFlags.get(name) ?? UNKNOWN_FLAGS);
+  if (wasDropped && main && scope.schema.droppedDbis === 'keep') {
+    into.refill();
+    scope.unpublished?.addWhole(name);
     return;
   }
+  const copiedUpTo = into.isFill ? undefined : scope.filling?.copiedUpTo(name);
+  if (!into.isFill) into.compareAll(copiedUpTo);
+  plan.noteDeletions(name, into.deletions);
+  if (!into.isFill && !copiedUpTo) return;
   scope.touched?.addWhole(name);
   scope.unpublished?.addWhole(name);
-  plan.addFill(name, view.dbis.get(name)!.entries);
+  plan.addFill(name, main?.entries ?? 0);
 }
 
 /**
- * Copies DBIs into their empty shadows, under the lock. Their keys were collected when the fill was planned: all of them.
- * @param view what the write transaction builds on
+ * Compares DBIs with their shadows and gives a sink what must be written.
  * @throws UnsupportedDbiError
  */
-export function fillShadows(names: readonly string[], view: DatabaseView, scope: LocalScope, sink: WriteSink): void {
+export function compareInto(names: readonly string[], view: DatabaseView, scope: LocalScope, sink: WriteSink): void {
   const { schema, times, knownFlags } = scope;
   for (const name of names) comparer(name, view, { schema, times, knownFlags }, sink).compareAll();
+}
+
+/** Passes on what was copied already; of the rest the keys are remembered. */
+function withoutAhead(
+  into: LocalComparer,
+  name: string,
+  isAhead: (key: Buffer, start: number, end: number) => boolean,
+  { changed }: Filling,
+): DiffSink {
+  return {
+    candidate: (key, keyStart, keyEnd, value, valueStart, valueEnd) => {
+      if (isAhead(key, keyStart, keyEnd)) changed.add(name, key, keyStart, keyEnd);
+      else into.candidate(key, keyStart, keyEnd, value, valueStart, valueEnd);
+    },
+    pair: (key, keyStart, keyEnd, value, valueStart, valueEnd, present) => {
+      if (isAhead(key, keyStart, keyEnd)) changed.add(name, key, keyStart, keyEnd);
+      else into.pair(key, keyStart, keyEnd, value, valueStart, valueEnd, present);
+    },
+  };
 }
 
 function disposeOnError(plan: WritePlan, work: () => void): WritePlan {

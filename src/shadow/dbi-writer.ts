@@ -24,6 +24,7 @@ export class DbiWriter {
   #main: Dbi | undefined;
   #mainCursor: Cursor | undefined;
   #appendsMain = false;
+  #isDetached = false;
   /** For DUPSORT only; a change of one record pays for no more than it needs. */
   #mark: Entry | undefined;
   #lastKey: Buffer | undefined;
@@ -46,6 +47,7 @@ export class DbiWriter {
   /** Entry → main; only what differs is written, also with DUPSORT. */
   writeMain(write: PlannedWrite): void {
     const main = this.#openMain();
+    if (main === undefined) return;
     if (this.#isDupSort) this.#writePair(main, write);
     else if (write.deleted) this.#transaction.delete(main, write.key());
     else this.#putMain(write, write.keyEnd, PutFlag.append, PutFlag.none);
@@ -86,10 +88,10 @@ export class DbiWriter {
     if (present && !incomingWins(present, entry)) return;
     const main = this.#openMain();
     const key = shadowKey.subarray(0, applicationKeyLength(shadowKey, 0, shadowKey.length));
-    const other = this.#transaction.get(main, key);
+    const other = main === undefined ? undefined : this.#transaction.get(main, key);
     if (other === undefined || other.length === 0) {
       this.#entries.put(entry);
-      this.#transaction.put(main, key, entry.value());
+      if (main !== undefined) this.#transaction.put(main, key, entry.value());
     } else this.#putMark(shadowKey, timestampHi, timestampLo);
   }
 
@@ -150,12 +152,15 @@ export class DbiWriter {
     return true;
   }
 
-  #openMain(): Dbi {
-    if (this.#main === undefined) {
-      this.#main = this.#transaction.openOrCreateDbi(this.#planned.name, this.#planned.flags);
-      this.#mainCursor = this.#transaction.cursor(this.#main);
-      this.#appendsMain = this.#planned.fillsEmpty && this.#transaction.stat(this.#main).entries === 0;
-    }
+  /** @returns undefined when the application has dropped it: its entries are kept, and main is left alone (decision 9) */
+  #openMain(): Dbi | undefined {
+    if (this.#main !== undefined || this.#isDetached) return this.#main;
+    const { name, flags, createsMain, fillsEmpty } = this.#planned;
+    this.#main = createsMain ? this.#transaction.openOrCreateDbi(name, flags) : this.#transaction.openDbi(name);
+    this.#isDetached = this.#main === undefined;
+    if (this.#main === undefined) return undefined;
+    this.#mainCursor = this.#transaction.cursor(this.#main);
+    this.#appendsMain = fillsEmpty && this.#transaction.stat(this.#main).entries === 0;
     return this.#main;
   }
 }

@@ -2,12 +2,15 @@ export {
   assertSupported,
   compareChanged,
   compareEverything,
-  fillShadows,
+  compareInto,
   type LocalScope,
 } from './changes.ts';
 export type { PostponedEmpty } from './dbi-writer.ts';
+export { detachedDbis, markDetached, rememberedFlags } from './detached.ts';
 export { DirectWinners } from './direct-winners.ts';
 export { UnsupportedDbiError } from './errors.ts';
+export { fillShadows } from './fill.ts';
+export { Filling } from './filling.ts';
 export { KeySet } from './key-set.ts';
 export { nativeChanges } from './native-changes.ts';
 export { newestTime } from './newest.ts';
@@ -16,7 +19,17 @@ export { WritePlan } from './plan.ts';
 export { FillWriter, PlanWriter } from './plan-writer.ts';
 export type { PlannedDbi, PlannedWrite, WinnerSink, WriteSink } from './planned.ts';
 export { RemoteComparer, type RemoteOptions } from './remote.ts';
-export { deltaSources, snapshotSources } from './sources.ts';
-export { isPrivate, SHADOW_PREFIX, type ShadowStore, storeOf } from './store/index.ts';
-export type { Schema } from './target.ts';
+export type { Schema } from './schema.ts';
+export { collectSince } from './since.ts';
+export { deltaSources, entryCount, snapshotSources } from './sources.ts';
+export {
+  hasFillMarker,
+  isPrivate,
+  readFillMarker,
+  removeFillMarker,
+  SHADOW_PREFIX,
+  type ShadowStore,
+  storeOf,
+  writeFillMarker,
+} from './store/index.ts';
 export { cursorView, type DatabaseView, type DbiView, pagedView, type Snapshotted } from './view.ts';

@@ -34,6 +34,16 @@ export class KeySet {
     return this.#keys.size === 0 && this.#whole.size === 0 && !this.#hasOverflowed;
   }
 
+  /** Memory that the keys take, about. */
+  get sizeBytes(): number {
+    return this.#bytes;
+  }
+
+  /** DBIs of which all keys are meant. */
+  get wholeDbiNames(): string[] {
+    return [...this.#whole];
+  }
+
   /** Keys that are known one by one. */
   get count(): number {
     let count = 0;

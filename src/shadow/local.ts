@@ -12,7 +12,7 @@ export interface LocalDbi {
   readonly name: string;
   /** Flags of the application's DBI; those last known when it was dropped. */
   readonly flags: number;
-  /** undefined: dropped by the application, which deletes its entries (decision 9). */
+  /** undefined: dropped by the application, which deletes its entries where they are not kept (decision 9). */
   readonly main: DbiView | undefined;
   readonly stored: StoredEntries | undefined;
 }
@@ -21,7 +21,7 @@ export interface LocalDbi {
 export interface LocalTimes {
   /** Of the commit (decision 5). */
   readonly commit: Time;
-  /** The database has no shadow yet: everything starts at 1 ns, below whatever the fleet knows. */
+  /** The database has no shadow yet: what has no entry at all starts at 1 ns, below whatever the fleet knows. */
   readonly isFirstMigration: boolean;
 }
 
@@ -49,10 +49,14 @@ export class LocalComparer implements DiffSink {
   readonly #write = new PlannedWrite();
   #mainReader: EntryReader | undefined;
   #isPlanned = false;
+  #refills = false;
+  /** Entries marked deleted so far. */
+  deletions = 0;
 
   constructor(dbi: LocalDbi, times: LocalTimes, sink: WriteSink, keys: LocalKeys = {}) {
     this.#dbi = dbi;
-    this.#time = times.isFirstMigration ? FIRST_MIGRATION : times.commit;
+    const isFirst = times.isFirstMigration && !dbi.stored?.count;
+    this.#time = isFirst ? FIRST_MIGRATION : times.commit;
     this.#sink = sink;
     this.#keys = keys;
     this.#reader = dbi.stored && dbi.stored.count > 0 ? dbi.stored.reader() : undefined;
@@ -62,9 +66,11 @@ export class LocalComparer implements DiffSink {
     return (this.#dbi.flags & DbiFlag.dupSort) !== 0;
   }
 
-  /** A new DBI gets its shadow even while it is empty, so that the snapshot names it. */
+  /** A new DBI gets its shadow even while it is empty, so that the snapshot names it, and a delta. */
   ensureShadow(): void {
-    if (this.#dbi.main && !this.#dbi.stored) this.#plan();
+    if (!this.#dbi.main || this.#dbi.stored) return;
+    this.#plan();
+    if (this.#dbi.main.entries === 0) this.#keys.unpublished?.addWhole(this.#dbi.name);
   }
 
   /** The shadow holds nothing, so all of main is to be copied into it. */
@@ -125,18 +131,21 @@ export class LocalComparer implements DiffSink {
     }
   }
 
-  /** Compares everything; without a lock, from the pages of one transaction. */
-  compareAll(): void {
+  /**
+   * Compares everything; without a lock, from the pages of one transaction.
+   * @param upTo the last key of main to look at, beyond which the shadow holds nothing
+   */
+  compareAll(upTo?: Buffer): void {
     this.ensureShadow();
     this.#keys.touched?.addWhole(this.#dbi.name);
     const { main, stored } = this.#dbi;
     if (this.isDupSort) {
-      this.#comparePairs();
+      this.#comparePairs(upTo);
     } else if (main && stored && compareKeys(main.flags) === stored.order) {
-      this.#zip(main, stored);
+      this.#zip(main, stored, upTo);
     } else {
       const walker = main?.walk();
-      while (walker?.next()) {
+      while (walker?.next() && !this.#isBeyond(walker, upTo)) {
         const { keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd } = walker;
         this.candidate(keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd);
       }
@@ -144,10 +153,20 @@ export class LocalComparer implements DiffSink {
     }
   }
 
-  #comparePairs(): void {
+  #isBeyond({ keyBuffer, keyStart, keyEnd }: EntryWalker, upTo: Buffer | undefined): boolean {
+    return upTo !== undefined && compareKeys(this.#dbi.flags)(keyBuffer, keyStart, keyEnd, upTo, 0, upTo.length) > 0;
+  }
+
+  /** Compares everything, but what main lacks is no deletion: it comes back from the shadow, with the time that it has. */
+  refill(): void {
+    this.#refills = true;
+    this.compareAll();
+  }
+
+  #comparePairs(upTo?: Buffer): void {
     const { main, name } = this.#dbi;
     const walker = main?.walk();
-    while (walker?.next()) {
+    while (walker?.next() && !this.#isBeyond(walker, upTo)) {
       const { keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd } = walker;
       this.pair(keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd, true);
     }
@@ -173,7 +192,7 @@ export class LocalComparer implements DiffSink {
   }
 
   /** Both in one order: one pass over each. */
-  #zip(main: DbiView, stored: StoredEntries): void {
+  #zip(main: DbiView, stored: StoredEntries, upTo?: Buffer): void {
     const { order } = stored;
     const mine = main.walk();
     const theirs = stored.walk();
@@ -181,6 +200,7 @@ export class LocalComparer implements DiffSink {
     let hasMine = mine.next();
     let hasTheirs = theirs.next();
     while (hasMine || hasTheirs) {
+      if (!hasTheirs && this.#isBeyond(mine, upTo)) return;
       const side = !hasTheirs
         ? -1
         : !hasMine
@@ -223,8 +243,23 @@ export class LocalComparer implements DiffSink {
     if (entry.deleted) return;
     const write = this.#write;
     write.setKey(entry.keyBuffer, entry.keyStart, entry.keyEnd);
+    if (this.#refills) {
+      this.#bringBack(entry);
+      return;
+    }
+    this.deletions++;
     write.setDeleted();
     this.#add(entry.timestampHi, entry.timestampLo);
+  }
+
+  #bringBack(entry: Entry): void {
+    const write = this.#write;
+    write.setTime(entry.timestampHi, entry.timestampLo);
+    write.setValue(entry.valueBuffer, entry.valueStart, entry.valueEnd);
+    write.writesMain = true;
+    this.#plan();
+    this.#sink.add(write);
+    write.writesMain = false;
   }
 
   /** `#write` is to be written, in the place of an entry of that time. */

@@ -22,6 +22,7 @@ export function nativeChanges(base: Snapshotted | undefined, now: Snapshotted, k
   for (const { name, oldTree, newTree } of diffDbis(base.pages, now.pages)) {
     if (isPrivate(name)) continue;
     count++;
+    if (!oldTree) unpublished?.addWhole(name);
     diffTrees(oldTree, newTree, {
       candidate: (key, ks, ke, value, vs, ve) => {
         if (value && applicationStart(value, vs, ve) < 0 && ve > vs) {

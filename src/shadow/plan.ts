@@ -17,6 +17,10 @@ export class WritePlan implements WinnerSink {
    * them would only be a second copy of everything.
    */
   readonly fills: string[] = [];
+  /** DBIs that are or were dropped, whose marks are to be brought up to date, with their flags (decision 9). */
+  readonly marks = new Map<string, number>();
+  /** Entries marked deleted, by DBI. */
+  readonly deletions = new Map<string, number>();
   /** Records added. */
   count = 0;
   /** Every DBI comes once and its keys ascend, so no key comes twice. */
@@ -36,12 +40,26 @@ export class WritePlan implements WinnerSink {
 
   /** Nothing to write, not even an empty DBI to make. */
   get isEmpty(): boolean {
-    return this.dbis.length === 0 && this.fills.length === 0;
+    return !this.hasChanges && this.marks.size === 0;
+  }
+
+  /** Something of it is to be published. */
+  get hasChanges(): boolean {
+    return this.dbis.length > 0 || this.fills.length > 0;
   }
 
   addFill(dbiName: string, entries: number): void {
     this.fills.push(dbiName);
     this.count += entries;
+  }
+
+  /** The application dropped a DBI, or has made it again: its mark is set or removed by what is there under the lock. */
+  mark(dbiName: string, flags: number): void {
+    this.marks.set(dbiName, flags);
+  }
+
+  noteDeletions(dbiName: string, count: number): void {
+    if (count > 0) this.deletions.set(dbiName, count);
   }
 
   addDbi(dbi: PlannedDbi): number {
@@ -82,6 +100,8 @@ export class WritePlan implements WinnerSink {
     this.#staged = 0;
     this.dbis.length = 0;
     this.fills.length = 0;
+    this.marks.clear();
+    this.deletions.clear();
     this.count = 0;
     this.isOrdered = true;
   }

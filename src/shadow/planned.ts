@@ -6,9 +6,9 @@ export interface PlannedDbi {
   readonly name: string;
   /** Flags of the application's DBI, existing or to be made. */
   readonly flags: number;
-  /** Make the application's DBI when it is missing (a snapshot brought it). */
+  /** Make the application's DBI when it is missing (a snapshot brought it); else a missing one is left missing (decision 9). */
   readonly createsMain: boolean;
-  /** The target held nothing when the plan was made: its rows can be appended. */
+  /** The target held nothing when the plan was made: its rows can be appended, in one transaction or in several. */
   readonly fillsEmpty: boolean;
 }
 

@@ -11,8 +11,9 @@ import {
 } from '../snapshot/index.ts';
 import { EntryChecker } from './entry-checker.ts';
 import { PlannedWrite, type WinnerSink } from './planned.ts';
+import type { Schema } from './schema.ts';
 import { isPrivate, type StoredReader, storeOf } from './store/index.ts';
-import { type Schema, type Target, targetOf } from './target.ts';
+import { type Target, targetOf } from './target.ts';
 import type { DatabaseView } from './view.ts';
 
 export interface RemoteOptions {
@@ -166,7 +167,9 @@ export class RemoteComparer implements SnapshotVisitor {
   #plan({ name, flags, createsMain, stored }: Target): void {
     if (this.#isPlanned) return;
     const fillsEmpty = !stored || stored.count === 0;
-    this.#incoming.dbi = this.#winners.addDbi({ name, flags, createsMain, fillsEmpty });
+    // One that is to be deleted when the application drops it comes back with whatever the fleet has written later.
+    const comesBack = createsMain || this.#options.schema.droppedDbis === 'delete';
+    this.#incoming.dbi = this.#winners.addDbi({ name, flags, createsMain: comesBack, fillsEmpty });
     this.#isPlanned = true;
   }
 }

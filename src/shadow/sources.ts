@@ -49,6 +49,13 @@ export function deltaSources(
   return sources;
 }
 
+/** How many entries `deltaSources` gives, at most. */
+export function entryCount(view: DatabaseView, native: boolean, keys: KeySet): number {
+  const store = storeOf(native);
+  const whole = keys.wholeDbiNames.reduce((sum, name) => sum + (store.entries(view, name)?.count ?? 0), 0);
+  return whole + keys.count;
+}
+
 function sourceOf(
   name: string,
   view: DatabaseView,
@@ -62,8 +69,9 @@ function sourceOf(
 /** @returns undefined when the view has none of the keys */
 function openKeys(store: ShadowStore, view: DatabaseView, name: string, keys: KeySet): (() => EntryCursor) | undefined {
   const stored = store.entries(view, name);
+  // A DBI that was made, and holds nothing yet, is news all the same.
+  if (keys.isWhole(name)) return () => (stored ? stored.walk() : new NoEntry());
   if (!stored || stored.count === 0) return undefined;
-  if (keys.isWhole(name)) return () => stored.walk();
   const list = keys.sorted(name, stored.order);
   return new SomeEntries(stored.reader(), list).next() ? () => new SomeEntries(stored.reader(), list) : undefined;
 }

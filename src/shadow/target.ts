@@ -5,18 +5,11 @@ import {
   ORIGINAL_FLAGS_FORMAT_VERSION,
   RefusedSnapshotError,
 } from '../snapshot/index.ts';
+import { isDetached } from './detached.ts';
 import { dupsortWithoutHack } from './errors.ts';
+import type { Schema } from './schema.ts';
 import { type StoredEntries, storeOf } from './store/index.ts';
 import type { DatabaseView, DbiView } from './view.ts';
-
-/** How a database is kept; the same for all its DBIs. */
-export interface Schema {
-  /** `schema_tracks_changes`: the application's own values carry the header, there is no shadow. */
-  readonly native: boolean;
-  readonly dupsortHack: boolean;
-  /** `dbi_options.DBI.override_create_flags`. */
-  readonly overrideCreateFlags: ReadonlyMap<string, number>;
-}
 
 /** Where the entries of one DBI of a snapshot go. */
 export interface Target {
@@ -85,5 +78,15 @@ export function targetOf(
       `DBI ${showDbiName(dbi.name)} ${there} MDB_DUPSORT there, unlike the one here`,
     );
   }
-  return { name: dbi.name, flags, createsMain: !main, stored: store.entries(view, dbi.name), main };
+  const stored = store.entries(view, dbi.name);
+  const isWaiting = isDetached(dbi.name, view, schema);
+  if (isWaiting && stored?.order !== store.orderOf(flags)) {
+    const here = 'the one that the application dropped here';
+    throw new RefusedSnapshotError(
+      objectName,
+      'dbi-kind',
+      `DBI ${showDbiName(dbi.name)} is of another kind than ${here}`,
+    );
+  }
+  return { name: dbi.name, flags, createsMain: !main && !isWaiting, stored, main };
 }

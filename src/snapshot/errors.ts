@@ -62,12 +62,16 @@ export type RefusedReason =
   | 'dbi-name'
   | 'dbi-kind'
   | 'dbi-count'
-  | 'message-size';
+  | 'message-size'
+  | 'pdns-schema'
+  | 'field-order';
 
 const HINTS: Partial<Record<RefusedReason, string>> = {
   'compat-version': 'a newer program wrote it: update this one',
   'format-version': 'no program we know writes such a snapshot; remove the object',
   transform: 'give every instance the same schema_tracks_changes and dupsort_hack settings',
+  'pdns-schema':
+    'machines with different schemas cannot share zones: see "Upgrading PowerDNS" in docs/powerdns.md; it is looked at again when the version here changes',
   'decompressed-size': 'if its writer can be trusted, raise max_decompressed_size',
 };
 

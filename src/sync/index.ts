@@ -1,7 +1,20 @@
 /** Keeps databases in step with a bucket: `startSync` for a program, `DatabaseSync` for one database in this thread. */
+export {
+  FULL_TOKEN_BUCKET,
+  type TokenBucketLimits,
+  type TokenBucketState,
+  takeToken,
+  tokenWaitMs,
+} from './chain/index.ts';
 export { type DatabaseOptions, type DatabasePorts, DatabaseSync, systemPorts } from './database/index.ts';
-export { type RunningSync, type RunOptions, runSync, type StartOptions, startSync } from './process/index.ts';
-export { RemoteIndex } from './remote/index.ts';
+export {
+  prepareWorker,
+  type RunningSync,
+  type RunOptions,
+  runSync,
+  type StartOptions,
+  startSync,
+} from './process/index.ts';
 export {
   type ChangedDbi,
   type ChangedKey,
@@ -9,7 +22,9 @@ export {
   type ChangeOrigin,
   type DatabasePhase,
   type DatabaseStatus,
+  type DbiStats,
   type ErrorInfo,
+  type LmdbStats,
   type ObjectRef,
   RepeatedFailure,
   reportFields,

@@ -43,6 +43,7 @@ export async function run(argv: readonly string[], overrides: Overrides = {}): P
     exit: (code) => void exits.push(code),
     burnPid: () => unexpected('burnPid'),
     restart: () => unexpected('restart'),
+    prepareSync: () => {},
     runSync: () => unexpected('runSync'),
     ...overrides,
   };

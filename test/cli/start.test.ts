@@ -33,7 +33,7 @@ describe('a start', () => {
   });
 
   it('of a worker loads no parser of configurations and no library of a bucket', () => {
-    expect([...loadedWith('sync/process/worker.ts').packages].sort()).toEqual(['koffi', 'pino']);
+    expect([...loadedWith('sync/process/thread.ts').packages].sort()).toEqual(['koffi', 'pino']);
   });
 
   it('of the program loads what the sources say', () => {

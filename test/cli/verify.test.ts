@@ -21,9 +21,9 @@ function fill(entries: Readonly<Record<string, string>>, name = 'main'): void {
   });
 }
 
-async function sync(instance: string, name = 'main'): Promise<void> {
+async function sync(instance: string, name = 'main', deltas: 'auto' | 'off' = 'auto'): Promise<void> {
   const options = { path: place.lmdbPath(name), bucket: place.bucket, database: 'main', instance };
-  expect(await runOnce({ ...options, mode: 'sync', settings: {} })).toBe(0);
+  expect(await runOnce({ ...options, mode: 'sync', settings: {}, deltas })).toBe(0);
 }
 
 async function verify(...words: string[]) {
@@ -157,12 +157,12 @@ describe('verify lmdbs', () => {
 describe('verify objects', () => {
   it('compares two objects, with --times their times as well', async () => {
     fill({ a: '1', b: '2' });
-    await sync('here');
+    await sync('here', 'main', 'off');
     const [name] = (await place.run(['snapshots', 'list'])).stdout.trim().split('\n');
     const equal = await place.run(['verify', 'objects', name!, name!, '--times', '--json']);
     expect([equal.code, checkedJson('verifyPair', equal.stdout).differences]).toEqual([0, 0]);
     fill({ b: '2+' });
-    await sync('here');
+    await sync('here', 'main', 'off');
     const files = readdirSync(place.bucket).filter((file) => file.startsWith('main__'));
     expect(files).toHaveLength(2);
     const paths = files.sort().map((file) => join(place.bucket, file));

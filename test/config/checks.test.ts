@@ -30,7 +30,8 @@ describe('defaults', () => {
       memoryDecompressedSnapshots: 3,
       onlyOnce: false,
       fullScanIntervalMs: 21_600_000,
-      lmdbLockMaxMs: 0,
+      lmdbLockMaxMs: 100,
+      peers: [],
       workers: 0,
       maxDecompressedSizeBytes: 64 * 2 ** 30,
       acceptStale: false,
@@ -45,9 +46,8 @@ describe('defaults', () => {
       path: '/var/lib/app/lmdb',
       options: { noSubdir: false, create: false, dirMask: 0o775, fileMask: 0o664, mapSizeBytes: 0, maxDbs: 64 },
       schemaTracksChanges: false,
-      dupsortHack: false,
-      headerExtraPaddingBlock: false,
-      dbiOptions: new Map(),
+      ...{ dupsortHack: false, headerExtraPaddingBlock: false, dbiOptions: new Map() },
+      ...{ droppedDbis: 'keep', acceptSchemaChange: false },
     });
   });
 

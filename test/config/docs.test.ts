@@ -46,7 +46,7 @@ function documentedKeys(): DocumentedKey[] {
   let section = '';
   for (const line of readFileSync(join(root, 'docs/configuration.md'), 'utf8').split('\n')) {
     if (line.startsWith('#')) section = line.replace(/^#+ /, '').replaceAll('`', '').replace('Top level', '');
-    const row = /^\| `(\w+)` \| (?:text|bool|number|duration|size|mode|flags) \| (.*?) \|/.exec(line);
+    const row = /^\| `(\w+)` \| (?:text|bool|number|duration|size|mode|flags|list) \| (.*?) \|/.exec(line);
     if (row !== null) keys.push({ section, key: row[1]!, byDefault: /^`(.*)`$/.exec(row[2]!)?.[1] });
   }
   return keys;

@@ -60,6 +60,7 @@ describe('a formatted configuration loads as the same one', () => {
   it.each([
     MINIMAL,
     'lmdbs: {main: {path: /db}}\nstorage: {type: memory}\nsweeper: {retention_days: .inf}\nworkers: 3',
+    'lmdbs: {main: {path: /db}}\nstorage: {type: memory}\npeers: ["http://a:1", https://b/x]',
     'lmdbs: {a: {path: /db, dbi_options: {x$$y: {override_create_flags: 6}, yes: {}}}}\nstorage: {type: memory}',
     withSecrets('s3', 'bucket: b\n    access_key: a\n    secret_key: "pa$$word"'),
     withSecrets('azure', 'container: c\n    account_name: a\n    concurrency: 2'),

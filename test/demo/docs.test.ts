@@ -47,6 +47,7 @@ describe('configurations that the pages show', () => {
 describe('docs/architecture.md', () => {
   it('names functions that there are', () => {
     const doors = [
+      'server',
       'shadow',
       'merge',
       'snapshot',

@@ -2,57 +2,24 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { PowerDns } from '../support/application/pdns.ts';
 import { eventually } from '../support/eventually.ts';
-import { Syncer, writeConfig } from './product.ts';
+import { PdnsMachine } from './powerdns-machine.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lmdbstream-pdns-'));
-const bucket = join(folder, 'bucket');
 
-/** A machine of the fleet: a PowerDNS and our process beside it, which share nothing but LMDB files. */
-class Machine {
-  readonly pdns: PowerDns;
-  readonly #name: string;
-  readonly #config: string;
-  #syncer: Syncer | undefined;
-
-  constructor(name: string, pdns: PowerDns) {
-    this.#name = name;
-    this.pdns = pdns;
-    const common = { options: { no_subdir: true, create: true }, schema_tracks_changes: false, dupsort_hack: true };
-    this.#config = writeConfig(folder, name, {
-      lmdbs: { main: { path: pdns.mainPath, ...common }, 'shard-0': { path: pdns.shardPath, ...common } },
-      bucket,
-    });
-  }
-
-  static async start(name: string): Promise<Machine> {
-    const machine = new Machine(name, await PowerDns.create(join(folder, name)));
-    await machine.pdns.start();
-    machine.startSyncer();
-    return machine;
-  }
-
-  startSyncer(): void {
-    this.#syncer = new Syncer({ config: this.#config, instance: this.#name });
-  }
-
-  get syncer(): Syncer {
-    return this.#syncer!;
-  }
-
-  async stop(): Promise<void> {
-    if (this.#syncer?.isRunning) await this.#syncer.kill();
-    await this.pdns.stop();
-  }
+async function startMachine(name: string): Promise<PdnsMachine> {
+  const machine = await PdnsMachine.create(folder, name);
+  await machine.pdns.start();
+  machine.startSyncer();
+  return machine;
 }
 
-let a: Machine;
-let b: Machine;
+let a: PdnsMachine;
+let b: PdnsMachine;
 
 beforeAll(async () => {
-  a = await Machine.start('a');
-  b = await Machine.start('b');
+  a = await startMachine('a');
+  b = await startMachine('b');
 });
 
 afterAll(async () => {
@@ -66,7 +33,7 @@ afterEach(({ task }) => {
   for (const { syncer } of [a, b]) process.stderr.write(`--- ${syncer.pid}\n${syncer.output.slice(-6_000)}\n`);
 });
 
-const answersOn = (machine: Machine, name: string, type: string, expected: string[]): Promise<void> =>
+const answersOn = (machine: PdnsMachine, name: string, type: string, expected: string[]): Promise<void> =>
   eventually(async () => expect(await machine.pdns.answers(name, type)).toEqual(expected), {
     deadlineMs: 45_000,
     intervalMs: 150,
@@ -105,7 +72,7 @@ describe('two PowerDNS servers with lmdbstream between them', () => {
     const keys = await a.pdns.answers('example.org', 'DNSKEY');
     expect(keys).toHaveLength(1);
     await answersOn(b, 'example.org', 'DNSKEY', keys);
-    const show = async ({ pdns }: Machine) => (await pdns.util('show-zone', 'example.org')).match(/^DS = .*$/gm);
+    const show = async ({ pdns }: PdnsMachine) => (await pdns.util('show-zone', 'example.org')).match(/^DS = .*$/gm);
     expect(await show(b)).toEqual(await show(a));
   });
 
@@ -135,7 +102,7 @@ describe('two PowerDNS servers with lmdbstream between them', () => {
 
   it('50 zones written on both sides at once converge', async () => {
     const zones = Array.from({ length: 50 }, (_, number) => `zone${number}.example`);
-    const write = async ({ pdns }: Machine, side: number) => {
+    const write = async ({ pdns }: PdnsMachine, side: number) => {
       for (const [number, zone] of zones.entries()) {
         if (number % 2 === side) await pdns.loadZone(zone, `www 300 IN A 192.0.2.${number}`, 'txt 60 IN TXT "of both"');
       }

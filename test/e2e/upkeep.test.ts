@@ -61,7 +61,8 @@ describe('the cleaner', () => {
       must_keep_interval: '1ms',
       remove_old_instances_interval: '1h',
     };
-    const [a, b, gone] = await Promise.all(['a', 'b', 'gone'].map((name) => Machine.create(folder, name, { place })));
+    const options = { place, more: { deltas: 'off' } };
+    const [a, b, gone] = await Promise.all(['a', 'b', 'gone'].map((name) => Machine.create(folder, name, options)));
     const storage = await openPlace(place);
     const bytesOf = async (name: string): Promise<Buffer> => collectDownload(await storage.load(name));
     const namesOf = async (instance: string): Promise<string[]> =>
@@ -210,7 +211,8 @@ describe('an instance that was away for longer than deletions are remembered', (
   it('is refused with the way out, and its old object brings nothing back; an empty LMDB joins, and so does --accept-stale', async () => {
     const folder = temporaryFolder();
     const place = fsPlace(join(folder, 'bucket'));
-    const more = { sweeper: { enabled: true, retention_days: 30 } };
+    // The newest object of an instance has all of it.
+    const more = { sweeper: { enabled: true, retention_days: 30 }, deltas: 'off' };
     const [a, away, empty] = (await Promise.all(
       ['a', 'away', 'empty'].map((name) => Machine.create(folder, name, { place, more })),
     )) as [Machine, Machine, Machine];
@@ -218,7 +220,9 @@ describe('an instance that was away for longer than deletions are remembered', (
       { op: 'put', dbi: 'data', key: 'doomed', value: 'deleted meanwhile' },
       { op: 'put', dbi: 'data', key: 'k', value: '1' },
     );
-    const forgetting = a.start({ more: { sweeper: { ...FORGETFUL, first_interval: '1ms', interval: '100ms' } } });
+    const forgetting = a.start({
+      more: { ...more, sweeper: { ...FORGETFUL, first_interval: '1ms', interval: '100ms' } },
+    });
     const before = away.start();
     await away.has({ doomed: 'deleted meanwhile', k: '1' });
     await away.application.put('data', 'own', 'of away');

@@ -6,7 +6,7 @@ import { runOnce } from '../support/fleet/run-once.ts';
 import { type DecodedObject, decodeObject } from '../support/objects/decode-object.ts';
 import { copyGoldenFile } from '../support/objects/golden-files.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { offlineWinners, uploadWithOfflineWinners, withOfflineWinners } from './offline-model.ts';
+import { offlineNano, offlineWinners, uploadWithOfflineWinners, withOfflineWinners } from './offline-model.ts';
 
 const CASES = resolve(import.meta.dirname, 'data/cases');
 
@@ -63,7 +63,7 @@ async function check(name: string, golden: GoldenCase, mtimeS: number): Promise<
   const theirs = { fromNano: BigInt(golden.ran.fromNano), toNano: BigInt(golden.ran.toNano) };
 
   const remotes = golden.remote.flatMap(({ decoded }) => decoded ?? []);
-  const winners = offlineWinners(golden.before, remotes, BigInt(mtimeS) * 1_000_000_000n);
+  const winners = offlineWinners(golden.before, remotes, offlineNano(golden.before, BigInt(mtimeS) * 1_000_000_000n));
   const native = settings.schema_tracks_changes === true;
   const after = withOfflineWinners(golden.after, winners);
   expect(comparable(dumpLmdb(path), ours, native)).toEqual(wanted(name, comparable(after, theirs, native)));

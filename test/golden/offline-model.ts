@@ -29,6 +29,13 @@ function winner(a: Entry, b: Entry): Entry {
   return a.deleted ? a : b;
 }
 
+/** The time of what changed while we were stopped: the file's, but not before the newest entry of the shadow, which we wrote before. */
+export function offlineNano(before: Record<string, DbiDump>, mtimeNano: bigint): bigint {
+  const shadows = Object.entries(before).filter(([name]) => name.startsWith('_sync_shadow_'));
+  const known = shadows.flatMap(([, { entries }]) => entries.map(([, stored]) => entryOf(stored).nano));
+  return known.reduce((newest, nano) => (nano > newest ? nano : newest), mtimeNano);
+}
+
 /**
  * Entries that the application added, changed or deleted while we were stopped, and what wins for each: by DBI, then
  * shadow key.

@@ -112,9 +112,17 @@ describe('the time of a local change (decision 5)', () => {
     expect(stamp(MAX, MAX - 1n)).toBe(MAX);
   });
 
-  it('is never above now', () => {
-    expect(commitTime(50n, 40n)).toBe(40n);
-    expect(commitTime(30n, 40n)).toBe(30n);
+  it.each([
+    ['the file’s mtime', 30n, 40n, 20n, 30n],
+    ['never above now: the file system’s clock is ahead', 50n, 40n, 20n, 40n],
+    ['not before the last quiet look: the mtime lags (MDB_WRITEMAP), was set back, or is coarse', 10n, 40n, 20n, 20n],
+    ['the same', 20n, 40n, 20n, 20n],
+    ['our clock was set back since the last look', 10n, 15n, 20n, 15n],
+    ['our clock was set back, the file’s was not', 30n, 15n, 20n, 15n],
+    ['nobody has looked yet', 30n, 40n, 0n, 30n],
+    ['a file without a time', 0n, 40n, 0n, 0n],
+  ])('the commit’s time: %s', (_, mtimeNano, nowNano, lastQuietLookNano, expected) => {
+    expect(commitTime({ mtimeNano, nowNano, lastQuietLookNano })).toBe(expected);
   });
 
   it('halves and whole are the same number', () => {

@@ -1,4 +1,3 @@
-import { chmodSync, copyFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
@@ -11,14 +10,14 @@ import {
   schemaVersionOf,
 } from '../../src/powerdns/index.ts';
 import { dumpLmdb } from '../support/application/lmdb-dump.ts';
+import { copyGoldenFile } from '../support/objects/golden-files.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const golden = resolve(import.meta.dirname, '../golden/data');
 
 function dump(file: string) {
   const copy = join(temporaryFolder(), 'pdns.lmdb');
-  copyFileSync(join(golden, file), copy);
-  chmodSync(copy, 0o644);
+  copyGoldenFile(join(golden, file), copy);
   return dumpLmdb(copy, { noSubdir: true });
 }
 
@@ -40,7 +39,7 @@ describe('the schema version in files of real servers', () => {
   it.each([
     ['nothing', ''],
     ['three bytes', '040000'],
-    ['a bare number in the other byte order', '00000004'],
+    ['a bare number that is none', '00040400'],
     ['a header alone', '00'.repeat(24)],
     ['a header and two bytes', `${'00'.repeat(24)}0005`],
     ['a header of another version', `${'00'.repeat(16)}01${'00'.repeat(7)}00000005`],

@@ -98,7 +98,7 @@ export class ModelInstance {
   #fullTokens = FULL_TOKEN_BUCKET;
   #since: ReplacedSince = new Map();
   #sightings: ReadonlyMap<string, Sighting> = new Map();
-  #committed: ReadonlyMap<string, bigint> = new Map();
+  #included: ReadonlyMap<string, bigint> = new Map();
 
   constructor(id: string, bucket: ModelBucket, isLegacy: boolean) {
     this.id = id;
@@ -120,7 +120,7 @@ export class ModelInstance {
     this.#unpublished = new Set(this.#own);
     this.#since = new Map();
     this.#sightings = new Map();
-    this.#committed = new Map();
+    this.#included = new Map();
   }
 
   get #clockMs(): number {
@@ -240,7 +240,7 @@ export class ModelInstance {
     if (!store(names.full, this.state.keys())) return;
     this.#unpublished = new Set();
     this.#lastFullMs = nowMs;
-    this.#committed = included.set(this.id, parseSnapshotName(names.full).timestampNano);
+    this.#included = included.set(this.id, parseSnapshotName(names.full).timestampNano);
   }
 
   clean(changesAgo: number, hide: number): void {
@@ -250,7 +250,7 @@ export class ModelInstance {
       ownInstanceId: this.id,
       listing,
       sightings: this.#sightings,
-      committed: this.#committed,
+      included: this.#included,
       refused: this.index.refused,
       config: { mustKeepIntervalMs: 600 * SECOND_MS, removeOldInstancesIntervalMs: OLD_MS },
     });

@@ -65,7 +65,8 @@ async function check(name: keyof typeof HISTORIES, modes: Pick<HistoryOptions, '
   expect(reached.rounds).toBeGreaterThan(histories);
   expect(reached.merges).toBeGreaterThan(histories);
   expect(reached.written).toBeGreaterThan(histories * 10);
-  expect(reached.commitsUnderOurNose).toBeGreaterThan(histories);
+  // With few histories (cursors) their number varies: about one each.
+  expect(reached.commitsUnderOurNose).toBeGreaterThan(histories / 2);
   expect(reached.restarts).toBeGreaterThan(histories / 4);
   if (modes.pages) expect(reached.slices).toBeGreaterThan(histories / 20);
 }

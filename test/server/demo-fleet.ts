@@ -18,7 +18,7 @@ function postDatabase(source: FakeSource, db: string, index: number, endMs: numb
   const random = generator(index + 7);
   const dbis = ['domains', 'records', '_sync_shadow_domains', '_sync_shadow_records'].map((name) => ({
     name,
-    flags: name === 'records' ? ['DupSort'] : [],
+    flags: name === 'records' ? ['MDB_DUPSORT'] : [],
     entries: name.endsWith('records') ? 184_210 - index * 9_000 : 1_204 + index,
     depth: name.endsWith('records') ? 4 : 2,
     branchPages: name.endsWith('records') ? 61 : 1,
@@ -29,7 +29,7 @@ function postDatabase(source: FakeSource, db: string, index: number, endMs: numb
   source.post({ type: 'phase', phase: 'running' }, at(endMs - 3_590_000));
   const path = `/var/lib/powerdns/pdns.lmdb${index === 0 ? '' : `-${index - 1}`}`;
   const sizes = { mapSizeBytes: 2 ** 30, fileSizeBytes: 62_500_864, lastTxnId: 88_412 + index, readers: 6 };
-  source.post({ type: 'lmdbStats', ...LMDB_STATS, ...sizes, path, dbis }, at(endMs));
+  source.post({ type: 'lmdbStats', stats: { ...LMDB_STATS, ...sizes, path, dbis } }, at(endMs));
   for (let second = 3_580; second > 0; second -= 10) {
     const atMs = endMs - second * 1000;
     const wave = 1 + Math.sin(second / 420 + index);
@@ -45,8 +45,9 @@ function postDatabase(source: FakeSource, db: string, index: number, endMs: numb
   postLoaded(source, db, 'fra2', endMs - 11_000, 340, 1);
   postLoaded(source, db, 'nyc1', endMs - 95_000, 1_240, 12);
   const newer = objectOf('nyc1', endMs - 2_000);
-  source.post({ type: 'seen', instanceId: 'nyc1', name: newer.name, timestampNano: newer.timestampNano }, at(endMs));
-  source.post({ type: 'inStorage', objects: 23, sizeBytes: 41_300_000 }, at(endMs));
+  source.post({ type: 'seen', object: newer }, at(endMs));
+  const listing = { objects: 23, sizeBytes: 41_300_000, instances: 4, durationMs: 12, recovered: false };
+  source.post({ type: 'listed', ...listing }, at(endMs));
   const published = { sizeBytes: 9_240_000, txnId: 1, encodeMs: 1, storeMs: 1 };
   const outage = errorOf(
     'store: connect ETIMEDOUT 192.0.2.10:443',

@@ -1,13 +1,13 @@
 import type { Config } from '../../src/config/index.ts';
-import type { LmdbStats, ServerEvent, StatusSource } from '../../src/server/index.ts';
+import type { StatusSource } from '../../src/server/index.ts';
 import { buildSnapshotName, toTimestampNano } from '../../src/snapshot/index.ts';
-import type { ErrorInfo, ObjectRef } from '../../src/sync/index.ts';
+import type { ErrorInfo, LmdbStats, ObjectRef, SyncEvent } from '../../src/sync/index.ts';
 import { parse } from '../config/support.ts';
 
 /** 2026-11-23 11:50:00 UTC. */
 export const NOW_MS = Date.UTC(2026, 10, 23, 11, 50);
 
-type Body<E> = E extends ServerEvent ? Omit<E, 'db' | 'atMs'> : never;
+type Body<E> = E extends SyncEvent ? Omit<E, 'db' | 'atMs'> : never;
 
 /** Plays the workers: what a test posts arrives at the server. */
 export class FakeSource implements StatusSource {
@@ -15,20 +15,26 @@ export class FakeSource implements StatusSource {
   readonly lockWaits = new Map<string, number>();
   objects: readonly { readonly name: string; readonly sizeBytes: number }[] = [];
   listings = 0;
+  /** Databases that were to be listed at once. */
+  readonly listed: string[] = [];
   listFailure: Error | undefined;
-  readonly #listeners = new Set<(event: ServerEvent) => void>();
+  readonly #listeners = new Set<(event: SyncEvent) => void>();
 
   constructor(databases: readonly string[] = ['main']) {
     this.databases = databases;
   }
 
-  subscribe(listener: (event: ServerEvent) => void): () => void {
+  subscribe(listener: (event: SyncEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  post(body: Body<ServerEvent>, { db = 'main', atMs = NOW_MS } = {}): void {
-    for (const listener of this.#listeners) listener({ ...body, db, atMs } as ServerEvent);
+  post(body: Body<SyncEvent>, { db = 'main', atMs = NOW_MS } = {}): void {
+    for (const listener of this.#listeners) listener({ ...body, db, atMs } as SyncEvent);
+  }
+
+  listNow(db: string): void {
+    this.listed.push(db);
   }
 
   get listeners(): number {
@@ -61,6 +67,7 @@ export const LMDB_STATS: LmdbStats = {
   path: '/var/lib/app/data.mdb',
   pageSizeBytes: 4096,
   mapSizeBytes: 67_108_864,
+  usedBytes: 45_056,
   fileSizeBytes: 45_056,
   lastTxnId: 5,
   readers: 1,

@@ -18,7 +18,7 @@ const FAILURES = {
 } as const;
 
 const SUCCESSES = {
-  list: { type: 'listed', objects: 1, instances: 1, durationMs: 1, recovered: true },
+  list: { type: 'listed', objects: 1, sizeBytes: 1, instances: 1, durationMs: 1, recovered: true },
   load: {
     type: 'loaded',
     object: objectOf('peer', NOW_MS),

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { METRIC_GROUPS, type MetricDefinition, metricsAsMarkdown } from '../../src/server/index.ts';
 import { LMDBSTREAM } from '../../src/server/metrics/definitions.ts';
 import { Metrics } from '../../src/server/metrics/index.ts';
-import type { ServerEvent } from '../../src/server/model.ts';
+import type { SyncEvent } from '../../src/sync/index.ts';
+import { parseExposition } from '../support/exposition.ts';
 import { errorOf, FakeSource, LMDB_STATS, NOW_MS, objectOf } from './fake-source.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -18,36 +19,6 @@ VmFlags: rd sh mr me
 Size:               9999 kB
 `;
 
-interface Exposed {
-  readonly type: string;
-  /** Sorted sets of labels, `le` left out. */
-  readonly labels: Set<string>;
-}
-
-/** Names, types and label names in the text format of Prometheus. */
-function parseExposition(text: string): Map<string, Exposed> {
-  const metrics = new Map<string, Exposed>();
-  let name = '';
-  for (const line of text.split('\n')) {
-    const type = /^# TYPE (\S+) (\S+)$/.exec(line);
-    if (type) {
-      name = type[1]!;
-      metrics.set(name, { type: type[2]!, labels: new Set() });
-    }
-    const sample = /^(\w+)(?:\{(.*)\})? \S+$/.exec(line);
-    if (!sample || line.startsWith('#')) continue;
-    expect(sample[1]!.startsWith(name)).toBe(true);
-    const labels = [...(sample[2] ?? '').matchAll(/(\w+)="/g)].map((match) => match[1]!);
-    metrics.get(name)!.labels.add(
-      labels
-        .filter((label) => label !== 'le')
-        .sort()
-        .join(','),
-    );
-  }
-  return metrics;
-}
-
 function create(): { source: FakeSource; text: () => Promise<string> } {
   const source = new FakeSource();
   const metrics = new Metrics({
@@ -59,7 +30,7 @@ function create(): { source: FakeSource; text: () => Promise<string> } {
     readSmaps: async () => SMAPS,
     lockWaitingSinceMs: (db) => source.lockWaitingSinceMs(db),
   });
-  source.subscribe((event: ServerEvent) => metrics.apply(event));
+  source.subscribe((event: SyncEvent) => metrics.apply(event));
   return { source, text: () => metrics.text() };
 }
 
@@ -67,7 +38,7 @@ function postGoldenRun(source: FakeSource): void {
   source.post({ type: 'cleanerListed', failed: false });
   source.post({ type: 'cleaned', reason: 'newer snapshot', failed: false });
   source.post({ type: 'limit', limit: 'download', max: 2, active: 0, waiting: 0 });
-  source.post({ type: 'inStorage', objects: 1, sizeBytes: 107 });
+  source.post({ type: 'listed', objects: 1, sizeBytes: 107, instances: 1, durationMs: 1, recovered: false });
   source.post({
     type: 'swept',
     totalEntries: 2,
@@ -79,7 +50,7 @@ function postGoldenRun(source: FakeSource): void {
   });
   const stored = { type: 'stored', sizeBytes: 107, txnId: 5, encodeMs: 1, storeMs: 2 } as const;
   source.post({ ...stored, object: objectOf('local', NOW_MS) });
-  source.post({ type: 'lmdbStats', ...LMDB_STATS });
+  source.post({ type: 'lmdbStats', stats: LMDB_STATS });
   for (const method of ['create-bucket', 'delete', 'list', 'store']) {
     source.post({ type: 'storageCall', storage: 's3', method, errorLabel: undefined, durationMs: 3, bytes: 0 });
   }
@@ -201,8 +172,8 @@ describe('values', () => {
 
   it('of a DBI that is gone are gone', async () => {
     const { source, text } = create();
-    source.post({ type: 'lmdbStats', ...LMDB_STATS });
-    source.post({ type: 'lmdbStats', ...LMDB_STATS, dbis: LMDB_STATS.dbis.slice(0, 1) });
+    source.post({ type: 'lmdbStats', stats: LMDB_STATS });
+    source.post({ type: 'lmdbStats', stats: { ...LMDB_STATS, dbis: LMDB_STATS.dbis.slice(0, 1) } });
     expect(await text()).not.toContain('db="people"');
   });
 

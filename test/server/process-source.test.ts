@@ -10,7 +10,13 @@ async function namesOf(source: ProcessSource): Promise<string[]> {
   return names;
 }
 
-const shared = { config: configOf(), databases: ['main'], log: silentLog, lockWaitingSinceMs: () => undefined };
+const shared = {
+  config: configOf(),
+  databases: ['main'],
+  log: silentLog,
+  lockWaitingSinceMs: () => undefined,
+  listNow: () => {},
+};
 
 describe('ProcessSource', () => {
   it('passes events on to who listens, until it does not any more', () => {

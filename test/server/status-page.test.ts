@@ -3,37 +3,26 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { silentLog } from '../../src/log/index.ts';
 import { type RunningServer, startServer } from '../../src/server/index.ts';
+import { useChromium } from '../support/chromium.ts';
 import { postDemoFleet } from './demo-fleet.ts';
 import { configOf, errorOf, FakeSource, NOW_MS } from './fake-source.ts';
 
 /** The page in a real browser, Debian's Chromium. `SCREENSHOTS=folder` also leaves pictures there. */
 
 const root = join(import.meta.dirname, '../..');
-const FLAGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 const folder = mkdtempSync(join(tmpdir(), 'lmdbstream-page-'));
-let browser: Browser;
 const { SCREENSHOTS: pictures } = process.env;
 
-beforeAll(async () => {
+const open = useChromium();
+
+beforeAll(() => {
   execFileSync(process.execPath, ['scripts/build-page.mjs', join(folder, 'assets')], { cwd: root });
-  browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
 });
 
-afterAll(async () => {
-  await browser?.close();
+afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -51,26 +40,6 @@ const start = async (source: FakeSource, address = '127.0.0.1:0'): Promise<Runni
   onTestFinished(() => server.close());
   return server;
 };
-
-interface Opened {
-  readonly page: Page;
-  /** Errors of the console and the page, violations of the policy among them. */
-  readonly errors: string[];
-  readonly hosts: Set<string>;
-}
-
-async function open(url: string, options: Parameters<Browser['newContext']>[0] = {}): Promise<Opened> {
-  const context = await browser.newContext({ viewport: { width: 1320, height: 1000 }, ...options });
-  onTestFinished(() => context.close());
-  const page = await context.newPage();
-  const errors: string[] = [];
-  const hosts = new Set<string>();
-  page.on('console', (message) => void (message.type() === 'error' && errors.push(message.text())));
-  page.on('pageerror', (error) => void errors.push(error.message));
-  page.on('request', (request) => void (request.url().startsWith('data:') || hosts.add(new URL(request.url()).host)));
-  await page.goto(url);
-  return { page, errors, hosts };
-}
 
 describe('the status page in Chromium', () => {
   it.each(['light', 'dark'] as const)(

@@ -105,12 +105,15 @@ describe.each([
     expect([keys.count, keys.dbiNames]).toEqual([3, ['d']]);
   });
 
-  it('has all of a DBI that was filled, and no DBI that is empty', () => {
+  it('has all of a DBI that was filled, and a new DBI although it is empty', () => {
     const peer = started({ pages });
     peer.write({ op: 'put', dbi: 'new', key: 'k', value: 'v' }, { op: 'create', dbi: 'empty' });
     const { keys, delta } = deltaOf(peer);
     expect([keys.isWhole('new'), keys.count]).toEqual([true, 0]);
-    expect(delta).toEqual([{ name: 'new', transform: '', rows: ['k=v'] }]);
+    expect(delta).toEqual([
+      { name: 'empty', transform: '', rows: [] },
+      { name: 'new', transform: '', rows: ['k=v'] },
+    ]);
   });
 
   it('has the pairs of a DUPSORT DBI under the keys of the shadow', () => {

@@ -1,19 +1,20 @@
-import { chmodSync, cpSync, existsSync, readdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Environment, type WriteTransaction } from '../../src/lmdb/index.ts';
+import { copyGoldenFile } from './objects/golden-files.ts';
 
 const golden = resolve(import.meta.dirname, '..', 'golden', 'data');
 
 /** A copy of files that a real PowerDNS wrote, to be changed at will. @returns the main file */
 export function copyPdnsFiles(name: string, to: string): string {
-  cpSync(join(golden, name), to, { recursive: true });
+  copyFolder(join(golden, name), to);
   for (const file of readdirSync(to)) chmodSync(join(to, file), 0o644);
   return join(to, 'pdns.lmdb');
 }
 
 /** A copy of the snapshots that the reference uploaded of them. */
 export function copyPdnsObjects(name: string, to: string): void {
-  cpSync(join(golden, name, 'uploaded'), to, { recursive: true });
+  copyFolder(join(golden, name, 'uploaded'), to);
 }
 
 export function writeLmdb<T>(path: string, body: (transaction: WriteTransaction) => T): T {
@@ -80,5 +81,15 @@ function copyShadows(from: string, to: string): void {
     });
   } finally {
     source.close();
+  }
+}
+
+/** Writable, also from a checkout that is read-only. */
+function copyFolder(from: string, to: string): void {
+  mkdirSync(to, { recursive: true });
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isDirectory()) copyFolder(source, target);
+    else copyGoldenFile(source, target);
   }
 }

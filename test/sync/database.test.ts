@@ -60,19 +60,6 @@ describe('two instances', () => {
     expect(a.texts()).toEqual(b.texts());
   });
 
-  it('a dropped DBI ends empty at the peer (decision 9)', async () => {
-    const bucket = new MemoryStorage();
-    const a = new Instance({ name: 'a', bucket });
-    const b = new Instance({ name: 'b', bucket });
-    a.put('k', 'v');
-    a.start();
-    b.start();
-    await b.until('has k', () => b.texts().k === 'v');
-    a.application.batch({ op: 'drop', dbi: 'd', remove: true });
-    await b.until('is empty', () => Object.keys(b.texts()).length === 0);
-    expect(b.application.scan('d')).toEqual([]);
-  });
-
   it('of one name: told, and both still merge what the other has', async () => {
     const bucket = new MemoryStorage();
     const a = new Instance({ name: 'same', bucket }).start();

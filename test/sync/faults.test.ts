@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { buildSnapshotName, toTimestampNano } from '../../src/snapshot/index.ts';
 import { MemoryStorage } from '../../src/storage/index.ts';
-import type { PlainDbi } from '../snapshot/support.ts';
 import { decode } from '../snapshot/support.ts';
 import { failure, Gate, Instance, objectsOf } from '../support/fleet/instance.ts';
 import { dbiOf, objectOf } from '../support/objects/objects.ts';
@@ -15,126 +14,6 @@ function nameOf(instanceId: string, nano = 0n): string {
 }
 
 const good = (key: string, value = 'good', nano = nowNano()): Buffer => objectOf([dbiOf('d', [{ key, value, nano }])]);
-
-describe('an object that cannot be used stops nobody (decision 11; I7)', () => {
-  const entry = { key: 'k', value: 'v', nano: THEN };
-  const dup = 0x04;
-  const one: PlainDbi = dbiOf('d', [entry]);
-  const POISON: Record<string, Buffer> = {
-    'no gzip': Buffer.from('this is no gzip'),
-    'no bytes at all': Buffer.alloc(0),
-    'gzip cut short': good('x').subarray(0, -9),
-    'a flipped bit': flipped(good('x'.repeat(400))),
-    'a version too new': objectOf([one], { compatVersion: 4 }),
-    'no format version': objectOf([one], { formatVersion: 0 }),
-    'a transform nobody knows': objectOf([dbiOf('d', [entry], 0, 'rot13')]),
-    'dupsort without its transform': objectOf([dbiOf('n', [entry], dup)]),
-    'dupsort where it is off': objectOf([dbiOf('n', [entry], dup, 'dupsort_hack_v1')]),
-    'dupsort here plain there': objectOf([dbiOf('d', [entry], dup, 'dupsort_hack_v1')]),
-    'an old format that cannot create': objectOf([dbiOf('n', [entry])], { formatVersion: 2 }),
-    'a key too long': objectOf([dbiOf('d', [{ ...entry, key: Buffer.alloc(512, 'k') }])]),
-    'an empty key': objectOf([dbiOf('d', [{ ...entry, key: '' }])]),
-    'a good entry before a bad one': objectOf([dbiOf('d', [entry, { ...entry, key: Buffer.alloc(600, 'k') }])]),
-    'a DBI without name': objectOf([dbiOf('', [entry])]),
-    'a DBI with a NUL in its name': objectOf([dbiOf('d\0x', [entry])]),
-    'a DBI whose name is too long': objectOf([dbiOf('n'.repeat(512), [entry])]),
-    'a DBI whose shadow’s name is too long': objectOf([dbiOf('n'.repeat(505), [entry])]),
-    'integer keys of odd sizes': objectOf([dbiOf('i', [{ ...entry, key: 'abc' }], 0x08)]),
-    'integer keys of two sizes': objectOf([
-      dbiOf(
-        'i',
-        [
-          { ...entry, key: 'abcd' },
-          { ...entry, key: 'abcdefgh' },
-        ],
-        0x08,
-      ),
-    ]),
-  };
-
-  for (const [what, object] of Object.entries(POISON)) {
-    it(`${what}: the older one of its instance is used, others too, it is told once, and we publish`, async () => {
-      const bucket = new MemoryStorage();
-      await bucket.store(nameOf('bad', 1n), good('older'));
-      await bucket.store(nameOf('bad', 2n), object);
-      await bucket.store(nameOf('other'), good('other'));
-      const a = new Instance({ name: 'a', bucket });
-      a.put('own', '1');
-      a.start();
-      const isDone = (): boolean => a.texts().older === 'good' && a.texts().other === 'good';
-      await a.until('merged the rest', isDone);
-      await a.until('stored', () => a.storage.stored.length > 0);
-      a.put('own', '2');
-      await a.until('stored again', () => a.storage.stored.length > 1);
-      const lists = a.storage.calls.filter((call) => call === 'list').length;
-      await a.until('listed again', () => a.storage.calls.filter((call) => call === 'list').length > lists + 3);
-      expect(a.texts()).toEqual({ older: 'good', other: 'good', own: '2' });
-      const told = a.lines.filter((line) => line.startsWith('error') && line.includes(nameOf('bad', 2n)));
-      expect(told).toHaveLength(1);
-      expect([a.status.refusedObjects, a.status.phase]).toEqual([1, 'running']);
-    });
-  }
-
-  it('as the only object of its instance, and as our own', async () => {
-    const bucket = new MemoryStorage();
-    await bucket.store(nameOf('bad'), Buffer.from('damaged'));
-    await bucket.store(nameOf('a'), Buffer.from('damaged too'));
-    const a = new Instance({ name: 'a', bucket });
-    a.put('own', '1');
-    a.start();
-    await a.until('stored', () => a.storage.stored.length === 1);
-    expect(a.status).toMatchObject({ refusedObjects: 2, phase: 'running' });
-  });
-
-  it('more DBIs than max_dbs allows: tried again, for the operator can raise it; nobody else waits', async () => {
-    const bucket = new MemoryStorage();
-    const many = Array.from({ length: 200 }, (_, i) => dbiOf(`n${i}`, [entry]));
-    await bucket.store(nameOf('many'), objectOf(many));
-    await bucket.store(nameOf('other'), good('other'));
-    const a = new Instance({ name: 'a', bucket });
-    a.put('own', '1');
-    a.start();
-    await a.until('stored', () => a.storage.stored.length > 0);
-    await a.until('merged the other', () => a.texts().other === 'good');
-    await a.until('told', () => a.told('error', 'MDB_DBS_FULL').length > 0);
-    expect(a.status.phase).toBe('running');
-  });
-
-  it('in native mode: DUPSORT in an old format', async () => {
-    const bucket = new MemoryStorage();
-    await bucket.store(nameOf('bad'), objectOf([dbiOf('n', [entry], dup)], { formatVersion: 2 }));
-    await bucket.store(nameOf('other'), good('other'));
-    const a = new Instance({ name: 'a', bucket, lmdb: { schema_tracks_changes: true } }).start();
-    await a.until('merged the other', () => 'other' in a.texts());
-    await a.until('refused', () => a.status.refusedObjects === 1);
-    expect(a.status.phase).toBe('running');
-  });
-
-  it('a local change that came to light while it was read is published', async () => {
-    const bucket = new MemoryStorage();
-    const a = new Instance({ name: 'a', bucket }).start();
-    await a.running();
-    let isWritten = false;
-    // In the same turn of the event loop as the merge: no watch and no poll comes before it.
-    const load = bucket.load.bind(bucket);
-    a.storage.bucket.load = async (name) => {
-      const download = await load(name);
-      const stream = async function* () {
-        yield* download.stream;
-        if (!isWritten) a.put('local', '1');
-        isWritten = true;
-      };
-      return { ...download, stream: stream() };
-    };
-    await bucket.store(nameOf('bad'), Buffer.from('damaged'));
-    await a.until('refused', () => a.status.refusedObjects === 1);
-    await a.until('stored', () => a.storage.stored.length === 1);
-    const [object] = [...(await objectsOf(bucket, 'main__a__')).values()];
-    expect((await decode(object!)).snapshot.dbis[0]?.entries).toMatchObject([
-      { key: Buffer.from('local').toString('hex') },
-    ]);
-  });
-});
 
 describe('the bucket fails', () => {
   it('to store, for long: merging goes on, a newer state replaces the one that waits, nothing counts as published', async () => {
@@ -315,9 +194,3 @@ describe('what only the operator can mend', () => {
     expect(a.status.phase).toBe('failed');
   });
 });
-
-function flipped(bytes: Buffer): Buffer {
-  const copy = Buffer.from(bytes);
-  copy[copy.length - 12]! ^= 0x10;
-  return copy;
-}

@@ -1,12 +1,18 @@
-import { type Environment, showDbiName } from '../../lmdb/index.ts';
+import { acquireInstanceLock, type Environment, showDbiName } from '../../lmdb/index.ts';
 import { isPrivate } from '../../shadow/index.ts';
 import { forEachDatabase } from '../databases.ts';
 import type { Session } from '../session.ts';
 
 export async function dropShadow(session: Session): Promise<void> {
   const dropAll = async (environment: Environment, name: string): Promise<void> => {
-    for (const { dbiName, entries } of dropPrivateDbis(environment)) {
-      session.out.write(`${name}: dropped ${showDbiName(dbiName)} (${entries} entries)\n`);
+    // A sync that runs would take what it finds then for changes of the application.
+    const lock = acquireInstanceLock(environment.dataPath, `process ${process.pid}, drop-shadow`);
+    try {
+      for (const { dbiName, entries } of dropPrivateDbis(environment)) {
+        session.out.write(`${name}: dropped ${showDbiName(dbiName)} (${entries} entries)\n`);
+      }
+    } finally {
+      lock?.release();
     }
   };
   await forEachDatabase(session, dropAll, { readOnly: false });

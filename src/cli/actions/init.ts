@@ -77,7 +77,13 @@ async function look(name: string, path: string, native: boolean): Promise<Looked
   const options = { noSubdir, create: false, dirMask: 0, fileMask: 0, mapSizeBytes: 0, maxDbs: 1000 };
   const lmdb = { name, path: absolute, options, schemaTracksChanges: native, dupsortHack: true };
   return withOpenDatabase(
-    { ...lmdb, headerExtraPaddingBlock: false, dbiOptions: new Map() },
+    {
+      ...lmdb,
+      headerExtraPaddingBlock: false,
+      dbiOptions: new Map(),
+      droppedDbis: 'keep',
+      acceptSchemaChange: false,
+    },
     ({ environment, transaction, view }) => {
       const pdns = pdnsFileOf(transaction);
       const dbis = [...view.dbis.values()].filter((dbi) => !isPrivate(dbi.name));

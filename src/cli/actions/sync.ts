@@ -3,6 +3,12 @@ import { UnknownDatabaseError } from '../errors.ts';
 import { openServiceNotifier } from '../service/index.ts';
 import type { Session } from '../session.ts';
 import { version } from '../version.ts';
+import { serve } from './serve.ts';
+
+/** LMDB tells readers apart by process id alone. */
+const PROCESS_ONE =
+  'This is process 1, as the first one of every container is: if the application uses the LMDB from another container, start with ' +
+  '--minimum-pid 50, or let both share a PID namespace';
 
 export interface SyncFlags {
   readonly onlyDb?: readonly string[];
@@ -15,7 +21,12 @@ export async function sync(session: Session, mode: RunOptions['mode'], flags: Sy
   const onlyDatabases = flags.onlyDb ?? [];
   const unknown = onlyDatabases.find((name) => !config.lmdbs.has(name));
   if (unknown !== undefined) throw new UnknownDatabaseError(unknown, config.lmdbs.keys());
-  const notifier = await openServiceNotifier(io, onlyDatabases.length > 0 ? onlyDatabases : [...config.lmdbs.keys()]);
+  if (io.pid === 1) log.warn(PROCESS_ONE);
+  const databases = [...config.lmdbs.keys()].filter(
+    (name) => onlyDatabases.length === 0 || onlyDatabases.includes(name),
+  );
+  const served = await serve(session, databases);
+  const notifier = await openServiceNotifier(io, databases);
   const stopping = (): void => notifier?.stopping();
   signal.addEventListener('abort', stopping, { once: true });
   let outcome: Awaited<ReturnType<typeof io.runSync>>;
@@ -28,13 +39,18 @@ export async function sync(session: Session, mode: RunOptions['mode'], flags: Sy
       logStyle,
       signal,
       onBlocked: session.endAtOnce,
-      ...(notifier ? { onEvent: (event) => notifier.onEvent(event) } : {}),
+      onEvent: (event) => {
+        notifier?.onEvent(event);
+        served?.onEvent(event);
+      },
+      onStarted: (running) => served?.onStarted(running),
       version: version(),
       ...(flags.waitForMarkerFile ? { waitForMarkerFile: flags.waitForMarkerFile } : {}),
     });
   } finally {
     signal.removeEventListener('abort', stopping);
     notifier?.dispose();
+    await served?.close();
   }
   log.info(outcome === 'stopped' ? 'stopped as requested' : 'done');
 }

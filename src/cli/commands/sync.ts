@@ -34,6 +34,7 @@ function addRun(command: Command, runner: SessionRunner, mode: 'sync' | 'receive
     .option('--accept-stale', 'join although this instance was away for longer than deletions are remembered')
     .allowExcessArguments(true)
     .action(() => {
+      runner.prepareSync();
       const { onlyOnce, acceptStale, ...flags }: RunFlags = command.opts();
       return runner.run(async (session) => (await import('../actions/sync.ts')).sync(session, mode, flags), {
         flags: { onlyOnce, acceptStale },

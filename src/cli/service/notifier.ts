@@ -9,6 +9,8 @@ export interface NotifierOptions {
   readonly watchdogMs: number | undefined;
 }
 
+const STARTED: ReadonlySet<string> = new Set(['joining', 'running']);
+
 /**
  * Tells the service manager how far the start has come: ready when every LMDB is open and the bucket was listed. A message
  * that could not be sent goes with the next one.
@@ -33,7 +35,9 @@ export class ServiceNotifier {
   }
 
   onEvent(event: SyncEvent): void {
-    if (this.#isStopping || event.type !== 'phase' || (event.phase !== 'joining' && event.phase !== 'running')) return;
+    // One that waits for its application is as ready as it can be: the application may be started after us.
+    const isReady = event.type === 'waitingForFile' || (event.type === 'phase' && STARTED.has(event.phase));
+    if (this.#isStopping || !isReady) return;
     if (!this.#waiting.delete(event.db)) return;
     this.#tell(`${this.#waiting.size === 0 ? 'READY=1\n' : ''}STATUS=${this.#status()}`);
   }

@@ -1,5 +1,5 @@
 import type { HealthConfig } from '../../config/index.ts';
-import type { ServerEvent } from '../model.ts';
+import type { SyncEvent } from '../../sync/index.ts';
 import { type FailingSince, failed, judgeFailing, judgeStart, type Verdict } from './tracker.ts';
 
 type Activity = 'list' | 'load' | 'store';
@@ -38,13 +38,17 @@ export class Health {
     }
   }
 
-  apply(event: ServerEvent): void {
+  apply(event: SyncEvent): void {
     const health = this.#databases.get(event.db);
     if (health === undefined) return;
     const { failing } = health;
     switch (event.type) {
       case 'phase':
         if (event.phase === 'running') health.startingSinceMs = undefined;
+        return;
+      // There is nothing to start yet, and nothing wrong.
+      case 'waitingForFile':
+        health.startingSinceMs = undefined;
         return;
       case 'listed':
         failing.list = undefined;

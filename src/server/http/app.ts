@@ -6,6 +6,7 @@ import type { Metrics } from '../metrics/index.ts';
 import { renderPage } from '../page/index.ts';
 import type { ApiStatus } from '../state/index.ts';
 import type { Asset } from './assets.ts';
+import { hintRoute, type TakeHint } from './hint-route.ts';
 import { securityHeaders } from './security.ts';
 import type { StorageListing } from './storage-listing.ts';
 
@@ -16,15 +17,17 @@ export interface Answers {
   readonly status: () => ApiStatus;
   readonly listing: StorageListing;
   readonly assets: ReadonlyMap<string, Asset>;
+  readonly takeHint: TakeHint;
   readonly log: Log;
 }
 
 const READING = ['GET', 'HEAD'];
 
-/** The routes. All of them read; a route that takes something in must be added here with the methods it takes. */
+/** The routes. All of them read, but the one for hints. */
 export function createApp(answers: Answers): Hono {
   const app = new Hono();
   app.use(securityHeaders);
+  app.route('/api/hint', hintRoute(answers.takeHint));
   app.use(async (context, next) => {
     if (READING.includes(context.req.method)) return next();
     return context.text('405 method not allowed\n', 405, { Allow: READING.join(', ') });

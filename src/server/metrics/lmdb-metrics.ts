@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
-import { type LmdbStats, usedBytes } from '../model.ts';
+import type { LmdbStats } from '../../sync/index.ts';
+import { usedBytes } from '../model.ts';
 import { LMDB } from './definitions.ts';
 import { createInstruments, type Instruments } from './instruments.ts';
 import { smapsOf } from './smaps.ts';

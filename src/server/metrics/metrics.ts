@@ -1,5 +1,5 @@
 import { Registry } from 'prom-client';
-import type { ServerEvent } from '../model.ts';
+import type { SyncEvent } from '../../sync/index.ts';
 import { LIGHTNING_STREAM, LMDBSTREAM } from './definitions.ts';
 import { createInstruments, type Instruments } from './instruments.ts';
 import { LmdbMetrics } from './lmdb-metrics.ts';
@@ -48,9 +48,9 @@ export class Metrics {
     return this.#registry.contentType;
   }
 
-  apply(event: ServerEvent): void {
+  apply(event: SyncEvent): void {
     if (event.type === 'instances') this.#keepPeers(event.db, event.instanceIds);
-    else if (event.type === 'lmdbStats') this.#lmdb.apply(event.db, event);
+    else if (event.type === 'lmdbStats') this.#lmdb.apply(event.db, event.stats);
     else if (event.type === 'storageCall') this.#storage.apply(event);
     else {
       if (event.type === 'loaded') this.#knowPeer(event.db, event.object.instanceId);

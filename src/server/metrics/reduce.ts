@@ -1,24 +1,23 @@
 import { parseSnapshotName } from '../../snapshot/index.ts';
-import { nanoToMs, type ServerEvent } from '../model.ts';
+import type { SyncEvent } from '../../sync/index.ts';
+import { nanoToMs } from '../model.ts';
 import type { LIGHTNING_STREAM, LMDBSTREAM } from './definitions.ts';
 import type { Instruments } from './instruments.ts';
 
 export const PHASES = ['opening', 'listing', 'joining', 'running', 'stopped', 'failed'] as const;
 
 /** The metrics of Lightning Stream. Which moment counts where is what it does, see `docs/metrics.md`. */
-export function applyToReference(metrics: Instruments<typeof LIGHTNING_STREAM>, event: ServerEvent): void {
+export function applyToReference(metrics: Instruments<typeof LIGHTNING_STREAM>, event: SyncEvent): void {
   const { db: lmdb, atMs } = event;
   switch (event.type) {
     case 'listed':
       metrics.listCalls.inc();
+      metrics.inStorageCount.set({ lmdb }, event.objects);
+      metrics.inStorageBytes.set({ lmdb }, event.sizeBytes);
       return;
     case 'listFailed':
       metrics.listCalls.inc();
       metrics.listFailed.inc({ lmdb });
-      return;
-    case 'inStorage':
-      metrics.inStorageCount.set({ lmdb }, event.objects);
-      metrics.inStorageBytes.set({ lmdb }, event.sizeBytes);
       return;
     case 'loaded': {
       const labels = { lmdb, syncer_instance: event.object.instanceId };
@@ -83,7 +82,7 @@ export function applyToReference(metrics: Instruments<typeof LIGHTNING_STREAM>, 
  * The metrics that Lightning Stream has not.
  * @param ownInstanceId whose objects are no peer's: our own newest is merged at start
  */
-export function applyToOurs(metrics: Instruments<typeof LMDBSTREAM>, event: ServerEvent, ownInstanceId: string): void {
+export function applyToOurs(metrics: Instruments<typeof LMDBSTREAM>, event: SyncEvent, ownInstanceId: string): void {
   const { db: lmdb, atMs } = event;
   if ('error' in event) metrics.errors.inc({ lmdb });
   switch (event.type) {

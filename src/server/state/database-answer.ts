@@ -23,7 +23,7 @@ export function databaseAnswer(
       bytes: state.publishedBytes,
       last: last ? { name: last.name, kind: last.kind, sizeBytes: last.sizeBytes, at: isoTime(last.atMs) } : null,
     },
-    inStorage: inStorage ? { objects: inStorage.objects, sizeBytes: inStorage.sizeBytes ?? null } : null,
+    inStorage: inStorage ? { ...inStorage } : null,
     chainLength: state.chainLength,
     detachedDbis: [...state.detachedDbis],
     lmdb: stats ? lmdbAnswer(stats) : null,

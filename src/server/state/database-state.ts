@@ -1,5 +1,5 @@
-import type { DatabasePhase } from '../../sync/index.ts';
-import { type LmdbStats, nanoToMs, type ServerEvent } from '../model.ts';
+import type { DatabasePhase, LmdbStats, ObjectRef, SyncEvent } from '../../sync/index.ts';
+import { nanoToMs } from '../model.ts';
 import { History } from './history.ts';
 import { Problems } from './problems.ts';
 
@@ -38,7 +38,7 @@ export class DatabaseState {
   publishedBytes = 0;
   lastPublished: PublishedState | undefined;
   stats: LmdbStats | undefined;
-  inStorage: { readonly objects: number; readonly sizeBytes: number | undefined } | undefined;
+  inStorage: { readonly objects: number; readonly sizeBytes: number } | undefined;
   chainLength = 0;
   detachedDbis: readonly string[] = [];
   readonly peers = new Map<string, PeerState>();
@@ -49,7 +49,7 @@ export class DatabaseState {
     this.#ownInstanceId = ownInstanceId;
   }
 
-  apply(event: ServerEvent): void {
+  apply(event: SyncEvent): void {
     this.problems.apply(event);
     switch (event.type) {
       case 'phase':
@@ -63,13 +63,10 @@ export class DatabaseState {
         this.history.at(event.atMs).recorded += event.entries;
         return;
       case 'listed':
-        this.inStorage = { objects: event.objects, sizeBytes: this.inStorage?.sizeBytes };
-        return;
-      case 'inStorage':
         this.inStorage = { objects: event.objects, sizeBytes: event.sizeBytes };
         return;
       case 'seen':
-        this.#see(event.instanceId, event.name, nanoToMs(event.timestampNano));
+        this.#see(event.object);
         return;
       case 'instances':
         // Names of short-lived machines must not pile up for as long as the process runs.
@@ -84,7 +81,7 @@ export class DatabaseState {
         const step = this.history.at(event.atMs);
         step.merged += event.written;
         if (instanceId === this.#ownInstanceId) return;
-        const peer = this.#see(instanceId, name, timeMs);
+        const peer = this.#see(event.object);
         if (timeMs >= (peer.mergedTimeMs ?? 0)) {
           peer.mergedName = name;
           peer.mergedTimeMs = timeMs;
@@ -99,9 +96,8 @@ export class DatabaseState {
       }
       case 'refused':
       case 'loadFailed': {
-        const { name, instanceId, timestampNano } = event.object;
-        if (instanceId === this.#ownInstanceId) return;
-        const peer = this.#see(instanceId, name, nanoToMs(timestampNano));
+        if (event.object.instanceId === this.#ownInstanceId) return;
+        const peer = this.#see(event.object);
         if (event.type === 'refused') peer.refusedObjects++;
         return;
       }
@@ -120,7 +116,7 @@ export class DatabaseState {
         return;
       }
       case 'lmdbStats':
-        this.stats = event;
+        this.stats = event.stats;
         return;
       case 'chain':
         this.chainLength = event.length;
@@ -131,7 +127,8 @@ export class DatabaseState {
     }
   }
 
-  #see(instanceId: string, name: string, timeMs: number): PeerState {
+  #see({ instanceId, name, timestampNano }: ObjectRef): PeerState {
+    const timeMs = nanoToMs(timestampNano);
     const known = this.peers.get(instanceId);
     if (known === undefined) {
       const peer = {

@@ -1,4 +1,4 @@
-import type { ServerEvent } from '../model.ts';
+import type { SyncEvent } from '../../sync/index.ts';
 import { Ring } from './ring.ts';
 
 /** Something an operator should see, newest last. The same thing again only counts up. */
@@ -24,7 +24,7 @@ export class Problems {
     return this.#ring.values.toSorted((a, b) => b.atMs - a.atMs);
   }
 
-  apply(event: ServerEvent): void {
+  apply(event: SyncEvent): void {
     const ended = endedBy(event);
     if (ended !== undefined)
       for (const problem of this.#ring.values) if (problem.subject === ended) problem.over = true;
@@ -41,7 +41,7 @@ export class Problems {
 
 type Told = Pick<Problem, 'severity' | 'message' | 'hint' | 'subject'>;
 
-function problemOf(event: ServerEvent): Told | undefined {
+function problemOf(event: SyncEvent): Told | undefined {
   switch (event.type) {
     case 'listFailed':
       return failure('list', `Listing the bucket failed: ${event.error.message}`, event.error.hint);
@@ -107,7 +107,7 @@ function problemOf(event: ServerEvent): Told | undefined {
 }
 
 /** The subject of problems that are over with this event. */
-function endedBy(event: ServerEvent): string | undefined {
+function endedBy(event: SyncEvent): string | undefined {
   switch (event.type) {
     case 'listed':
       return 'list';

@@ -1,5 +1,5 @@
+import type { SyncEvent } from '../../sync/index.ts';
 import type { HealthReport } from '../health/index.ts';
-import type { ServerEvent } from '../model.ts';
 import { databaseAnswer, isoTime } from './database-answer.ts';
 import { DatabaseState } from './database-state.ts';
 import type { ApiStatus } from './status-schema.ts';
@@ -28,7 +28,7 @@ export class State {
     this.#databases = new Map(options.databases.map((name) => [name, new DatabaseState(options.instanceId)]));
   }
 
-  apply(event: ServerEvent): void {
+  apply(event: SyncEvent): void {
     this.#databases.get(event.db)?.apply(event);
   }
 

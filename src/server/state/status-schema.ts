@@ -77,7 +77,7 @@ const database = z.strictObject({
       z.strictObject({ name: z.string(), kind: z.enum(['snapshot', 'delta']), sizeBytes: bytes, at: time }),
     ),
   }),
-  inStorage: optional(z.strictObject({ objects: count, sizeBytes: optional(bytes) })),
+  inStorage: optional(z.strictObject({ objects: count, sizeBytes: bytes })),
   chainLength: count.describe('deltas since our last full snapshot'),
   detachedDbis: z.array(z.string()),
   lmdb: optional(lmdb),

@@ -18,7 +18,7 @@ export class HeaderedWriter implements EntryWriter {
     this.#transaction = transaction;
     this.#name = name;
     this.#dbi = transaction.openOrCreateDbi(name, flags);
-    this.#appends = fillsEmpty && transaction.stat(this.#dbi).entries === 0;
+    this.#appends = fillsEmpty;
     this.#cursor = transaction.cursor(this.#dbi);
     this.#header = new HeaderWriter(transaction.id, extraBlocks);
   }

@@ -10,6 +10,7 @@ import type { ShadowStore } from './store.ts';
 export const inlineStore: ShadowStore = {
   isCopy: true,
   holdsEntries: (name) => shadowedName(name) !== undefined,
+  dbiNameOf: (name) => shadowedName(name) ?? name,
   canName: canBeShadowed,
   canTakeKeysOf(main, view) {
     const shadow = shadowOf(view, main.name);

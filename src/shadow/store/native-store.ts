@@ -8,6 +8,7 @@ import type { ShadowStore } from './store.ts';
 export const nativeStore: ShadowStore = {
   isCopy: false,
   holdsEntries: (name) => !isPrivate(name),
+  dbiNameOf: (name) => name,
   canName: () => true,
   canTakeKeysOf: () => true,
   dbiNames: (view) => [...view.dbis.keys()].filter(nativeStore.holdsEntries),

@@ -16,6 +16,8 @@ export interface ShadowStore {
   readonly isCopy: boolean;
   /** Whether a DBI of the application's LMDB is one that holds entries. `name` is its name in the LMDB. */
   holdsEntries(name: string): boolean;
+  /** The application's DBI whose entries such a DBI holds. */
+  dbiNameOf(name: string): string;
   /** Whether entries of a DBI of this name can be kept. */
   canName(dbiName: string): boolean;
   /** Whether the entries that are kept of a DBI can take the keys that it holds now. */
@@ -37,7 +39,7 @@ export interface StoredDbi {
   readonly name: string;
   /** Flags of the application's DBI. */
   readonly flags: number;
-  /** Nothing is kept yet, and entries will come in order. */
+  /** Nothing was kept when this was planned, and entries will come in order, in one transaction or in several. */
   readonly fillsEmpty: boolean;
   /** `header_extra_padding_block`. */
   readonly extraBlocks: number;

@@ -233,9 +233,19 @@ export class ChainIndex {
     return isBehind || this.ownMissing ? { ...chain, isBroken: true } : chain;
   }
 
+  /** Our own objects in the last listing that could be used. */
+  usableOwn(): readonly ListedObject[] {
+    return this.#ownListed().filter(({ isRefused }) => !isRefused);
+  }
+
   /** The name of an object under our instance name that another process wrote, once seen. */
   get foreignOwnObject(): string | undefined {
     return this.#own.foreign;
+  }
+
+  /** The newest object of each instance in the last listing, refused or not. */
+  newest(): SnapshotName[] {
+    return [...this.#catalogue.instances.values()].map((objects) => objects.at(-1)!.name);
   }
 
   /** The newest object under our own name, ours or not. */
@@ -270,6 +280,11 @@ export class ChainIndex {
     return [...this.#catalogue.instances.values()].flatMap((objects) =>
       objects.filter((object) => this.#isOutdated(object) && object.fate === 'new').map(({ name }) => name.full),
     );
+  }
+
+  /** Everything that was refused is looked at again. */
+  forgetRefusals(): void {
+    for (const objects of this.#catalogue.instances.values()) for (const object of objects) object.forgetRefusal();
   }
 
   /** Names of listed objects that could not be used. */

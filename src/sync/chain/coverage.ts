@@ -46,6 +46,8 @@ export class InstanceCoverage {
   readonly #mergedTimes = new Set<bigint>();
   #gap: Gap | undefined;
   #gapListing = 0;
+  /** Closed by what is due, and not merged yet. */
+  #healing: Gap | undefined;
   #healed: HealedGap | undefined;
   #batches: readonly Batch[] = [];
   #wantsFull = false;
@@ -104,6 +106,9 @@ export class InstanceCoverage {
     const full = usable.findLast(({ isFull }) => isFull);
     if (this.#coveredNano === undefined) this.#join(view, usable, full);
     else this.#continue(view, usable, full, this.#coveredNano);
+    if (!this.#healing || this.#batches.length > 0) return;
+    this.#healed = { ...this.#healing, healedMs: view.nowMs, by: this.#lastMerged };
+    this.#healing = undefined;
   }
 
   /** C moves over what is merged, and over full snapshots that promise that there was nothing. */
@@ -165,10 +170,11 @@ export class InstanceCoverage {
       (reachNano === undefined || object.timeNano > reachNano) && !view.isOutdated(object);
     if (view.objects.some(isBeyond)) {
       if (!this.#gap) this.#gapListing = view.listing;
-      this.#gap = { instanceId: this.#instanceId, afterNano: reachNano, sinceMs: this.#gap?.sinceMs ?? view.nowMs };
+      const sinceMs = (this.#gap ?? this.#healing)?.sinceMs ?? view.nowMs;
+      this.#gap = { instanceId: this.#instanceId, afterNano: reachNano, sinceMs };
+      this.#healing = undefined;
     } else if (this.#gap) {
-      const { instanceId, afterNano, sinceMs } = this.#gap;
-      this.#healed = { instanceId, afterNano, sinceMs, healedMs: view.nowMs, by: this.#lastMerged };
+      this.#healing = this.#gap;
       this.#gap = undefined;
     }
   }

@@ -36,6 +36,10 @@ export class TrackedObject implements ListedObject {
     return this.name.kind === 'snapshot';
   }
 
+  forgetRefusal(): void {
+    this.#refusedAt = undefined;
+  }
+
   get isRefused(): boolean {
     return this.#refusedAt !== undefined && this.#refusedAt === versionOf(this);
   }

@@ -1,5 +1,6 @@
 import { buildSnapshotName, type SnapshotName, toTimestampNano } from '../../snapshot/index.ts';
 import { type Compaction, compactionOf } from './compaction.ts';
+import type { ListedObject } from './listed.ts';
 import type { OwnChain } from './own-chain.ts';
 
 /** Why a full snapshot goes out; for the log and metrics. */
@@ -17,6 +18,8 @@ export type FullReason =
 export interface PublishInput {
   readonly mode: 'auto' | 'off';
   readonly chain: OwnChain;
+  /** The newest deltas of the chain that can be compacted, for their keys are known; default: all. */
+  readonly compactable?: readonly ListedObject[];
   /** What changed here and is in no stored object; of one view with everything else that is published now. */
   readonly unpublished: {
     readonly hasChanges: boolean;
@@ -66,7 +69,7 @@ export function planPublishing(input: PublishInput): PublishPlan {
   // Peers that read deltas do not fetch the full snapshot then: it promises that there is nothing after the delta.
   const full = reason && input.mayPublishFull ? { previousNano: input.chain.endNano, reason } : undefined;
   const waitsFor = reason && !full ? 'full' : undefined;
-  const compaction = delta && !full ? compactionOf(input.chain.deltas) : undefined;
+  const compaction = delta && !full ? compactionOf(input.compactable ?? input.chain.deltas) : undefined;
   return { delta, compaction, full, waitsFor };
 }
 
@@ -81,6 +84,8 @@ function whyFull(input: PublishInput): { reason: FullReason | undefined; promise
   }
   // An instance that holds nothing of its own and changed nothing publishes nothing.
   if (!chain.full) return hasChanges || chain.isBroken || isForced ? without('first') : withPromise(undefined);
+  // Peers take us for a legacy writer until a full snapshot says that we read deltas.
+  if (!chain.full.name.readsDeltas) return without('first');
   if (chain.isBroken) return without('chain broken');
   if (hasChanges && overflowed) return without('key set overflowed');
   const heavyBytes = Math.max(chain.full.sizeBytes / 2, LEAST_HEAVY_BYTES);

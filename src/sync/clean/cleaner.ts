@@ -20,8 +20,8 @@ export interface CleanerOptions {
   /** Our own, as it stands in object names. */
   readonly instanceId: string;
   readonly config: CleanupConfig;
-  /** See `CleaningInput.committed`; asked once a run. */
-  readonly committed: () => ReadonlyMap<string, bigint>;
+  /** See `CleaningInput.included`; asked once a run. */
+  readonly included: () => ReadonlyMap<string, bigint>;
   /** See `CleaningInput.refused`; asked once a run. */
   readonly refused?: () => ReadonlySet<string>;
   readonly log: Log;
@@ -79,7 +79,7 @@ export class Cleaner {
 
   /** Rejects only with the reason of an aborted signal; what the storage refuses is logged and reported. */
   async runOnce(signal?: AbortSignal): Promise<CleanReport> {
-    const { config, instanceId, committed, refused } = this.#options;
+    const { config, instanceId, included, refused } = this.#options;
     let listing: readonly SnapshotName[];
     try {
       listing = await this.#list(signal);
@@ -94,7 +94,7 @@ export class Cleaner {
       ownInstanceId: instanceId,
       listing,
       sightings: this.#sightings,
-      committed: committed(),
+      included: included(),
       ...(refused ? { refused: refused() } : {}),
       config,
     });

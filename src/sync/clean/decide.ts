@@ -29,7 +29,7 @@ export interface CleaningInput {
    * Per instance: the timestamp of its newest object that was merged before our last stored full snapshot was encoded;
    * under our own id the timestamp of that full snapshot. Empty before the first one: no instance is stale then.
    */
-  readonly committed: ReadonlyMap<string, bigint>;
+  readonly included: ReadonlyMap<string, bigint>;
   /** Names of objects that could not be used (decision 11): they prove nothing about older ones. */
   readonly refused?: ReadonlySet<string>;
   readonly config: Pick<CleanupConfig, 'mustKeepIntervalMs' | 'removeOldInstancesIntervalMs'>;
@@ -102,7 +102,7 @@ function isSuperseded(
  */
 function isStale(objects: readonly SnapshotName[], input: CleaningInput): boolean {
   const newest = newestTime(objects)!;
-  const merged = input.committed.get(objects[0]!.instanceId);
+  const merged = input.included.get(objects[0]!.instanceId);
   return isOld(newest, input) && merged !== undefined && newest <= merged;
 }
 
@@ -111,7 +111,7 @@ function isStale(objects: readonly SnapshotName[], input: CleaningInput): boolea
  * two silent instances would else remove each other, and with them the last copy in the bucket (I10).
  */
 function hasFreshOwnSnapshot(input: CleaningInput): boolean {
-  const stored = input.committed.get(input.ownInstanceId);
+  const stored = input.included.get(input.ownInstanceId);
   if (stored === undefined) return false;
   return input.listing.some(
     ({ instanceId, kind, full, timestampNano }) =>

@@ -1,8 +1,15 @@
-import { parseSnapshotName, type SnapshotName, toInstanceId } from '../../snapshot/index.ts';
-import type { Spool } from '../../storage/index.ts';
-import { LocalChanges, type LocalDatabase, type MergeResult } from '../local/index.ts';
+import { toInstanceId } from '../../snapshot/index.ts';
+import { ChainIndex, type ListedObject } from '../chain/index.ts';
+import {
+  isReplaced,
+  LocalChanges,
+  type LocalDatabase,
+  type MergeBatch,
+  type MergeResult,
+  type ShownState,
+} from '../local/index.ts';
 import type { Publisher } from '../publish/index.ts';
-import { Receiver, RemoteIndex, refuseStale } from '../remote/index.ts';
+import { type Receiver, refuseStale } from '../remote/index.ts';
 import {
   type DatabaseStatus,
   errorInfo,
@@ -12,9 +19,10 @@ import {
   type SyncEvent,
   type SyncEventBody,
 } from '../status/index.ts';
-import { sweepCutoff } from '../sweep/index.ts';
 import { nowMs, type Timer } from '../time/index.ts';
+import { ListingNews } from './listing-news.ts';
 import { makePublisher } from './make-publisher.ts';
+import { makeReceiver } from './make-receiver.ts';
 import type { DatabaseOptions } from './ports.ts';
 import {
   type DatabaseAction,
@@ -34,7 +42,8 @@ export class DatabaseSync {
   readonly #options: DatabaseOptions;
   readonly #log: DatabaseOptions['log'];
   readonly #instanceId: string;
-  readonly #index: RemoteIndex;
+  readonly #index: ChainIndex;
+  readonly #news: ListingNews;
   readonly #work = new AbortController();
   readonly #publishing = new AbortController();
   readonly #tasks = new Set<Promise<unknown>>();
@@ -48,6 +57,8 @@ export class DatabaseSync {
   #parts: { local: LocalDatabase; changes: LocalChanges; receiver: Receiver } | undefined;
   #publisher: Publisher | undefined;
   #included: ReadonlyMap<string, bigint> = new Map();
+  /** The newest object of ours that was merged. */
+  #shown: ShownState | undefined;
   #fatal: { error: unknown } | undefined;
   #refusal: unknown;
   #end = (): void => {};
@@ -57,7 +68,13 @@ export class DatabaseSync {
     this.#options = options;
     this.#log = options.log.child({ db: lmdb.name });
     this.#instanceId = toInstanceId(config.instance);
-    this.#index = new RemoteIndex(lmdb.name, this.#instanceId);
+    this.#index = new ChainIndex({
+      databaseName: lmdb.name,
+      ownInstanceId: this.#instanceId,
+      readsDeltas: config.deltas !== 'off',
+      awayMs: config.storage.cleanup.removeOldInstancesIntervalMs,
+    });
+    this.#news = new ListingNews(options, this.#index, (event) => this.#report(event));
     this.#status = newStatus(lmdb.name);
     const { onlyOnce, storagePollIntervalMs, storageForceSnapshotIntervalMs: forceSnapshotIntervalMs } = config;
     this.#state = initialState({ mode, onlyOnce, storagePollIntervalMs, forceSnapshotIntervalMs });
@@ -68,9 +85,8 @@ export class DatabaseSync {
   }
 
   /**
-   * Until aborted (ends cleanly: the transaction and the upload under way are finished), or, with only_once, until one pass
-   * is done.
-   * @throws UnsupportedDbiError, HeaderError, StaleInstanceError, LmdbError: what only the operator can mend
+   * Until aborted (the transaction and the upload under way are finished) or, with only_once, until one pass is done.
+   * @throws DataFileReplacedError: what is there now needs a start; UnsupportedDbiError, StaleInstanceError …: the operator's
    */
   async run(signal: AbortSignal): Promise<void> {
     const stop = (): void => this.#tell({ type: 'stop' });
@@ -91,12 +107,15 @@ export class DatabaseSync {
       this.#throwWhatEndedIt();
       this.#report({ type: 'phase', phase: 'stopped' });
     } catch (error) {
-      this.#report({ type: 'error', error: errorInfo(error) });
+      this.#report({ type: isReplaced(error) ? 'dataFileReplaced' : 'error', error: errorInfo(error) });
       throw error;
     } finally {
       signal.removeEventListener('abort', stop);
     }
   }
+
+  /** Lists the bucket at once; while the start is under way that changes nothing. */
+  readonly listNow = (): void => this.#tell({ type: 'news' });
 
   #open(): LocalDatabase {
     const { config, lmdb, ports } = this.#options;
@@ -105,8 +124,8 @@ export class DatabaseSync {
     this.#report({ type: 'opened', path: lmdb.path, stats: local.stats() });
     const { clock } = ports;
     const onTick = (): void => {
-      const sinceStoredMs = this.#publisher?.sinceStoredMs ?? 0;
-      this.#tell({ type: 'looked', sinceStoredMs, txnId: local.txnId });
+      const sinceFullMs = this.#publisher?.sinceFullMs ?? 0;
+      this.#tell({ type: 'looked', sinceFullMs, txnId: local.txnId });
     };
     const changes = new LocalChanges({ local, config, clock, report, onTick });
     this.#parts = { local, changes, receiver: this.#makeReceiver(local) };
@@ -127,6 +146,8 @@ export class DatabaseSync {
     if (line) this.#log[line.level](line.message, line.fields);
     this.#options.onEvent?.(event);
     if (event.type === 'localChange') this.#tell({ type: 'localChange' });
+    // What another schema wrote may be for us now.
+    if (event.type === 'schemaVersion') this.#index.forgetRefusals();
   }
 
   /** One event after the other: what an action tells at once waits until the step has ended. */
@@ -168,7 +189,8 @@ export class DatabaseSync {
         this.#start(changes.look());
         break;
       case 'merge':
-        this.#letMerge(action.id);
+        this.#downloads.get(action.id)?.();
+        this.#downloads.delete(action.id);
         break;
       case 'startPublisher':
         this.#startPublisher(local);
@@ -221,32 +243,25 @@ export class DatabaseSync {
 
   get #remote(): RemoteFacts {
     const waitingFor = this.#index.waitingFor();
-    const { receiver } = this.#parts!;
-    const ownIsDue = waitingFor.has(this.#instanceId);
-    return { waitingFor: waitingFor.size, ownIsDue, hasTrouble: receiver.hasTrouble };
+    const { hasTrouble } = this.#parts!.receiver;
+    return { waitingFor: waitingFor.size, ownIsDue: waitingFor.has(this.#instanceId), hasTrouble };
   }
 
   async #list(receiver: Receiver): Promise<void> {
     const isListed = await receiver.list(this.#work.signal);
     if (!isListed) return this.#tell({ type: 'listFailed' });
     this.#tell({ type: 'listed', remote: this.#remote });
-    const name = this.#index.foreignOwnObject;
-    if (name === undefined || name === this.#status.duplicateInstance) return;
-    this.#report({ type: 'duplicateInstance', name, instanceId: this.#instanceId });
+    // What the bucket lost is published again (decision 12).
+    if (this.#news.tell()) this.#publisher?.request();
+    if (this.#publisher) await this.#news.removeReplaced(this.#work.signal);
   }
 
   async #checkStale(local: LocalDatabase): Promise<void> {
     const { config, ports } = this.#options;
-    await refuseStale({
-      config,
-      databaseName: this.#status.name,
-      instanceId: this.#instanceId,
-      index: this.#index,
-      local,
-      hasLocalData: this.#state.hasDataAtStart,
-      nowNano: ports.clock.nowNano(),
-      log: this.#log,
-    });
+    const { name: databaseName } = this.#status;
+    const known = { instanceId: this.#instanceId, index: this.#index, local, log: this.#log };
+    const hasLocalData = this.#state.hasDataAtStart;
+    await refuseStale({ config, databaseName, ...known, hasLocalData, nowNano: ports.clock.nowNano() });
     this.#tell({ type: 'checked' });
   }
 
@@ -255,39 +270,30 @@ export class DatabaseSync {
   }
 
   #startWork(local: LocalDatabase, changes: LocalChanges): void {
-    const { config, mode, ports } = this.#options;
+    const { config, ports } = this.#options;
     const { signal } = this.#work;
     const watch = ports.storage.watch?.(() => this.#tell({ type: 'news' }));
     signal.addEventListener('abort', () => watch?.close(), { once: true });
     this.#start(changes.run(signal));
     if (config.onlyOnce) return;
-    const care = {
-      config,
-      databaseName: this.#status.name,
-      instanceId: this.#instanceId,
-      receiveOnly: mode === 'receive',
-      storage: ports.storage,
-      local,
-      index: this.#index,
-      included: () => this.#included,
-      clock: ports.clock,
-      random: ports.random,
-      log: this.#log,
-      report: (event: SyncEventBody) => this.#report(event),
-    };
-    for (const task of upkeep(care, signal)) this.#start(task);
+    const included = (): ReadonlyMap<string, bigint> => this.#included;
+    const given = { local, index: this.#index, included, log: this.#log };
+    const care = upkeep({ ...this.#options, ...given, report: (event) => this.#report(event) }, signal);
+    for (const task of care) this.#start(task);
   }
 
   #startPublisher(local: LocalDatabase): void {
-    const publisher = makePublisher(this.#options, {
+    const publisher = makePublisher(this.#options, this.#index, {
       instanceId: this.#instanceId,
       local,
-      lastNano: this.#index.newestOwn()?.timestampNano ?? 0n,
+      shown: this.#shown,
       report: (event) => this.#report(event),
       onStore: (name) => this.#index.addOwn(name),
-      onStored: (name, included) => {
-        // Our own entry proves to the cleaner that a snapshot of ours stands for all the others.
-        this.#included = new Map(included).set(this.#instanceId, parseSnapshotName(name).timestampNano);
+      onStored: (name, sizeBytes, included) => {
+        this.#index.addStored(name, sizeBytes, this.#options.ports.clock.monotonicMs());
+        // Our own entry proves to the cleaner that a full snapshot of ours stands for all the others.
+        if (name.kind === 'snapshot') this.#included = new Map(included).set(this.#instanceId, name.timestampNano);
+        this.#news.tellChain();
         this.#tell({ type: 'stored' });
       },
       onMoved: () => this.#tell({ type: 'publisher', facts: publisher.facts }),
@@ -306,21 +312,12 @@ export class DatabaseSync {
   }
 
   #makeReceiver(local: LocalDatabase): Receiver {
-    const { config, ports } = this.#options;
-    const { storage, clock, spool } = ports;
-    return new Receiver({
-      databaseName: this.#status.name,
-      storage,
+    return makeReceiver(this.#options, {
       index: this.#index,
-      concurrency: config.memoryDownloadedSnapshots,
-      retryIntervalMs: config.storageRetryIntervalMs,
-      forgottenBefore: () => (config.acceptStale ? 0n : sweepCutoff(clock.nowNano(), config.sweeper)),
-      onlyOnce: config.onlyOnce,
-      attempts: config.storageRetryForever ? Number.POSITIVE_INFINITY : config.storageRetryCount,
-      clock,
       report: (event) => this.#report(event),
-      spool,
-      merge: (name, body) => this.#merge(local, name, body),
+      instanceId: this.#instanceId,
+      merge: (batch, onBegin) => this.#merge(local, batch, onBegin),
+      onMerged: (object, result) => this.#noteOwn(object, result),
       onSettled: () => this.#tell({ type: 'settled', remote: this.#remote }),
       onFatal: (error) => this.#fail(error),
       onRefused: (error) => {
@@ -329,18 +326,21 @@ export class DatabaseSync {
     });
   }
 
-  async #merge(local: LocalDatabase, name: SnapshotName, body: Spool): Promise<MergeResult> {
+  async #merge(local: LocalDatabase, batch: MergeBatch, onBegin: () => void): Promise<readonly MergeResult[]> {
+    const id = batch.objects[0]!.name;
     await new Promise<void>((resolve) => {
-      this.#downloads.set(name.full, resolve);
-      this.#tell({ type: 'downloaded', id: name.full });
+      this.#downloads.set(id, resolve);
+      this.#tell({ type: 'downloaded', id });
     });
-    const result = await local.merge(name.full, body, this.#work.signal);
+    onBegin();
+    const results = await local.merge(batch, this.#work.signal);
     this.#tell({ type: 'merged' });
-    return result;
+    return results;
   }
 
-  #letMerge(id: string): void {
-    this.#downloads.get(id)?.();
-    this.#downloads.delete(id);
+  #noteOwn({ name }: ListedObject, { header }: MergeResult): void {
+    if (name.instanceId !== this.#instanceId || !header) return;
+    if (this.#shown && this.#shown.timestampNano > name.timestampNano) return;
+    this.#shown = { txnId: Number(header.meta.lmdbTxnId), timestampNano: name.timestampNano };
   }
 }

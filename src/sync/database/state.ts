@@ -58,8 +58,8 @@ export type DatabaseEvent =
   /** The bucket hints that something is new. */
   | { readonly type: 'news' }
   | { readonly type: 'localChange' }
-  /** The data file was looked at; `sinceStoredMs`: since our last successful store. */
-  | { readonly type: 'looked'; readonly sinceStoredMs: number; readonly txnId: number }
+  /** The data file was looked at; `sinceFullMs`: since our last full snapshot. */
+  | { readonly type: 'looked'; readonly sinceFullMs: number; readonly txnId: number }
   /** An object was downloaded and waits to be merged. */
   | { readonly type: 'downloaded'; readonly id: string }
   | { readonly type: 'merged' }

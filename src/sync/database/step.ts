@@ -16,10 +16,11 @@ const FIRST_LISTING_RETRY_MS = 1000;
  * | checking  | checked                                | recording: record offline changes, before anything is merged       |
  * | recording | recorded                               | joining while an own object is due (I5), else running              |
  * | joining   | settled, timer                         | load, look; running when no own object is due                      |
+ * | starting  | news, between listing and running      | remembered: the bucket is listed again once running                |
  * | running   | settled, news, stored, timer           | list                                                               |
  * | running   | listed, listFailed                     | load; publish what the start owes; wake at the next poll; with     |
  * |           |                                        | `only_once` stopping, when all is merged and published             |
- * | running   | localChange, looked                    | publish; `looked`: when nothing was stored for the force interval  |
+ * | running   | localChange, looked                    | publish; `looked`: when no full snapshot was stored for the force interval  |
  * | running   | downloaded; merged; publisher          | merge, but after ten loads what is due is taken first              |
  * | any       | stop                                   | stopping: everything but the publisher ends                        |
  * | stopping  | workEnded; publisherEnded              | the publisher ends after one last attempt; then ended              |
@@ -43,6 +44,9 @@ export function step(state: DatabaseState, event: DatabaseEvent, nowMs: number):
     case 'settled':
       return due({ ...state, remote: event.remote }, nowMs);
     case 'news':
+      // A hint while the start goes on: what it is about may be missing in the listing that is being merged.
+      if (isStarting(state)) return stay({ ...state, listsAgain: true });
+      return state.stage === 'running' && !isPassEnding(state) ? list(state) : stay(state);
     case 'stored':
       return state.stage === 'running' && !isPassEnding(state) ? list(state) : stay(state);
     case 'timer':
@@ -52,7 +56,7 @@ export function step(state: DatabaseState, event: DatabaseEvent, nowMs: number):
       return state.stage === 'running' ? publish(changed) : stay(changed);
     }
     case 'looked':
-      return looked(state, event.sinceStoredMs, event.txnId);
+      return looked(state, event.sinceFullMs, event.txnId);
     case 'downloaded':
       return downloaded(state, event.id);
     case 'merged': {
@@ -77,6 +81,10 @@ function stay(state: DatabaseState): Step {
 
 function phase(name: 'listing' | 'joining' | 'running'): DatabaseAction {
   return { type: 'tellPhase', phase: name };
+}
+
+function isStarting({ stage }: DatabaseState): boolean {
+  return stage === 'listing' || stage === 'checking' || stage === 'recording' || stage === 'joining';
 }
 
 function list(state: DatabaseState, before: readonly DatabaseAction[] = []): Step {
@@ -163,9 +171,9 @@ function publish(state: DatabaseState): Step {
   return { state: { ...state, publisher }, actions: [{ type: 'publish' }] };
 }
 
-function looked(state: DatabaseState, sinceStoredMs: number, txnId: number): Step {
+function looked(state: DatabaseState, sinceFullMs: number, txnId: number): Step {
   const { mode, forceSnapshotIntervalMs } = state.settings;
-  const isForced = forceSnapshotIntervalMs > 0 && sinceStoredMs > forceSnapshotIntervalMs && txnId > 0;
+  const isForced = forceSnapshotIntervalMs > 0 && sinceFullMs > forceSnapshotIntervalMs && txnId > 0;
   const publishes = state.stage === 'running' && mode === 'sync';
   return publishes && isForced && !state.publisher.isDue ? publish(state) : stay(state);
 }

@@ -16,13 +16,18 @@ export interface SystemPortsOptions {
   readonly lockWatch?: LockWatch | undefined;
   readonly clock?: Clock;
   readonly random?: () => number;
+  /** See `MergeOptions`; by default V8 decides. */
+  readonly collectGarbage?: (type?: 'minor') => void;
 }
 
+/** Written within some 20 ms, so that only large merges show in parts. */
+const WHOLE_UP_TO_ENTRIES = 10_000;
 const UNLOCKED = 'No lock file can be made beside the data file: a second sync on it would not be noticed';
 
 /** The machine's own: its clock, its liblmdb, its thread pool, its temporary folder. */
 export function systemPorts(options: SystemPortsOptions): DatabasePorts {
   const { config, lmdb, storage, lockWatch, clock = systemClock, random = Math.random } = options;
+  const { collectGarbage = () => {} } = options;
   const codec = { encode: encodeSnapshot, read: readSnapshot };
   const open = (context: OpenContext): LmdbDatabase => {
     const environment = Environment.open(lmdb.path, lmdb.options);
@@ -41,8 +46,10 @@ export function systemPorts(options: SystemPortsOptions): DatabasePorts {
         merge: {
           extraBlocks: lmdb.headerExtraPaddingBlock ? 1 : 0,
           lockMaxMs: config.lmdbLockMaxMs,
+          wholeUpTo: WHOLE_UP_TO_ENTRIES,
           maxDecompressedBytes: config.maxDecompressedSizeBytes,
           read: codec.read,
+          collectGarbage,
           cutoff: () => timeOf(loadCutoff(clock.nowNano(), config.sweeper)),
         },
         sweeper: config.sweeper,

@@ -1,41 +1,33 @@
-import type { Config } from '../../config/index.ts';
-import type { Log } from '../../log/index.ts';
-import type { ObjectStorage } from '../../storage/index.ts';
+import { describeError } from '../../errors/index.ts';
+import { toInstanceId } from '../../snapshot/index.ts';
+import type { ChainIndex } from '../chain/index.ts';
 import { Cleaner } from '../clean/index.ts';
 import type { LocalDatabase } from '../local/index.ts';
-import type { RemoteIndex } from '../remote/index.ts';
 import type { Report } from '../status/index.ts';
 import { sweepOften } from '../sweep/index.ts';
-import { type Clock, nowMs } from '../time/index.ts';
+import { nowMs } from '../time/index.ts';
+import type { DatabaseOptions } from './ports.ts';
 
-export interface UpkeepOptions {
-  readonly config: Config;
-  readonly databaseName: string;
-  readonly instanceId: string;
-  /** Never deletes from the bucket. */
-  readonly receiveOnly: boolean;
-  readonly storage: ObjectStorage;
+export interface UpkeepOptions extends DatabaseOptions {
   readonly local: LocalDatabase;
-  readonly index: RemoteIndex;
+  readonly index: ChainIndex;
   /** Per instance what our last stored full snapshot includes (I10). */
   readonly included: () => ReadonlyMap<string, bigint>;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly log: Log;
   readonly report: Report;
 }
 
-/** Cleaner, sweeper and the statistics in the log, as configured, until aborted. */
+/** Cleaner, sweeper and statistics, as configured, until aborted. */
 export function upkeep(options: UpkeepOptions, signal: AbortSignal): Promise<void>[] {
-  const { config, databaseName, instanceId, storage, clock, random, log, included, index, report } = options;
+  const { config, lmdb, mode, ports, log, included, index, report } = options;
+  const { storage, clock, random } = ports;
   const tasks: Promise<void>[] = [];
-  if (config.storage.cleanup.enabled && !options.receiveOnly) {
+  if (config.storage.cleanup.enabled && mode === 'sync') {
     const cleaner = new Cleaner({
       storage,
-      databaseName,
-      instanceId,
+      databaseName: lmdb.name,
+      instanceId: toInstanceId(config.instance),
       config: config.storage.cleanup,
-      committed: included,
+      included,
       refused: () => index.refused,
       log,
       random,
@@ -56,17 +48,32 @@ export function upkeep(options: UpkeepOptions, signal: AbortSignal): Promise<voi
     tasks.push(sweepOften({ config: config.sweeper, sweep, sleep, log }, signal));
   }
   if (config.lmdbLogStatsIntervalMs > 0) tasks.push(logStats(options, signal));
+  if (config.http.address !== '') tasks.push(reportStats(options, signal));
   return tasks;
 }
 
-async function logStats({ config, local, clock, log, report }: UpkeepOptions, signal: AbortSignal): Promise<void> {
+async function logStats({ config, ports, local, log }: UpkeepOptions, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await clock.sleep(config.lmdbLogStatsIntervalMs, signal);
+    await ports.clock.sleep(config.lmdbLogStatsIntervalMs, signal);
     if (signal.aborted) return;
     const stats = local.stats();
     const { mapSizeBytes, usedBytes, lastTxnId: lastTxnID, readers } = stats;
     const used = `${((100 * usedBytes) / mapSizeBytes).toFixed(1)} %`;
     log.info('LMDB stats', { mapSizeBytes, usedBytes, used, lastTxnID, readers });
-    report({ type: 'stats', stats });
+  }
+}
+
+/** For the status page and `/metrics`. */
+const STATS_INTERVAL_MS = 10_000;
+
+async function reportStats({ local, ports, log, report }: UpkeepOptions, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      report({ type: 'lmdbStats', stats: await local.lmdbStats() });
+    } catch (error) {
+      // A full reader table, or pages that changed under us: what is wrong is told by who needs it.
+      log.debug('LMDB cannot be counted now', { error: describeError(error) });
+    }
+    await ports.clock.sleep(STATS_INTERVAL_MS, signal);
   }
 }

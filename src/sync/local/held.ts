@@ -1,5 +1,13 @@
-import type { ReadTransaction } from '../../lmdb/index.ts';
 import type { DatabaseView, Snapshotted } from '../../shadow/index.ts';
+
+/** What holds a view: a read transaction or, where no slot of the reader table is free, the write lock. */
+export interface Holder {
+  /** Of the last commit that it sees. */
+  readonly id: number;
+  readonly isOpen: boolean;
+  /** More than once does no harm. */
+  abort(): void;
+}
 
 /** A read transaction that is held, with what it sees. While it is held, no page it can reach is ever reused. */
 export class Held implements Snapshotted {
@@ -9,22 +17,22 @@ export class Held implements Snapshotted {
   /** Wall clock before the transaction began: everything committed by then is in it. */
   readonly takenNano: bigint;
   readonly canBeBase = true;
-  readonly #transaction: ReadTransaction;
+  readonly #holder: Holder;
 
-  constructor(transaction: ReadTransaction, view: DatabaseView, pages: Snapshotted['pages'], takenNano: bigint) {
-    this.#transaction = transaction;
-    this.id = transaction.id;
+  constructor(holder: Holder, view: DatabaseView, pages: Snapshotted['pages'], takenNano: bigint) {
+    this.#holder = holder;
+    this.id = holder.id;
     this.view = view;
     this.pages = pages;
     this.takenNano = takenNano;
   }
 
   release(): void {
-    this.#transaction.abort();
+    this.#holder.abort();
   }
 
   get isOpen(): boolean {
-    return this.#transaction.isOpen;
+    return this.#holder.isOpen;
   }
 }
 

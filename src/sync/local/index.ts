@@ -2,5 +2,6 @@
 export type { FileWatch } from './data-file.ts';
 export { LmdbDatabase, type LmdbDatabaseOptions, schemaOf } from './lmdb-database.ts';
 export { isPassing, LocalChanges } from './local-changes.ts';
-export type { Capture, LocalDatabase, MergeResult } from './local-database.ts';
+export type { Capture, LocalDatabase, MergeBatch, MergeObject, MergeResult, ShownState } from './local-database.ts';
+export { type DataFileReplacedError, isReplaced } from './same-file.ts';
 export type { LockWatch } from './write-lock.ts';

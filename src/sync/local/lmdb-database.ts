@@ -1,16 +1,27 @@
 import type { LmdbConfig, SweeperConfig } from '../../config/index.ts';
 import type { Environment, InstanceLock } from '../../lmdb/index.ts';
 import type { Log } from '../../log/index.ts';
-import { deltaSources, type KeySet, newestTime, type Schema, snapshotSources } from '../../shadow/index.ts';
-import type { ObjectBody } from '../../storage/index.ts';
-import type { EnvironmentStats, Report } from '../status/index.ts';
+import { timeOf } from '../../merge/index.ts';
+import { PDNS_DBI, SCHEMA_VERSION_KEY, schemaVersionIn } from '../../powerdns/index.ts';
+import {
+  collectSince,
+  deltaSources,
+  entryCount,
+  type KeySet,
+  newestTime,
+  type Schema,
+  snapshotSources,
+} from '../../shadow/index.ts';
+import type { EnvironmentStats, LmdbStats, Report } from '../status/index.ts';
 import { Sweeper } from '../sweep/index.ts';
 import { type Clock, nowMs } from '../time/index.ts';
 import { type FileWatch, watchFile } from './data-file.ts';
 import { Exclusive } from './exclusive.ts';
 import type { Held } from './held.ts';
-import type { Capture, LocalDatabase, MergeResult } from './local-database.ts';
-import { type MergeOptions, mergeObject } from './merge-object.ts';
+import { environmentStats, lmdbStats } from './lmdb-stats.ts';
+import type { Capture, LocalDatabase, MergeBatch, MergeResult, ShownState } from './local-database.ts';
+import { holdsEntries, type MergeOptions, mergeObjects } from './merge-object.ts';
+import { SameFile } from './same-file.ts';
 import { Tracker } from './tracker.ts';
 import { type LockWatch, WriteLock } from './write-lock.ts';
 
@@ -37,11 +48,17 @@ interface HeldCapture {
 }
 
 /** What the configuration says of an LMDB, as `LmdbDatabase` wants it. */
-export function schemaOf({ schemaTracksChanges: native, dupsortHack, dbiOptions }: LmdbConfig): Schema {
+export function schemaOf({
+  schemaTracksChanges: native,
+  dupsortHack,
+  droppedDbis,
+  acceptSchemaChange,
+  dbiOptions,
+}: LmdbConfig): Schema {
   const overrides = [...dbiOptions].flatMap(([name, { overrideCreateFlags }]) =>
     overrideCreateFlags === undefined ? [] : [[name, overrideCreateFlags] as const],
   );
-  return { native, dupsortHack, overrideCreateFlags: new Map(overrides) };
+  return { native, dupsortHack, droppedDbis, acceptSchemaChange, overrideCreateFlags: new Map(overrides) };
 }
 
 /** The tracker over liblmdb. Takes its turns, and reads on with cursors after an error in a page: that is caught here alone. */
@@ -50,12 +67,18 @@ export class LmdbDatabase implements LocalDatabase {
   readonly #turns = new Exclusive();
   readonly #tracker: Tracker;
   readonly #sweeper: Sweeper;
+  readonly #sameFile: SameFile;
+  /** After the first round, before anything was merged. */
+  #start: { readonly txnId: number; readonly hasEntries: boolean } | undefined;
 
   constructor(options: LmdbDatabaseOptions) {
     const { environment, clock, report, schema, mapSizeBytes, lockWatch } = options;
     this.#options = options;
-    const lock = new WriteLock({ environment, clock, report, watch: lockWatch, mapSizeBytes });
-    this.#tracker = new Tracker({ environment, clock, report, schema, lock });
+    const sameFile = new SameFile(environment);
+    this.#sameFile = sameFile;
+    const lock = new WriteLock({ environment, clock, report, watch: lockWatch, mapSizeBytes, sameFile });
+    const { lockMaxMs } = options.merge;
+    this.#tracker = new Tracker({ environment, clock, report, schema, lock, lockMaxMs, sameFile });
     this.#sweeper = this.#makeSweeper();
   }
 
@@ -67,22 +90,51 @@ export class LmdbDatabase implements LocalDatabase {
     return this.#tracker.hasNews;
   }
 
+  assertSameFile(): void {
+    this.#sameFile.assert();
+  }
+
   get txnId(): number {
     return this.#tracker.base.id;
   }
 
   localRound(): Promise<void> {
-    return this.#turn(() => void this.#tracker.localRound());
+    return this.#turn(() => {
+      this.#tracker.localRound();
+      // What later transactions write is known as it happens.
+      this.#start ??= this.#read(({ id, view }) => ({ txnId: id, hasEntries: holdsEntries(view) }));
+    });
   }
 
   fullScan(): Promise<void> {
     return this.#turn(() => void this.#tracker.fullScan());
   }
 
-  merge(objectName: string, body: ObjectBody, signal: AbortSignal): Promise<MergeResult> {
+  merge(batch: MergeBatch, signal: AbortSignal): Promise<readonly MergeResult[]> {
     const { schema, clock, report, log, merge } = this.#options;
     const options = { ...merge, schema, clock, report, log, signal };
-    return this.#turn(() => mergeObject(this.#tracker, objectName, body, options));
+    return this.#turn(() => mergeObjects(this.#tracker, batch, options));
+  }
+
+  collectUnpublished(shown: ShownState | undefined): Promise<void> {
+    return this.#turn(() => {
+      const { unpublished } = this.#tracker;
+      if (!this.#start?.hasEntries || unpublished.hasOverflowed) return;
+      const untilTxnId = this.#start.txnId;
+      // Without an object of ours, or with one of another LMDB, nothing tells what is published.
+      if (!shown || shown.txnId > untilTxnId) return unpublished.overflow();
+      const since = { txnId: shown.txnId, time: timeOf(shown.timestampNano), untilTxnId };
+      this.#read(({ view }) => collectSince(view, this.#options.schema.native, since, unpublished));
+    });
+  }
+
+  #read<T>(look: (held: Held) => T): T {
+    const held = this.#tracker.readable();
+    try {
+      return look(held);
+    } finally {
+      this.#tracker.doneReading(held);
+    }
   }
 
   capture<T>(use: (capture: Capture) => Promise<T>): Promise<T> {
@@ -113,10 +165,11 @@ export class LmdbDatabase implements LocalDatabase {
   }
 
   stats(): EnvironmentStats {
-    const { environment } = this.#options;
-    const { mapSizeBytes, lastPageNumber, lastTxnId, numReaders, maxReaders } = environment.info();
-    const usedBytes = (lastPageNumber + 1) * environment.pageSizeBytes;
-    return { mapSizeBytes, usedBytes, lastTxnId, readers: numReaders, maxReaders };
+    return environmentStats(this.#options.environment);
+  }
+
+  lmdbStats(): Promise<LmdbStats> {
+    return this.#turn(() => lmdbStats(this.#options.environment, this.#tracker.baseIfAny));
   }
 
   watch(onTouched: () => void): FileWatch {
@@ -137,7 +190,9 @@ export class LmdbDatabase implements LocalDatabase {
   #hold(): HeldCapture {
     const { schema, report } = this.#options;
     const tracker = this.#tracker;
-    const held = tracker.views.hold();
+    // Of a file that was replaced only what was recorded by then can be read.
+    const held = this.#sameFile.isSame ? tracker.views.hold() : tracker.base;
+    if (!held.isOpen) this.#sameFile.assert();
     // The shadow of any transaction holds at least what main held when the base was taken, which is what the name claims.
     const { takenNano: timestampNano } = tracker.base;
     report({ type: 'captured', txnId: held.id, timestampNano });
@@ -147,7 +202,13 @@ export class LmdbDatabase implements LocalDatabase {
       included: new Map(this.#options.included()),
       unpublished: tracker.takeUnpublished(),
       sources: () => snapshotSources(held.view, schema.native, tracker.knownFlags),
-      deltaSources: (keys: KeySet) => deltaSources(held.view, schema.native, tracker.knownFlags, keys),
+      countOf: (keys: KeySet) => entryCount(held.view, schema.native, keys),
+      deltaSources: (keys: KeySet) => {
+        // A peer of another schema must refuse every delta, not only the one that changed the version.
+        if (!keys.isEmpty && schemaVersionIn(held.view) !== undefined)
+          keys.add(PDNS_DBI, SCHEMA_VERSION_KEY, 0, SCHEMA_VERSION_KEY.length);
+        return deltaSources(held.view, schema.native, tracker.knownFlags, keys);
+      },
     };
     return { held, capture };
   }
@@ -159,7 +220,7 @@ export class LmdbDatabase implements LocalDatabase {
       this.giveBack(capture.unpublished);
       throw error;
     } finally {
-      held.release();
+      if (held !== this.#tracker.baseIfAny) held.release();
     }
   }
 
@@ -185,7 +246,8 @@ export class LmdbDatabase implements LocalDatabase {
   #makeSweeper(): Sweeper {
     const { environment, schema, sweeper, clock, log, report } = this.#options;
     return new Sweeper({
-      environment,
+      // A turn: DBI handles of two transactions must not meet, and the reader table may have few slots.
+      read: (body) => this.#turns.run(() => environment.read(body)),
       mode: schema.native ? 'native' : 'shadow',
       config: sweeper,
       log,

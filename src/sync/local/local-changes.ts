@@ -1,6 +1,6 @@
 import type { Config } from '../../config/index.ts';
 import { describeError } from '../../errors/index.ts';
-import { LmdbError, NotLmdbError } from '../../lmdb/index.ts';
+import { DbsFullError, LmdbError, NotLmdbError } from '../../lmdb/index.ts';
 import { SpoolError } from '../../storage/index.ts';
 import { errorInfo, type Report } from '../status/index.ts';
 import { type Clock, Wake } from '../time/index.ts';
@@ -43,6 +43,7 @@ export class LocalChanges {
    */
   async first(signal: AbortSignal): Promise<boolean> {
     while (!signal.aborted) {
+      this.#options.local.assertSameFile();
       if (await this.#round()) return true;
       await this.#options.clock.sleep(this.#options.config.lmdbPollIntervalMs, signal);
     }
@@ -51,10 +52,11 @@ export class LocalChanges {
 
   /** Records what was committed since the last look. A passing failure is told once. */
   async look(): Promise<void> {
+    this.#options.local.assertSameFile();
     if (this.#options.local.hasNews) await this.#round();
   }
 
-  /** Until aborted. @throws UnsupportedDbiError, HeaderError, NotLmdbError: what only the operator can mend */
+  /** Until aborted. @throws DataFileReplacedError; UnsupportedDbiError, HeaderError, NotLmdbError: what only the operator can mend */
   async run(signal: AbortSignal): Promise<void> {
     const { local, config, clock, onTick } = this.#options;
     const watch = local.watch(() => this.#wake.notify());
@@ -64,6 +66,7 @@ export class LocalChanges {
     let misses = 0;
     try {
       while (!signal.aborted) {
+        local.assertSameFile();
         if (local.hasNews) {
           if (!wasNotified && ++misses === MISSES_TELL) pollMs = Math.min(pollMs, FAST_POLL_MS);
           await this.#round();
@@ -104,7 +107,8 @@ export class LocalChanges {
   }
 }
 
-/** What may pass by itself: a full map or disk, too many readers. Everything else is for the operator. */
+/** What may pass by itself: a full map or disk, too many readers. Everything else is for the operator; `max_dbs` counts from the start. */
 export function isPassing(error: unknown): boolean {
-  return error instanceof SpoolError || (error instanceof LmdbError && !(error instanceof NotLmdbError));
+  if (error instanceof NotLmdbError || error instanceof DbsFullError) return false;
+  return error instanceof SpoolError || error instanceof LmdbError;
 }

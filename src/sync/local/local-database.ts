@@ -1,7 +1,7 @@
 import type { KeySet } from '../../shadow/index.ts';
 import type { DbiSource, SnapshotHeader } from '../../snapshot/index.ts';
 import type { ObjectBody } from '../../storage/index.ts';
-import type { EnvironmentStats } from '../status/index.ts';
+import type { EnvironmentStats, LmdbStats } from '../status/index.ts';
 import type { FileWatch } from './data-file.ts';
 
 /** What an object brought. */
@@ -10,6 +10,25 @@ export interface MergeResult {
   readonly entries: number;
   /** Entries of the object that won. */
   readonly written: number;
+}
+
+/** An object to be merged. */
+export interface MergeObject {
+  readonly name: string;
+  readonly body: ObjectBody;
+}
+
+/** What becomes visible together; a full snapshot comes alone, and may be written in slices (`lmdb_lock_max`). */
+export interface MergeBatch {
+  readonly kind: 'snapshot' | 'deltas';
+  readonly objects: readonly MergeObject[];
+}
+
+/** The state that an object of ours shows. */
+export interface ShownState {
+  readonly txnId: number;
+  /** ns since 1970. */
+  readonly timestampNano: bigint;
 }
 
 /** What one turn took of the database to be published. */
@@ -24,6 +43,8 @@ export interface Capture {
    * (`LocalDatabase.giveBack`).
    */
   readonly unpublished: KeySet;
+  /** How many entries `deltaSources` would give, at most. */
+  countOf(keys: KeySet): number;
   /** All entries of the view, for a full snapshot; to be read before `use` resolves. */
   sources(): readonly DbiSource[];
   /** The entries of some keys, for a delta; likewise. @throws TypeError when the set has overflowed */
@@ -38,6 +59,8 @@ export interface Capture {
 export interface LocalDatabase {
   /** Whether somebody committed, or a failed round left something to do. */
   readonly hasNews: boolean;
+  /** To be asked at every poll. @throws DataFileReplacedError when the path names another file, or none; close this one then */
+  assertSameFile(): void;
   /** Id of the transaction in which main and shadow last agreed; 0 while the database is empty. */
   readonly txnId: number;
   /** Records what the application changed. @throws what only the operator can mend; LmdbError, SpoolError may pass by themselves */
@@ -52,15 +75,24 @@ export interface LocalDatabase {
   /** Keys that were captured, but not published. */
   giveBack(unpublished: KeySet): void;
   /**
-   * Merges one object.
-   * @throws CorruptSnapshotError, RefusedSnapshotError: nothing of the object was used (I7)
+   * At start: adds to the unpublished keys whatever was here before and is not surely in an object of ours. More than needed is
+   * harmless; where nothing tells, the set overflows.
+   * @param shown the newest of our objects that is merged; undefined: there is none
    */
-  merge(objectName: string, body: ObjectBody, signal: AbortSignal): Promise<MergeResult>;
+  collectUnpublished(shown: ShownState | undefined): Promise<void>;
+  /**
+   * Merges objects, one after the other: a full snapshot, or deltas, which become one transaction (I9).
+   * @returns what each brought
+   * @throws CorruptSnapshotError, RefusedSnapshotError, which name the object: nothing of any was used (I7)
+   */
+  merge(objects: MergeBatch, signal: AbortSignal): Promise<readonly MergeResult[]>;
   /** One sweep of old deletion marks; what it did is told by the event `swept`. */
   sweep(signal: AbortSignal): Promise<void>;
   /** The newest time of an entry, ns since 1970; undefined: there is none. */
   newestNano(): Promise<bigint | undefined>;
   stats(): EnvironmentStats;
+  /** All that LMDB counts, for an operator. @throws as a look at the database does */
+  lmdbStats(): Promise<LmdbStats>;
   /** A hint at every commit of anybody, where the system can tell. */
   watch(onTouched: () => void): FileWatch;
   /** Resolves when everything asked for so far has ended. */

@@ -1,34 +1,37 @@
 import { MapFullError, type WriteTransaction } from '../../lmdb/index.ts';
 import type { Log } from '../../log/index.ts';
 import { compareTimes, type Time, timeOf } from '../../merge/index.ts';
+import { SchemaGuard, schemaVersionIn } from '../../powerdns/index.ts';
 import {
   type DatabaseView,
   DirectWinners,
-  PlanWriter,
-  type PostponedEmpty,
   RemoteComparer,
-  type RemoteOptions,
   type Schema,
+  type WinnerSink,
   WritePlan,
 } from '../../shadow/index.ts';
-import type { DbiHeader, readSnapshot } from '../../snapshot/index.ts';
-import type { ObjectBody } from '../../storage/index.ts';
+import { type DbiHeader, RefusedSnapshotError, type readSnapshot } from '../../snapshot/index.ts';
 import type { Report } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
-import { collectGarbage } from './garbage.ts';
-import type { MergeResult } from './local-database.ts';
+import type { MergeBatch, MergeObject, MergeResult } from './local-database.ts';
+import { SliceTime } from './slice-time.ts';
 import type { Tracker } from './tracker.ts';
+import { writeWinners } from './write-winners.ts';
 
 export interface MergeOptions {
   readonly schema: Schema;
   /** `header_extra_padding_block`. */
   readonly extraBlocks: number;
-  /** `lmdb_lock_max`; 0: one transaction, all or nothing. */
+  /** `lmdb_lock_max`, for full snapshots; 0: one transaction, all or nothing. A delta always is one (I9). */
   readonly lockMaxMs: number;
+  /** So many winners are written in one transaction whatever `lockMaxMs` says. */
+  readonly wholeUpTo: number;
   readonly maxDecompressedBytes: number;
   /** Deletions of unknown keys before this are not added. */
   readonly cutoff: () => Time;
   readonly read: typeof readSnapshot;
+  /** Called where much has become garbage at once, before a lock; may do nothing. `minor`: what is young. */
+  readonly collectGarbage: (type?: 'minor') => void;
   readonly clock: Clock;
   readonly log: Log;
   readonly report: Report;
@@ -40,62 +43,99 @@ const FAR_FUTURE_NANO = 300n * 1_000_000_000n;
 /** From so many writes on it is worth 10 ms to go under the lock with clean memory. */
 const LARGE_MERGE = 100_000;
 const LARGE_BODY_BYTES = 4 * 1024 * 1024;
-/** The clock is looked at once in so many puts. */
-const LOCK_CHECK_EVERY = 64;
-
 /**
- * Merges one object: the winners are found before the lock, against the held base; under it there are only the difference
- * since then, the puts and the commit (decision 4). The caller holds the turn (`Exclusive`).
+ * Merges objects: the winners are found before the lock, against the held base; under it there are only the difference
+ * since then, the puts and the commit (decision 4). Deltas become one transaction, however long it takes (I9). The caller
+ * holds the turn (`Exclusive`).
  *
- * @throws CorruptSnapshotError, RefusedSnapshotError: nothing of the object was used (I7)
+ * @returns what each brought
+ * @throws CorruptSnapshotError, RefusedSnapshotError: nothing of any object was used (I7)
  */
-export async function mergeObject(
+export async function mergeObjects(
   tracker: Tracker,
-  objectName: string,
-  body: ObjectBody,
-  options: MergeOptions,
-): Promise<MergeResult> {
-  const { schema, lockMaxMs, maxDecompressedBytes, log, signal } = options;
+  { kind, objects }: MergeBatch,
+  given: MergeOptions,
+): Promise<readonly MergeResult[]> {
+  const options = kind === 'deltas' ? { ...given, lockMaxMs: 0 } : given;
   tracker.localRound();
   const view = tracker.readable();
-  const remote = {
-    objectName,
-    schema,
-    view: view.view,
-    cutoff: options.cutoff(),
-    onPrivateDbi: (dbi: string) =>
-      log.warn('A remote snapshot holds a private DBI, which is ignored', { object: objectName, dbi }),
-    onDbi: (dbi: DbiHeader) => tracker.learnFlags(dbi.name, dbi.flags),
-  };
-  const limits = { maxDecompressedBytes };
-  const read = (comparer: RemoteComparer) => options.read(() => body.open(), comparer, { objectName, limits, signal });
-  const done = (comparer: RemoteComparer, written: number): MergeResult => {
-    noteFuture(comparer, objectName, options);
-    return { header: comparer.snapshotHeader, entries: comparer.entries, written };
-  };
-  if (tracker.views.canReadBesideWriter && lockMaxMs <= 0 && holdsNothing(view.view)) {
-    if (body.sizeBytes >= LARGE_BODY_BYTES) collectGarbage();
-    const joined = await join(tracker, remote, options, read);
-    if (joined) return done(joined.comparer, joined.written);
+  const [first] = objects;
+  if (tracker.views.canReadBesideWriter && options.lockMaxMs <= 0 && objects.length === 1 && !holdsEntries(view.view)) {
+    if (first!.body.sizeBytes >= LARGE_BODY_BYTES) options.collectGarbage();
+    const joined = await join(tracker, view.view, first!, options);
+    if (joined) return [joined];
   }
+  const onDbi = (dbi: DbiHeader): void => tracker.learnFlags(dbi.name, dbi.flags);
   const plan = new WritePlan();
-  const comparer = new RemoteComparer(remote, plan);
+  const results: MergeResult[] = [];
   try {
     try {
-      await read(comparer);
+      // A key may come in several of them, and then each is decided when it is written.
+      if (objects.length > 1) plan.noteDisorder();
+      for (const object of objects) {
+        const before = plan.count;
+        const comparer = await readInto(plan, view.view, object, { ...options, onDbi }, objects.length > 1);
+        results.push(resultOf(comparer, plan.count - before, object.name, options));
+      }
     } finally {
       tracker.doneReading(view);
     }
-    if (plan.count >= LARGE_MERGE) collectGarbage();
-    if (!plan.isEmpty) writeWinners(tracker, plan, options);
-    return done(comparer, plan.count);
+    if (plan.count >= LARGE_MERGE) options.collectGarbage();
+    const time = new SliceTime(options.clock, plan.count <= options.wholeUpTo ? 0 : options.lockMaxMs);
+    const { native } = options.schema;
+    if (!plan.isEmpty) writeWinners(tracker, plan, { native, extraBlocks: options.extraBlocks }, time);
+    return results;
   } finally {
     plan.dispose();
   }
 }
 
-function holdsNothing({ dbis }: DatabaseView): boolean {
-  return [...dbis.values()].every(({ entries }) => entries === 0);
+export function holdsEntries({ dbis }: DatabaseView): boolean {
+  return [...dbis.values()].some(({ entries }) => entries > 0);
+}
+
+/** @param isOneOfMany what came before it cannot be taken back */
+async function readInto(
+  winners: WinnerSink,
+  view: DatabaseView,
+  { name, body }: MergeObject,
+  options: MergeOptions & { readonly onDbi: (dbi: DbiHeader) => void },
+  isOneOfMany = false,
+): Promise<RemoteComparer> {
+  const { schema, log, signal, maxDecompressedBytes } = options;
+  const comparer = new RemoteComparer(
+    {
+      objectName: name,
+      schema,
+      view,
+      cutoff: options.cutoff(),
+      onPrivateDbi: (dbi: string) =>
+        log.warn('A remote snapshot holds a private DBI, which is ignored', { object: name, dbi }),
+      onDbi: options.onDbi,
+    },
+    isOneOfMany ? withoutRestart(winners, name) : winners,
+  );
+  const ownVersion = schema.acceptSchemaChange ? undefined : schemaVersionIn(view);
+  const visitor = ownVersion === undefined ? comparer : new SchemaGuard(comparer, name, ownVersion);
+  await options.read(() => body.open(), visitor, { objectName: name, limits: { maxDecompressedBytes }, signal });
+  return comparer;
+}
+
+/** A delta of ours names its header and its DBIs before their entries. */
+function withoutRestart(winners: WinnerSink, objectName: string): WinnerSink {
+  return {
+    addDbi: (dbi) => winners.addDbi(dbi),
+    add: (write) => winners.add(write),
+    noteDisorder: () => winners.noteDisorder(),
+    restart: () => {
+      throw new RefusedSnapshotError(objectName, 'field-order', 'header fields stand behind entries in a delta');
+    },
+  };
+}
+
+function resultOf(comparer: RemoteComparer, written: number, name: string, options: MergeOptions): MergeResult {
+  noteFuture(comparer, name, options);
+  return { header: comparer.snapshotHeader, entries: comparer.entries, written };
 }
 
 /**
@@ -105,19 +145,20 @@ function holdsNothing({ dbis }: DatabaseView): boolean {
  */
 async function join(
   tracker: Tracker,
-  options: RemoteOptions,
-  { schema, extraBlocks }: MergeOptions,
-  read: (comparer: RemoteComparer) => Promise<unknown>,
-): Promise<{ comparer: RemoteComparer; written: number } | undefined> {
-  let joined: { comparer: RemoteComparer; written: number } | undefined;
+  view: DatabaseView,
+  object: MergeObject,
+  options: MergeOptions,
+): Promise<MergeResult | undefined> {
+  const { schema, extraBlocks } = options;
+  let joined: MergeResult | undefined;
+  const onDbi = (dbi: DbiHeader): void => tracker.learnFlags(dbi.name, dbi.flags);
   const write = async (transaction: WriteTransaction): Promise<boolean> => {
-    const tidy = (): void => collectGarbage('minor');
+    const tidy = (): void => options.collectGarbage('minor');
     const winners = new DirectWinners(transaction, { native: schema.native, extraBlocks }, tidy);
-    const comparer = new RemoteComparer(options, winners);
-    await read(comparer);
+    const comparer = await readInto(winners, view, object, { ...options, onDbi });
     if (winners.outcome !== 'complete') return false;
     winners.finish();
-    joined = { comparer, written: winners.count };
+    joined = resultOf(comparer, winners.count, object.name, options);
     return true;
   };
   try {
@@ -126,51 +167,6 @@ async function join(
     // The usual way enlarges the map.
     if (error instanceof MapFullError) return undefined;
     throw error;
-  }
-}
-
-function writeWinners(tracker: Tracker, plan: WritePlan, options: MergeOptions): void {
-  const { schema, extraBlocks, lockMaxMs, clock } = options;
-  const { native } = schema;
-  if (lockMaxMs <= 0) {
-    tracker.write((transaction, { touched, recheckAll }) => {
-      const how = { native, extraBlocks, touched, recheckAll, ifTouched: 'decide-again' } as const;
-      const writer = new PlanWriter(transaction, plan, how);
-      writer.openDbis();
-      plan.replay((record) => writer.write(record));
-      writer.finish();
-    });
-    return;
-  }
-  // In slices: after the first one the base is no longer what the plan was made against, and the application may have
-  // changed any key between two of them, so every record is decided again by what is stored.
-  const records = plan.reader();
-  const postponed: PostponedEmpty[] = [];
-  for (let more = true, first = true; more; first = false) {
-    const start = records.position;
-    more = tracker.write((transaction, { touched, recheckAll }) => {
-      // Runs again in a new transaction when the map was full.
-      records.seek(start);
-      const startedMs = clock.monotonicMs();
-      const writer = new PlanWriter(transaction, plan, {
-        native,
-        extraBlocks,
-        touched,
-        recheckAll: recheckAll || !first,
-        ifTouched: 'decide-again',
-        postponed,
-      });
-      if (first) writer.openDbis();
-      for (let count = 1; ; count++) {
-        const record = records.next();
-        if (!record) {
-          writer.finish();
-          return false;
-        }
-        writer.write(record);
-        if (count % LOCK_CHECK_EVERY === 0 && clock.monotonicMs() - startedMs >= lockMaxMs) return true;
-      }
-    });
   }
 }
 

@@ -1,13 +1,15 @@
 import type { WriteTransaction } from '../../lmdb/index.ts';
 import {
-  FillWriter,
-  fillShadows,
+  compareChanged,
+  compareEverything,
   type KeySet,
   type LocalScope,
+  markDetached,
   PlanWriter,
   type Snapshotted,
   type WritePlan,
 } from '../../shadow/index.ts';
+import { fillWhole } from './fill-slice.ts';
 
 /** Local changes that were found under the lock while something else was being written. */
 export interface Rebase {
@@ -26,19 +28,36 @@ export interface Rebased extends Rebase {
 /** Writes under the lock, given what changed since the base. */
 export type LockedBody<T> = (transaction: WriteTransaction, rebase: Rebase) => T;
 
-/** Copies the DBIs whose shadow is still empty straight from what the writer builds on: a plan of it would only be a second copy. */
-export function fillFromPlan(
-  transaction: WriteTransaction,
-  plan: WritePlan,
-  { view }: Snapshotted,
-  scope: LocalScope,
-): void {
-  if (plan.fills.length > 0) fillShadows(plan.fills, view, scope, new FillWriter(transaction));
-}
-
 /** Writes local changes to the shadow, but for keys that changed again after the plan was made. */
 export function applyPlan(transaction: WriteTransaction, plan: WritePlan, touched: KeySet | undefined): void {
   const writer = new PlanWriter(transaction, plan, { native: false, touched, ifTouched: 'drop' });
   writer.openDbis();
   plan.replay((record) => writer.write(record));
+  // What a DBI that was made again gets back from its shadow.
+  writer.finish();
+  markDetached(transaction, plan.marks);
+}
+
+/**
+ * Writes to the shadow what the application committed between `base` and the lock.
+ * @param base undefined: it does not tell, and everything is compared
+ * @returns entries written
+ */
+export function recordUnder(
+  transaction: WriteTransaction,
+  base: Snapshotted | undefined,
+  under: Snapshotted,
+  scope: LocalScope,
+): number {
+  const plan = base
+    ? compareChanged(base, under, scope)
+    : compareEverything(under, { ...scope, touched: undefined, pending: undefined });
+  try {
+    if (scope.filling) scope.filling.add(plan.fills);
+    else fillWhole(transaction, plan.fills, under.view, scope);
+    applyPlan(transaction, plan, undefined);
+    return plan.count;
+  } finally {
+    plan.dispose();
+  }
 }

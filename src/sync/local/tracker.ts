@@ -1,9 +1,8 @@
 import type { Environment, WriteTransaction } from '../../lmdb/index.ts';
 import {
-  assertSupported,
   collectPending,
-  compareChanged,
   compareEverything,
+  Filling,
   KeySet,
   nativeChanges,
   type Schema,
@@ -12,9 +11,15 @@ import {
 } from '../../shadow/index.ts';
 import { errorInfo, type Report } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
+import { Base } from './base.ts';
+import { compareLocal, isTrusted } from './compare-local.ts';
+import { fillSlice } from './fill-slice.ts';
 import type { Held, Within } from './held.ts';
 import { LocalKnowledge } from './local-knowledge.ts';
-import { applyPlan, fillFromPlan, type LockedBody, type Rebased } from './rebase.ts';
+import { applyPlan, type LockedBody, type Rebased, recordUnder } from './rebase.ts';
+import { holdsNothing, RoundTeller } from './round-teller.ts';
+import type { SameFile } from './same-file.ts';
+import { SliceTime } from './slice-time.ts';
 import { CursorViews, isPageError, openViews, type Views } from './views.ts';
 import type { WriteLock } from './write-lock.ts';
 
@@ -24,6 +29,9 @@ export interface TrackerOptions {
   readonly clock: Clock;
   readonly report: Report;
   readonly lock: WriteLock;
+  /** `lmdb_lock_max`, for filling shadows; 0: one transaction. */
+  readonly lockMaxMs: number;
+  readonly sameFile: SameFile;
 }
 
 /**
@@ -35,23 +43,14 @@ export class Tracker {
   readonly #options: TrackerOptions;
   readonly #known: LocalKnowledge;
   #views: Views;
-  #base: Held | undefined;
+  readonly #teller: RoundTeller;
+  readonly #base = new Base();
 
   constructor(options: TrackerOptions) {
     this.#options = options;
-    this.#views = openViews(options.environment, options.clock, options.report);
-    const held = this.#firstView();
-    this.#known = new LocalKnowledge(options.environment, options.clock, options.schema, held);
-    held.release();
-  }
-
-  #firstView(): Held {
-    try {
-      return this.#views.hold();
-    } catch (error) {
-      if (!this.fallBack(error)) throw error;
-      return this.#views.hold();
-    }
+    this.#teller = new RoundTeller(options.report, options.schema);
+    this.#views = openViews(options);
+    this.#known = new LocalKnowledge(options.environment, options.clock, options.schema);
   }
 
   get views(): Views {
@@ -60,12 +59,19 @@ export class Tracker {
 
   /** The transaction in which main and shadow agree; held until the next round (with cursors only its id is kept). */
   get base(): Held {
-    if (!this.#base) throw new TypeError('no round has run yet');
-    return this.#base;
+    const { held } = this.#base;
+    if (!held) throw new TypeError('no round has run yet');
+    return held;
   }
 
+  /** The same; undefined before the first round. */
+  get baseIfAny(): Held | undefined {
+    return this.#base.held;
+  }
+
+  /** Flags of DBIs, also of those that were dropped since and whose deletions are to be published (decision 9). */
   get knownFlags(): ReadonlyMap<string, number> {
-    return this.#known.knownFlags;
+    return this.#known.publishedFlags;
   }
 
   /** Keys of local changes that were recorded since `takeUnpublished`; more than those of what was written. */
@@ -85,13 +91,16 @@ export class Tracker {
 
   /** Whether somebody committed since the base was taken. */
   get hasNews(): boolean {
-    return !this.#base || !this.#known.pending.isEmpty || this.#views.lastTxnId() !== this.#base.id;
+    const { held } = this.#base;
+    const lookedNano = this.#options.clock.nowNano();
+    if (!held || !this.#known.pending.isEmpty || this.#views.lastTxnId() !== held.id) return true;
+    this.#known.quietAt(lookedNano);
+    return false;
   }
 
   /**
    * Notices what the application changed and, in shadow mode, writes it to the shadow. No lock at all when nothing differs.
-   * What is to be published is told by the event `localChange`.
-   * @returns whether something is to be published
+   * @returns whether something is to be published, which the event `localChange` tells
    * @throws UnsupportedDbiError, HeaderError, LmdbError; what was noticed is kept for the next round. An error in a page: see
    * `fallBack`
    */
@@ -112,49 +121,53 @@ export class Tracker {
     if (!this.#views.isPaged || !isPageError(error)) return false;
     const { environment, clock, report } = this.#options;
     report({ type: 'pagesUnreadable', error: errorInfo(error) });
-    this.#base?.release();
-    this.#base = undefined;
-    this.#views = new CursorViews(environment, clock, this.#views);
+    this.#base.drop();
+    this.#views = new CursorViews(environment, clock, { before: this.#views });
     return true;
   }
 
   /** @returns entries written to the shadow; undefined: nothing is to be published */
   #round(): number | undefined {
-    const held = this.#base;
-    const base = this.#trustedBase();
+    const { held } = this.#base;
     const current = this.#views.hold();
+    const base = this.#trustedBase(current);
     try {
-      assertSupported(current.view, this.#options.schema);
+      this.#look(current);
+      this.#known.started(current);
       this.#known.rememberFlags(current);
       if (this.#options.schema.native) {
         const changes = nativeChanges(base, current, { unpublished: this.#known.unpublished });
-        this.#setBase(current);
-        return changes === 0 ? undefined : 0;
+        this.#base.set(current, this.#views);
+        // Nothing to compare with, and nothing there: nobody has written anything that could be published.
+        const isEmpty = changes === undefined && holdsNothing(current.view);
+        return changes === 0 || isEmpty ? undefined : 0;
       }
-      const scope = this.#known.scope();
-      const plan = base ? compareChanged(base, current, scope) : compareEverything(current, scope);
+      const plan = compareLocal(base, current, this.#known);
       try {
         if (!plan.isEmpty) this.#writeLocal(plan, current);
-        else this.#setBase(current);
+        else this.#base.set(current, this.#views);
         // A round that failed may have failed after its commit.
         const wasFailing = !this.#known.pending.isEmpty;
         this.#known.settled();
-        return plan.isEmpty && !wasFailing ? undefined : plan.count;
+        this.#known.quietAt(this.base.takenNano);
+        this.#teller.round(plan, current.view);
+        return plan.hasChanges || wasFailing ? plan.count : undefined;
       } finally {
         plan.dispose();
       }
     } catch (error) {
-      this.#keepForLater(held, base, current);
+      // Some slices may be written; all of it is compared later, and the filling goes on where it stopped.
+      if (this.#base.held !== held) this.#known.pending.overflow();
+      else this.#keepForLater(held, base, current);
       throw error;
     } finally {
-      if (this.#base !== current) current.release();
+      if (this.#base.held !== current) current.release();
     }
   }
 
   /**
    * A full comparison as a check on ourselves: without lock when nothing is wrong (I6). What the incremental way had missed is
-   * told by the event `fullScan`, and repaired.
-   * @returns whether something is to be published
+   * told by the event `fullScan`, and repaired. @returns whether something is to be published
    */
   fullScan(): boolean {
     const { schema, report } = this.#options;
@@ -215,47 +228,67 @@ export class Tracker {
   }
 
   close(): void {
-    this.#base?.release();
+    this.#base.drop();
     this.#views.close();
+  }
+
+  #look({ view }: Snapshotted): void {
+    if (this.#teller.look(view)) this.#known.unpublished.overflow();
   }
 
   #tellChange(entries: number): void {
     this.#options.report({ type: 'localChange', entries, txnId: this.base.id });
   }
 
-  /** @param view what the plan was made of */
+  /**
+   * Writes a plan, and fills the shadows that it names: in slices of `lmdb_lock_max`, between which the application may write.
+   * @param view what the plan was made of
+   */
   #writeLocal(plan: WritePlan, view: Held): void {
+    const known = this.#known;
     this.#views.beforeLock(view);
-    this.#locked((transaction, under) => {
-      // Whole copies first: they are made of what is there now, so whatever changed since `view` is in them already.
-      fillFromPlan(transaction, plan, under, this.#known.scope());
-      const rebase = this.#rebase(transaction, view, under);
-      if (rebase.recheckAll) return;
-      applyPlan(transaction, plan, rebase.touched);
-    });
+    known.filling ??= new Filling([]);
+    known.filling.add(plan.fills);
+    // Without pages nothing tells what the application changed between two slices.
+    const time = new SliceTime(this.#options.clock, this.#views.isPaged ? this.#options.lockMaxMs : 0);
+    for (let base = view; ; base = this.base) {
+      const isFirst = base === view;
+      const left = this.#locked((transaction, under) => {
+        time.begin();
+        // It may fail, or run once more.
+        const filling = known.filling!.copy();
+        const rebase = this.#rebase(transaction, base, under, filling);
+        if (isFirst && !rebase.recheckAll) applyPlan(transaction, plan, rebase.touched);
+        const left = fillSlice(transaction, filling, under.view, known, () => time.isUp);
+        time.written();
+        return left;
+      });
+      known.filling = left;
+      known.isMarked = left !== undefined;
+      if (!left) return;
+      time.rest();
+    }
   }
 
-  /** Brings the shadow up to date with what was committed between `base` and the lock. */
-  #rebase(transaction: WriteTransaction, base: Held, under: Snapshotted): Rebased {
+  /**
+   * Brings the shadow up to date with what was committed between `base` and the lock.
+   * @param filling what is being copied and need not be looked at where it is not copied yet; takes DBIs that are to be filled, too
+   */
+  #rebase(transaction: WriteTransaction, base: Held, under: Snapshotted, filling?: Filling): Rebased {
     const touched = new KeySet(Number.POSITIVE_INFINITY);
     if (under.view.txnId === base.id) return { touched, recheckAll: false, hasLocalChanges: false, entries: 0 };
-    assertSupported(under.view, this.#options.schema);
+    this.#look(under);
     if (this.#options.schema.native) {
       const changes = nativeChanges(base, under, { touched, unpublished: this.#known.unpublished });
       return { touched, recheckAll: changes === undefined, hasLocalChanges: changes !== 0, entries: 0 };
     }
-    const scope = this.#known.scope();
-    const isComparable = this.#views.canCompare(base, under);
-    const plan = isComparable
-      ? compareChanged(base, under, { ...scope, touched })
-      : compareEverything(under, { ...scope, pending: undefined });
-    try {
-      fillFromPlan(transaction, plan, under, this.#known.scope());
-      applyPlan(transaction, plan, undefined);
-      return { touched, recheckAll: !isComparable, hasLocalChanges: plan.count > 0, entries: plan.count };
-    } finally {
-      plan.dispose();
-    }
+    const scope = { ...this.#known.scope(), filling };
+    // Behind our own commit the shadow differs by what we wrote ourselves: main tells what is different.
+    const isComparable = this.#base.isBehind(base) || this.#views.canCompare(base, under);
+    // Whoever writes to the shadow beside us may have written what is ahead.
+    if (!isComparable && filling?.name !== undefined) filling.forget(filling.name);
+    const entries = recordUnder(transaction, isComparable ? base : undefined, under, { ...scope, touched });
+    return { touched, recheckAll: !isComparable, hasLocalChanges: entries > 0, entries };
   }
 
   #locked<T>(body: (transaction: WriteTransaction, under: Snapshotted) => T): T {
@@ -275,29 +308,18 @@ export class Tracker {
     }
   }
 
-  /**
-   * The next base, after our commit `txnId`. A reader begun right after it that has its id saw nobody else, and is the better one.
-   * With another id somebody has committed in between: the reader from under the lock is the base then, so that the next round
-   * looks at that commit.
-   * @returns whether `under` is the base now
-   */
+  /** @returns whether `under` is no longer the caller's to release */
   #moveOn(txnId: number, under: Held | Within | undefined): boolean {
-    const after = this.#views.hold();
-    if (after.id === txnId || !under?.canBeBase) {
-      this.#setBase(after);
-      // Nothing was held that could tell what came between.
-      if (after.id !== txnId) this.#known.pending.overflow();
-      return false;
+    try {
+      const { keepsUnder, hasGap } = this.#base.moveOn(txnId, under, this.#views);
+      if (hasGap) this.#known.pending.overflow();
+      this.#known.quietAt(this.base.takenNano);
+      return keepsUnder;
+    } catch (error) {
+      // After the commit: what it recorded is still to be told.
+      this.#known.pending.overflow();
+      throw error;
     }
-    after.release();
-    this.#setBase(under);
-    return true;
-  }
-
-  #setBase(held: Held): void {
-    if (this.#base !== held) this.#base?.release();
-    this.#base = held;
-    this.#views.keep(held);
   }
 
   /** A view of the base for finding winners; to be given back with `doneReading` before `write`. */
@@ -306,24 +328,21 @@ export class Tracker {
   }
 
   doneReading(view: Held): void {
-    if (view !== this.#base) view.release();
+    if (view !== this.#base.held) view.release();
   }
 
   /** A failed round must not hold the old reader for ever: the application's file would grow without bound. */
   #keepForLater(held: Held | undefined, base: Held | undefined, current: Held): void {
-    if (!held || this.#base !== held || !current.isOpen || this.#options.schema.native) return;
+    if (!held || this.#base.held !== held || !current.isOpen || this.#options.schema.native) return;
     if (base) collectPending(base, current, this.#known.pending);
     // Nothing tells what changed since: everything is compared later.
     else this.#known.pending.overflow();
-    this.#setBase(current);
+    this.#base.set(current, this.#views);
   }
 
-  /** A held reader that is no longer in the lock table is never compared with: its pages may have been used again. */
-  #trustedBase(): Held | undefined {
-    const base = this.#base;
+  #trustedBase(current: Held): Held | undefined {
+    const { held: base } = this.#base;
     if (!base || this.#known.pending.hasOverflowed) return undefined;
-    if (this.#views.isTrusted(base)) return base;
-    this.#options.report({ type: 'distrustedReader', txnId: base.id });
-    return undefined;
+    return isTrusted(base, current, this.#views, this.#options) ? base : undefined;
   }
 }

@@ -1,9 +1,17 @@
 import { CorruptPageError, lastTxnId, openView, PageFile, UnknownFormatError } from '../../btree/index.ts';
-import { type Environment, LmdbError, type WriteTransaction } from '../../lmdb/index.ts';
+import {
+  type Environment,
+  LmdbError,
+  ReadersFullError,
+  type ReadTransaction,
+  type WriteTransaction,
+} from '../../lmdb/index.ts';
 import { cursorView, pagedView, type Snapshotted, storeOf } from '../../shadow/index.ts';
 import { errorInfo, type Report } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
-import { Held, type Within } from './held.ts';
+import { Held, type Holder, type Within } from './held.ts';
+import type { SameFile } from './same-file.ts';
+import type { WriteLock } from './write-lock.ts';
 
 /**
  * How the content of an environment is looked at: by its pages, so that changes are found by page number, or with cursors where
@@ -19,6 +27,7 @@ export interface Views {
   /**
    * Begins a read transaction and opens its view. The caller releases it.
    * @throws LmdbError `NO_QUIET_MOMENT`: commits came so fast, or one took so long, that none could be caught; passing
+   * @throws DataFileReplacedError: the commits are another file's
    */
   hold(): Held;
   /** What a write transaction builds on, to be released before the commit when it cannot be the base. */
@@ -46,16 +55,34 @@ export interface Views {
 const IMMEDIATE_ATTEMPTS = 16;
 const ATTEMPT_PAUSE_MS = 0.2;
 const MAX_WAIT_MS = 30_000;
+/** A writer that was killed in that fsync leaves it so for ever; the next one who takes the write lock puts it right. */
+const DEAD_WRITER_MS = 100;
 
 /** Whether an error says that pages cannot be read, so that cursors may still read on. */
 export function isPageError(error: unknown): error is UnknownFormatError | CorruptPageError {
   return error instanceof UnknownFormatError || error instanceof CorruptPageError;
 }
 
-/** Pages where their format is known, else cursors. */
-export function openViews(environment: Environment, clock: Clock, report: Report): Views {
+/** With pages so many are held at once: base, what is compared with it, what is published, and the one under the lock. */
+const PAGED_SLOTS = 4;
+
+export interface ViewsOptions {
+  readonly environment: Environment;
+  readonly sameFile: SameFile;
+  readonly clock: Clock;
+  readonly report: Report;
+  readonly lock: WriteLock;
+}
+
+/** Pages where their format is known, else cursors, which take one slot of the reader table for moments. */
+export function openViews({ environment, sameFile, clock, report, lock }: ViewsOptions): Views {
+  const { readerSlots } = environment;
+  if (readerSlots < PAGED_SLOTS) {
+    report({ type: 'fewReaderSlots', slots: readerSlots, wanted: PAGED_SLOTS });
+    return new CursorViews(environment, clock, { lock });
+  }
   try {
-    return new PagedViews(environment, clock);
+    return new PagedViews(environment, sameFile, clock);
   } catch (error) {
     if (!isPageError(error)) throw error;
     report({ type: 'pagesUnreadable', error: errorInfo(error) });
@@ -67,11 +94,13 @@ class PagedViews implements Views {
   readonly isPaged = true;
   readonly canReadBesideWriter = true;
   readonly #environment: Environment;
+  readonly #sameFile: SameFile;
   readonly #clock: Clock;
   readonly #pages: PageFile;
 
-  constructor(environment: Environment, clock: Clock) {
+  constructor(environment: Environment, sameFile: SameFile, clock: Clock) {
     this.#environment = environment;
+    this.#sameFile = sameFile;
     this.#clock = clock;
     this.#pages = new PageFile(environment.fd);
   }
@@ -80,12 +109,19 @@ class PagedViews implements Views {
     return lastTxnId(this.#pages);
   }
 
-  hold(): Held {
-    const giveUpMs = this.#clock.monotonicMs() + MAX_WAIT_MS;
+  /** @param mayLock false: under the write lock */
+  hold(mayLock = true): Held {
+    const startedMs = this.#clock.monotonicMs();
+    let hasLocked = !mayLock;
     for (let attempt = 0; ; attempt++) {
       if (attempt >= IMMEDIATE_ATTEMPTS) {
-        if (this.#clock.monotonicMs() > giveUpMs) break;
-        this.#clock.pause(ATTEMPT_PAUSE_MS);
+        this.#sameFile.assert();
+        const waitedMs = this.#clock.monotonicMs() - startedMs;
+        if (waitedMs > MAX_WAIT_MS) break;
+        if (!hasLocked && waitedMs > DEAD_WRITER_MS) {
+          this.#environment.beginWrite().abort();
+          hasLocked = true;
+        } else this.#clock.pause(ATTEMPT_PAUSE_MS);
       }
       const takenNano = this.#clock.nowNano();
       const transaction = this.#environment.beginRead();
@@ -108,8 +144,9 @@ class PagedViews implements Views {
     );
   }
 
+  /** Whoever holds the write lock has put right what a dead writer left. */
   under(): Held {
-    return this.hold();
+    return this.hold(false);
   }
 
   keep(): void {}
@@ -142,12 +179,17 @@ export class CursorViews implements Views {
   readonly #environment: Environment;
   readonly #clock: Clock;
   readonly #before: Views | undefined;
+  readonly #lock: WriteLock | undefined;
 
-  /** @param before views that are given up; they stay mapped until `close`, for a held transaction may still look at them */
-  constructor(environment: Environment, clock: Clock, before?: Views) {
+  /**
+   * @param options `before`: views that are given up; they stay mapped until `close`, for a held transaction may still look at them.
+   * `lock`: to read under where no slot of the reader table is free; a thread of the application keeps the slot that it used once
+   */
+  constructor(environment: Environment, clock: Clock, { before, lock }: { before?: Views; lock?: WriteLock } = {}) {
     this.#environment = environment;
     this.#clock = clock;
     this.#before = before;
+    this.#lock = lock;
   }
 
   lastTxnId(): number {
@@ -156,13 +198,36 @@ export class CursorViews implements Views {
 
   hold(): Held {
     const takenNano = this.#clock.nowNano();
-    const transaction = this.#environment.beginRead();
+    const { transaction, holder } = this.#begin();
     try {
-      return new Held(transaction, cursorView(transaction), undefined, takenNano);
+      return new Held(holder, cursorView(transaction), undefined, takenNano);
     } catch (error) {
-      transaction.abort();
+      holder.abort();
       throw error;
     }
+  }
+
+  #begin(): { readonly transaction: ReadTransaction; readonly holder: Holder } {
+    try {
+      const transaction = this.#environment.beginRead();
+      return { transaction, holder: transaction };
+    } catch (error) {
+      if (!(error instanceof ReadersFullError) || !this.#lock) throw error;
+    }
+    const { transaction, end } = this.#lock.take();
+    return {
+      transaction,
+      holder: {
+        // The commit that it builds on.
+        id: transaction.id - 1,
+        get isOpen() {
+          return transaction.isOpen;
+        },
+        abort: () => {
+          if (transaction.isOpen) end();
+        },
+      },
+    };
   }
 
   under(transaction: WriteTransaction): Within {

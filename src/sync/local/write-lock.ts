@@ -1,6 +1,7 @@
 import { type Environment, MapFullError, type WriteTransaction } from '../../lmdb/index.ts';
 import type { Report } from '../status/index.ts';
 import { type Clock, nowMs } from '../time/index.ts';
+import type { SameFile } from './same-file.ts';
 
 /** Tells another thread since when this one waits for the lock: it blocks, and cannot tell it itself (decision 2). */
 export interface LockWatch {
@@ -15,6 +16,7 @@ export interface WriteLockOptions {
   readonly watch?: LockWatch | undefined;
   /** `options.map_size`: how far the map may be enlarged. */
   readonly mapSizeBytes: number;
+  readonly sameFile: SameFile;
 }
 
 export interface HeldLock {
@@ -57,13 +59,23 @@ export class WriteLock {
     }
   }
 
-  /** Takes the lock, for work that cannot be one synchronous call. The caller ends it in a `finally`. */
+  /**
+   * Takes the lock, for work that cannot be one synchronous call. The caller ends it in a `finally`.
+   * @throws DataFileReplacedError
+   */
   take(): HeldLock {
-    const { environment, clock, report, watch } = this.#options;
+    const { environment, clock, report, watch, sameFile } = this.#options;
     const askedMs = clock.monotonicMs();
     watch?.waiting(nowMs(clock));
     const transaction = environment.beginWrite();
     watch?.done();
+    try {
+      // Only now: the wait may have been long.
+      sameFile.assert();
+    } catch (error) {
+      transaction.abort();
+      throw error;
+    }
     const gotMs = clock.monotonicMs();
     return {
       transaction,

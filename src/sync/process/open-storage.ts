@@ -1,9 +1,15 @@
 import type { Config } from '../../config/index.ts';
 import { describeError } from '../../errors/index.ts';
 import type { Log } from '../../log/index.ts';
-import { createStorage, type ObjectStorage, StorageError } from '../../storage/index.ts';
+import { createStorage, type ObjectStorage, StorageError, type StorageObserver } from '../../storage/index.ts';
 import { RepeatedFailure, reportFields } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
+
+export interface OpeningOptions {
+  readonly observer?: StorageObserver | undefined;
+  /** Told of every failure after which it is tried again. `failures`: in a row. */
+  readonly onFailed?: (error: StorageError, failures: number) => void;
+}
 
 /**
  * Opens the bucket; while it cannot be reached, tries again: a machine that starts during an outage joins when it is over.
@@ -16,15 +22,17 @@ export async function openStorage(
   clock: Clock,
   log: Log,
   signal: AbortSignal,
+  { observer, onFailed }: OpeningOptions = {},
 ): Promise<ObjectStorage | undefined> {
   const opening = new RepeatedFailure();
   while (!signal.aborted) {
     try {
-      return await createStorage(config.storage, { log, signal });
+      return await createStorage(config.storage, { log, signal, observer });
     } catch (error) {
       if (signal.aborted) return undefined;
       if (config.onlyOnce || !(error instanceof StorageError && error.retryable)) throw error;
       const report = opening.failed(Number(clock.nowNano() / 1_000_000n));
+      onFailed?.(error, opening.failures);
       if (report) {
         const fields = { error: describeError(error), ...reportFields(report) };
         log.error('The storage cannot be opened; trying again', fields);

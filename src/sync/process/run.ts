@@ -1,26 +1,20 @@
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { Config } from '../../config/index.ts';
 import { describeError, LmdbstreamError } from '../../errors/index.ts';
 import { liblmdb } from '../../lmdb/index.ts';
 import { type Log, type LogStyle, silentLog } from '../../log/index.ts';
-import { StorageError } from '../../storage/index.ts';
-import {
-  type DatabaseStatus,
-  newStatus,
-  RepeatedFailure,
-  reduceStatus,
-  reportFields,
-  type SyncEvent,
-} from '../status/index.ts';
-import { nowMs, systemClock } from '../time/index.ts';
+import { type DatabaseStatus, newStatus, reduceStatus, type SyncEvent } from '../status/index.ts';
+import { systemClock } from '../time/index.ts';
 import { BlockedWorkers } from './blocked-workers.ts';
+import { HintSender } from './hint-sender.ts';
 import { LockClock } from './lock-clock.ts';
-import { openStorage } from './open-storage.ts';
-import type { SerializedError, WorkerInput, WorkerMessage } from './worker.ts';
+import { startWorker } from './start-worker.ts';
+import type { SerializedError, WorkerMessage, WorkerOrder } from './thread.ts';
+import { waitForMarker } from './wait-for-marker.ts';
 
 export interface StartOptions {
-  /** As `parseConfig` or `loadConfig` give it. */
+  /** As `parseConfig` or `loadConfig` give it. `http.address` is served by the command line only. */
   readonly config: Config;
   /** `receive` never stores; default `sync`. */
   readonly mode?: 'sync' | 'receive';
@@ -49,6 +43,10 @@ export interface RunningSync {
     /** Calls `listener` with every event from now on, in the order of each database. @returns what ends that */
     subscribe(listener: (event: SyncEvent) => void): () => void;
   };
+  /** Since when the thread of a database waits for LMDB's write lock, in ms since 1970; undefined: it does not wait. */
+  lockWaitingSinceMs(database: string): number | undefined;
+  /** Lists the bucket of a database at once, instead of at the next poll. Costs a listing; again and unknown names: no error. */
+  listNow(database: string): void;
   /** Transactions and uploads under way are finished. Resolves, or rejects, as `ended` does; again is no error. */
   stop(): Promise<'done' | 'stopped'>;
   /**
@@ -68,6 +66,8 @@ export interface RunOptions extends StartOptions {
   readonly signal: AbortSignal;
   /** Told every event, in the order of each database. */
   readonly onEvent?: (event: SyncEvent) => void;
+  /** Told once, before any database is opened. */
+  readonly onStarted?: (running: RunningSync) => void;
 }
 
 /** A wait for the write lock is told of from here on, and again at every doubling. */
@@ -76,24 +76,28 @@ const WATCH_INTERVAL_MS = 1000;
 const BLOCKED =
   'The application keeps the write lock: ending without it. Nothing is half-written; what could not be written to the LMDB ' +
   'is written after the next start, which also frees our reader slot';
-/** Our loops allocate next to nothing: a large nursery would only be memory that nobody uses. */
-const WORKER_LIMITS = { maxYoungGenerationSizeMb: 6 };
 
 /** Starts keeping the configured databases in step, each group of them in a worker thread. */
 export function startSync(options: StartOptions): RunningSync {
-  const started = new StartedSync(options);
+  return publicOf(new StartedSync(options));
+}
+
+function publicOf(started: StartedSync): RunningSync {
   return {
     status: () => started.status,
     events: { subscribe: (listener) => started.subscribe(listener) },
+    lockWaitingSinceMs: (database) => started.lockWaitingSinceMs(database),
+    listNow: (database) => started.listNow(database),
     stop: () => started.stop(),
     ended: started.ended,
   };
 }
 
 /** `startSync`, until the signal is aborted or, with only_once, it is done. */
-export async function runSync({ signal, onEvent, ...options }: RunOptions): Promise<'done' | 'stopped'> {
+export async function runSync({ signal, onEvent, onStarted, ...options }: RunOptions): Promise<'done' | 'stopped'> {
   const running = new StartedSync(options);
   if (onEvent) running.subscribe(onEvent);
+  onStarted?.(publicOf(running));
   const stop = (): void => void running.stop().catch(() => undefined);
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
@@ -111,6 +115,7 @@ interface Run extends Required<Pick<StartOptions, 'mode' | 'log' | 'onlyDatabase
   readonly onBlocked: (() => void) | undefined;
   readonly signal: AbortSignal;
   readonly onEvents: (events: readonly SyncEvent[]) => void;
+  readonly onWorker: (name: string, clock: LockClock, worker: Worker) => void;
 }
 
 class StartedSync {
@@ -118,12 +123,18 @@ class StartedSync {
   readonly #stop = new AbortController();
   readonly #status = new Map<string, DatabaseStatus>();
   readonly #listeners = new Set<(event: SyncEvent) => void>();
+  readonly #lockClocks = new Map<string, LockClock>();
+  readonly #workers = new Map<string, Worker>();
 
   constructor(options: StartOptions) {
     const { config, mode = 'sync', log = silentLog, onlyDatabases = [], logStyle, onBlocked } = options;
     const { signal } = this.#stop;
     const onEvents = (events: readonly SyncEvent[]): void => this.#take(events);
-    const run: Run = { config, mode, log, onlyDatabases, logStyle, onBlocked, signal, onEvents };
+    const onWorker: Run['onWorker'] = (name, clock, worker) => {
+      this.#lockClocks.set(name, clock);
+      this.#workers.set(name, worker);
+    };
+    const run: Run = { config, mode, log, onlyDatabases, logStyle, onBlocked, signal, onEvents, onWorker };
     this.ended = this.#run(options, run);
     // Whoever only stops and never looks must not be ended by it.
     this.ended.catch(() => undefined);
@@ -131,6 +142,15 @@ class StartedSync {
 
   get status(): ReadonlyMap<string, DatabaseStatus> {
     return new Map(this.#status);
+  }
+
+  lockWaitingSinceMs(database: string): number | undefined {
+    return this.#lockClocks.get(database)?.waitingSinceMs;
+  }
+
+  listNow(database: string): void {
+    const order: WorkerOrder = { listNow: database };
+    this.#workers.get(database)?.postMessage(order);
   }
 
   subscribe(listener: (event: SyncEvent) => void): () => void {
@@ -153,17 +173,18 @@ class StartedSync {
 
   async #run({ version, waitForMarkerFile }: StartOptions, run: Run): Promise<'done' | 'stopped'> {
     const { config, log, signal } = run;
-    if (config.http.address !== '') {
-      log.warn('http.address is set, but this version has no HTTP server yet', { address: config.http.address });
-    }
     const names = [...config.lmdbs.keys()].filter((name) => isWanted(name, run));
     for (const name of names) this.#status.set(name, newStatus(name));
     if (names.length === 0) return 'done';
     const library = liblmdb();
     log.info('Starting', { version, instance: config.instance, liblmdb: library.versionText });
-    if (waitForMarkerFile !== undefined) await waitForMarker(run, waitForMarkerFile);
+    if (waitForMarkerFile !== undefined) await waitForMarker(config, waitForMarkerFile, run);
     if (signal.aborted) return 'stopped';
+    const hints = config.peers.length > 0 ? new HintSender(config.peers, systemClock, log) : undefined;
+    const stopHints = hints && this.subscribe((event) => hints.onEvent(event));
     const failures = await runWorkers(groupsOf(names, config.workers), run);
+    stopHints?.();
+    await hints?.end();
     const [first, ...others] = failures;
     if (first) {
       const rest = others.map((failure) => errorOf(failure));
@@ -197,19 +218,18 @@ async function runWorkers(groups: readonly string[][], options: Run): Promise<Fa
   const workers = new Map<Worker, { name: string; clock: LockClock }[]>();
   const blocked = new BlockedWorkers();
   const stopAll = (): void => {
-    for (const worker of workers.keys()) worker.postMessage('stop');
+    const order: WorkerOrder = 'stop';
+    for (const worker of workers.keys()) worker.postMessage(order);
     blocked.watch(() => [...workers.values()].map((entries) => entries.map(({ clock }) => clock)));
   };
   options.signal.addEventListener('abort', stopAll, { once: true });
   const ended = groups.map((databases) => {
     const lockCells = LockClock.cellsFor(databases.length);
     const { config, mode, log, logStyle } = options;
-    const workerData: WorkerInput = { config, mode, databases, lockCells, logStyle };
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, resourceLimits: WORKER_LIMITS });
-    workers.set(
-      worker,
-      databases.map((name, index) => ({ name, clock: new LockClock(lockCells, index) })),
-    );
+    const worker = startWorker({ config, mode, databases, lockCells, logStyle });
+    const clocks = databases.map((name, index) => ({ name, clock: new LockClock(lockCells, index) }));
+    for (const { name, clock } of clocks) options.onWorker(name, clock, worker);
+    workers.set(worker, clocks);
     const stopWatching = watchLocks(databases, lockCells, log);
     return new Promise<void>((resolve) => {
       worker.on('message', (message: WorkerMessage) => {
@@ -267,33 +287,6 @@ function watchLocks(databases: readonly string[], cells: SharedArrayBuffer, log:
   }, WATCH_INTERVAL_MS);
   timer.unref();
   return () => clearInterval(timer);
-}
-
-async function waitForMarker({ config, log, signal }: Run, name: string): Promise<void> {
-  const storage = await openStorage(config, systemClock, log, signal);
-  if (!storage) return;
-  try {
-    log.info('Waiting for marker file', { name });
-    const looking = new RepeatedFailure();
-    while (!signal.aborted) {
-      try {
-        const { stream } = await storage.load(name, { signal });
-        for await (const chunk of stream) void chunk;
-        log.info('Marker file found', { name });
-        return;
-      } catch (error) {
-        if (signal.aborted) return;
-        if (!(error instanceof StorageError)) throw error;
-        const report = error.notFound ? undefined : looking.failed(nowMs(systemClock));
-        if (report) {
-          log.error('Looking for the marker file failed', { error: describeError(error), ...reportFields(report) });
-        }
-      }
-      await systemClock.sleep(config.storagePollIntervalMs, signal);
-    }
-  } finally {
-    await storage.close();
-  }
 }
 
 function errorOf({ database, error: failed }: Failure, others: readonly LmdbstreamError[] = []): LmdbstreamError {

@@ -1,91 +1,39 @@
+import module from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Config } from '../../config/index.ts';
-import { LmdbstreamError } from '../../errors/index.ts';
-import { createLog, descriptorStream, type Log, type LogFields, type LogStyle } from '../../log/index.ts';
-import type { ObjectStorage } from '../../storage/index.ts';
-import { DatabaseSync, systemPorts } from '../database/index.ts';
-import { type ErrorInfo, errorInfo, type SyncEvent } from '../status/index.ts';
-import { systemClock } from '../time/index.ts';
-import { EventBatch } from './event-batch.ts';
-import { LockClock } from './lock-clock.ts';
-import { openStorage } from './open-storage.ts';
+import type { WorkerInput, WorkerOrder } from './thread.ts';
 
-/** What the main thread gives a worker: its databases, and where it shows that it waits for a lock. */
-export interface WorkerInput {
-  readonly config: Config;
-  readonly mode: 'sync' | 'receive';
-  readonly databases: readonly string[];
-  /** One cell a database, see `LockClock`. */
-  readonly lockCells: SharedArrayBuffer;
-  /** The main thread's, when both write to standard error; undefined: lines are posted. */
-  readonly logStyle: LogStyle | undefined;
-}
-
-/** What a worker tells. */
-export type WorkerMessage =
-  | { readonly type: 'failed'; readonly database: string; readonly error: SerializedError }
-  | { readonly type: 'events'; readonly events: readonly SyncEvent[] }
-  | {
-      readonly type: 'line';
-      readonly level: Exclude<keyof Log, 'child'>;
-      readonly message: string;
-      readonly fields: LogFields;
-    }
-  | { readonly type: 'ended' };
-
-/** `stack`: of an error that is nobody's mistake but ours. */
-export type SerializedError = ErrorInfo;
-
-type Tell = (message: WorkerMessage) => void;
-
-/** A log whose lines the main thread writes. */
-function postingLog(tell: Tell, bound: LogFields = {}): Log {
-  const line =
-    (level: Exclude<keyof Log, 'child'>) =>
-    (message: string, fields: LogFields = {}): void =>
-      tell({ type: 'line', level, message, fields: { ...bound, ...fields } });
-  const child = (fields: LogFields): Log => postingLog(tell, { ...bound, ...fields });
-  return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error'), child };
-}
-
-async function runDatabases(input: WorkerInput, signal: AbortSignal, tell: Tell): Promise<void> {
-  const { config, mode, logStyle } = input;
-  const log = logStyle ? createLog({ ...logStyle, stream: descriptorStream(2) }) : postingLog(tell);
-  const stop = new AbortController();
-  signal.addEventListener('abort', () => stop.abort(), { once: true });
-  const batch = new EventBatch(systemClock, (events) => tell({ type: 'events', events }));
-  // One client for all its databases: connections, authorities and signing keys are the same.
-  let storage: ObjectStorage | undefined;
-  try {
-    storage = await openStorage(config, systemClock, log, stop.signal);
-  } catch (error) {
-    tell({ type: 'failed', database: input.databases.join(' '), error: errorInfo(error) });
-  }
-  if (storage !== undefined) {
-    const bucket = storage;
-    const run = async (name: string, index: number): Promise<void> => {
-      try {
-        const lmdb = config.lmdbs.get(name)!;
-        const lockWatch = new LockClock(input.lockCells, index);
-        const ports = systemPorts({ config, lmdb, storage: bucket, lockWatch });
-        const onEvent = (event: SyncEvent): void => batch.add(event);
-        await new DatabaseSync({ config, lmdb, mode, ports, log, onEvent }).run(stop.signal);
-      } catch (error) {
-        if (stop.signal.aborted && signal.aborted && !(error instanceof LmdbstreamError)) throw error;
-        tell({ type: 'failed', database: name, error: errorInfo(error) });
-        stop.abort();
-      }
-    };
-    await Promise.all(input.databases.map(run)).finally(() => bucket.close());
-  }
-  batch.flush();
-  tell({ type: 'ended' });
+/** What a thread is started with: it loads what it needs before it knows what it is for. */
+export interface WorkerBoot {
+  /** Where the main thread keeps compiled code; a thread does not inherit that. */
+  readonly compileCacheFolder: string | undefined;
 }
 
 const port = parentPort;
 if (port) {
+  const { compileCacheFolder } = workerData as WorkerBoot;
+  const { enableCompileCache } = module as { enableCompileCache?: (folder: string) => unknown };
+  if (compileCacheFolder !== undefined) enableCompileCache?.(compileCacheFolder);
   const stop = new AbortController();
-  port.on('message', () => stop.abort());
-  await runDatabases(workerData as WorkerInput, stop.signal, (message) => port.postMessage(message));
+  let listNow = (_database: string): void => {};
+  // The first message is what to do; what comes before that is begun may get lost: a hint is no more than a hint.
+  const input = new Promise<WorkerInput>((resolve) => {
+    port.once('message', (message: WorkerInput) => {
+      port.on('message', (message: WorkerOrder) => {
+        if (message === 'stop') stop.abort();
+        else listNow(message.listNow);
+      });
+      resolve(message);
+    });
+  });
+  // Compiled after the line above it, so that it is found in the cache.
+  const { runDatabases } = await import('./thread.ts');
+  await runDatabases(
+    await input,
+    stop.signal,
+    (message) => port.postMessage(message),
+    (list) => {
+      listNow = list;
+    },
+  );
   port.close();
 }

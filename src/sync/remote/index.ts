@@ -1,4 +1,3 @@
 /** The bucket as a receiver sees it: what is due, and loading it. */
-export { Receiver } from './receive.ts';
+export { Receiver, type ReceiverOptions } from './receive.ts';
 export { refuseStale } from './refuse-stale.ts';
-export { RemoteIndex } from './remote-index.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { BadValueSizeError } from '../../lmdb/index.ts';
-import { CorruptSnapshotError, RefusedSnapshotError, type SnapshotName, shortHash } from '../../snapshot/index.ts';
+import { BadValueSizeError, DbsFullError } from '../../lmdb/index.ts';
+import { CorruptSnapshotError, RefusedSnapshotError, shortHash } from '../../snapshot/index.ts';
 import {
   type ObjectInfo,
   type ObjectStorage,
@@ -8,15 +8,21 @@ import {
   type SpoolOptions,
   StorageError,
 } from '../../storage/index.ts';
-import { isPassing, type MergeResult } from '../local/index.ts';
-import { errorInfo, type ObjectRef, RepeatedFailure, type Report } from '../status/index.ts';
+import type { Batch, ChainIndex, ListedObject } from '../chain/index.ts';
+import { isPassing, type MergeBatch, type MergeObject, type MergeResult } from '../local/index.ts';
+import { errorInfo, RepeatedFailure, type Report } from '../status/index.ts';
 import { type Clock, nowMs } from '../time/index.ts';
-import type { RemoteIndex } from './remote-index.ts';
+import { type Download, downloadObject } from './download.ts';
+import { LimitMeter } from './limit-meter.ts';
+import { refOf } from './object-ref.ts';
+import { Sightings } from './sightings.ts';
 
 export interface ReceiverOptions {
   readonly databaseName: string;
   readonly storage: ObjectStorage;
-  readonly index: RemoteIndex;
+  readonly index: ChainIndex;
+  /** Our own, as it stands in the names of objects. */
+  readonly instanceId: string;
   /** `memory_downloaded_snapshots`: downloads under way at once. */
   readonly concurrency: number;
   readonly retryIntervalMs: number;
@@ -24,12 +30,15 @@ export interface ReceiverOptions {
   readonly onlyOnce: boolean;
   /** With `onlyOnce`: failures in a row, of the listing or of one instance's object, that end it; default: any number. */
   readonly attempts?: number;
-  /** Objects from before it, in ns since 1970, may hold what was deleted and is forgotten (`RemoteIndex.outdated`); default 0. */
+  /** Objects from before it, in ns since 1970, may hold what was deleted and is forgotten (`ChainIndex.outdated`); default 0. */
   readonly forgottenBefore?: () => bigint;
   readonly clock: Clock;
   readonly report: Report;
   readonly spool: (options: SpoolOptions) => Spool;
-  readonly merge: (name: SnapshotName, body: Spool) => Promise<MergeResult>;
+  /** `onBegin`: to be called when its turn has come. */
+  readonly merge: (batch: MergeBatch, onBegin: () => void) => Promise<readonly MergeResult[]>;
+  /** Told of each object that is merged, with what it brought. */
+  readonly onMerged: (object: ListedObject, result: MergeResult) => void;
   /** An object was merged, refused or found gone: the loop looks what is due next. */
   readonly onSettled: () => void;
   /** An object was well-formed, but not for us: with `only_once` the run ends with this error. */
@@ -38,8 +47,8 @@ export interface ReceiverOptions {
   readonly onFatal: (error: unknown) => void;
 }
 
-/** Bytes of one download kept in memory; the rest goes to an unlinked temporary file. */
-const DOWNLOAD_MEMORY_BYTES = 4 * 1024 * 1024;
+/** Deltas of one batch that are fetched at the same time: on a remote bucket each costs a round trip. */
+const CONCURRENT_DELTAS = 8;
 
 /** Lists the bucket and loads what is due, each instance by itself: a slow or failing one holds up nobody. */
 export class Receiver {
@@ -48,10 +57,18 @@ export class Receiver {
   readonly #notBeforeMs = new Map<string, number>();
   readonly #listing = new RepeatedFailure();
   readonly #loading = new Map<string, RepeatedFailure>();
+  readonly #sightings: Sightings;
+  readonly #downloading: LimitMeter;
+  readonly #merging: LimitMeter;
   #toldOutdated: ReadonlySet<string> = new Set();
 
   constructor(options: ReceiverOptions) {
+    const { instanceId, concurrency, clock, report } = options;
     this.#options = options;
+    this.#sightings = new Sightings(instanceId, report);
+    this.#downloading = new LimitMeter({ limit: 'download', max: concurrency, clock, report });
+    // One at a time: all of them write to the same database.
+    this.#merging = new LimitMeter({ limit: 'decompress', max: 1, clock, report });
   }
 
   /**
@@ -65,13 +82,17 @@ export class Receiver {
     try {
       const listing: ObjectInfo[] = [];
       for await (const info of storage.list(`${databaseName}__`, { signal })) listing.push(info);
-      const strange = index.update(listing, forgottenBefore());
+      const times = { startedMs, nowMs: clock.monotonicMs(), forgottenBeforeNano: forgottenBefore() };
+      const strange = index.update(listing, times);
       for (const name of strange) report({ type: 'foreignObject', name });
       this.#tellOutdated();
+      this.#sightings.listed(index.newest());
       const over = this.#listing.worked();
       const instances = index.instances().length;
       const durationMs = clock.monotonicMs() - startedMs;
-      report({ type: 'listed', objects: listing.length, instances, durationMs, recovered: over !== undefined, over });
+      const sizeBytes = listing.reduce((sum, info) => sum + info.sizeBytes, 0);
+      const recovered = over !== undefined;
+      report({ type: 'listed', objects: listing.length, sizeBytes, instances, durationMs, recovered, over });
       return true;
     } catch (error) {
       if (signal.aborted) return false;
@@ -102,20 +123,30 @@ export class Receiver {
   start(signal: AbortSignal): void {
     const { index, concurrency, clock, onFatal } = this.#options;
     const nowMs = clock.monotonicMs();
-    for (const name of index.due()) {
-      if (this.#underWay.size >= concurrency || signal.aborted) return;
-      if (this.#underWay.has(name.instanceId)) continue;
-      if ((this.#notBeforeMs.get(name.instanceId) ?? 0) > nowMs) continue;
-      const load = this.#load(name, signal)
+    const waiting = new Set<string>();
+    for (const batch of index.due()) {
+      const { instanceId } = batch;
+      if (signal.aborted) return;
+      if (this.#underWay.has(instanceId)) continue;
+      if ((this.#notBeforeMs.get(instanceId) ?? 0) > nowMs) continue;
+      if (this.#underWay.size >= concurrency) {
+        waiting.add(instanceId);
+        this.#downloading.waits(instanceId);
+        continue;
+      }
+      this.#downloading.begins(instanceId);
+      const load = this.#load(batch, signal)
         .catch((error: unknown) => {
           if (!signal.aborted) onFatal(error);
         })
         .finally(() => {
-          this.#underWay.delete(name.instanceId);
+          this.#underWay.delete(instanceId);
+          this.#downloading.ends(instanceId);
           this.#options.onSettled();
         });
-      this.#underWay.set(name.instanceId, load);
+      this.#underWay.set(instanceId, load);
     }
+    this.#downloading.keepWaiting(waiting);
   }
 
   /** An instance's object cannot be loaded at the moment. */
@@ -128,56 +159,106 @@ export class Receiver {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay.values());
   }
 
-  async #load(name: SnapshotName, signal: AbortSignal): Promise<void> {
-    const { index, report, clock, merge, spool } = this.#options;
-    const body = spool({ memoryBytes: DOWNLOAD_MEMORY_BYTES });
+  async #load(batch: Batch, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const downloads: Download[] = [];
+    // Of which object the next error speaks.
+    let at: ListedObject | undefined;
     try {
       const startedMs = clock.monotonicMs();
-      await this.#download(name, body, signal);
+      for (let from = 0; from < batch.objects.length; from += CONCURRENT_DELTAS) {
+        const group = batch.objects.slice(from, from + CONCURRENT_DELTAS);
+        const outcomes = await Promise.allSettled(group.map((object) => this.#download(object, signal)));
+        for (const outcome of outcomes) if (outcome.status === 'fulfilled') downloads.push(outcome.value);
+        for (const [index, outcome] of outcomes.entries()) {
+          if (outcome.status === 'fulfilled') continue;
+          at = group[index];
+          throw outcome.reason;
+        }
+      }
       const downloadedMs = clock.monotonicMs();
-      const { entries, written } = await merge(name, body).catch(async (error: unknown) => {
-        if (isObjectsFault(error)) await this.#readAgain(name, body, signal);
+      const objects: MergeObject[] = downloads.map(({ body }, index) => ({
+        name: batch.objects[index]!.name.full,
+        body,
+      }));
+      const results = await this.#merge(batch, objects).catch(async (error: unknown) => {
+        if (isObjectsFault(error)) {
+          const index = objects.findIndex(({ name }) => name === error.objectName);
+          at = batch.objects[index];
+          await this.#readAgain(at!, downloads[index]!, signal);
+        }
         throw error;
       });
-      index.markMerged(name);
-      this.#loading.delete(name.instanceId);
-      this.#notBeforeMs.delete(name.instanceId);
-      report({
-        type: 'loaded',
-        object: refOf(name),
-        shortHash: shortHash(name),
-        sizeBytes: body.sizeBytes,
-        entries,
-        written,
-        downloadMs: downloadedMs - startedMs,
-        mergeMs: clock.monotonicMs() - downloadedMs,
-      });
+      this.#settle(batch, downloads, results, downloadedMs - startedMs, clock.monotonicMs() - downloadedMs);
     } catch (error) {
-      if (!signal.aborted) this.#failed(name, error, signal);
+      if (!signal.aborted) this.#failed(at ? [at] : batch.objects, error, signal);
     } finally {
-      body.dispose();
+      for (const download of downloads) download.dispose();
     }
   }
 
-  /** @throws what is neither the object's fault nor passing */
-  #failed(name: SnapshotName, error: unknown, signal: AbortSignal): void {
+  async #merge({ instanceId, kind }: Batch, objects: readonly MergeObject[]): Promise<readonly MergeResult[]> {
+    this.#merging.waits(instanceId);
+    try {
+      return await this.#options.merge({ kind, objects }, () => this.#merging.begins(instanceId));
+    } finally {
+      this.#merging.ends(instanceId);
+    }
+  }
+
+  #settle(
+    { instanceId, objects }: Batch,
+    downloads: readonly Download[],
+    results: readonly MergeResult[],
+    downloadMs: number,
+    mergeMs: number,
+  ): void {
+    const { index, report, onMerged } = this.#options;
+    // All of them first: the transaction was one, and whoever asks for C must not see half of it.
+    for (const object of objects) index.markMerged(object);
+    this.#loading.delete(instanceId);
+    this.#notBeforeMs.delete(instanceId);
+    for (const [at, object] of objects.entries()) {
+      const result = results[at]!;
+      onMerged(object, result);
+      report({
+        type: 'loaded',
+        object: refOf(object.name),
+        shortHash: shortHash(object.name),
+        sizeBytes: downloads[at]!.body.sizeBytes,
+        entries: result.entries,
+        written: result.written,
+        downloadMs,
+        mergeMs,
+      });
+    }
+  }
+
+  /**
+   * @param objects of which one, or who knows which, is at fault
+   * @throws what is neither the object's fault nor passing
+   */
+  #failed(objects: readonly ListedObject[], error: unknown, signal: AbortSignal): void {
     const { index, report, clock, onlyOnce } = this.#options;
-    const object = refOf(name);
-    // The checks before the transaction should have found a key that LMDB does not take; everything was rolled back (I7).
-    if (isObjectsFault(error) || error instanceof BadValueSizeError) {
+    const [first] = objects;
+    const { instanceId } = first!.name;
+    const object = refOf(first!.name);
+    if (isObjectsFault(error) || isTooMuch(error)) {
       // A bad object stops nobody (decision 11): refused whole, told once, an older one of that instance is used.
-      index.markRefused(name);
-      this.#notBeforeMs.delete(name.instanceId);
+      this.#notBeforeMs.delete(instanceId);
       if (error instanceof RefusedSnapshotError) this.#options.onRefused(error);
-      report({ type: 'refused', object, error: errorInfo(error) });
+      for (const bad of objects) {
+        index.markRefused(bad);
+        report({ type: 'refused', object: refOf(bad.name), error: errorInfo(error) });
+      }
     } else if (error instanceof StorageError && error.notFound) {
       // Cleaned since the listing; the next one tells.
-      index.markGone(name);
-      this.#notBeforeMs.delete(name.instanceId);
+      index.markGone(first!);
+      this.#notBeforeMs.delete(instanceId);
       report({ type: 'gone', object });
     } else if (error instanceof StorageError) {
-      const loading = this.#loading.get(name.instanceId) ?? new RepeatedFailure();
-      this.#loading.set(name.instanceId, loading);
+      const loading = this.#loading.get(instanceId) ?? new RepeatedFailure();
+      this.#loading.set(instanceId, loading);
       const tell = loading.failed(nowMs(clock));
       const givesUp = this.#givesUp(error, loading);
       report({
@@ -188,33 +269,32 @@ export class Receiver {
         tell: givesUp ? undefined : tell,
       });
       if (givesUp) throw error;
-      this.#retryLater(name, signal);
+      this.#retryLater(instanceId, signal);
     } else if (isPassing(error) && !onlyOnce) {
-      this.#retryLater(name, signal);
+      this.#retryLater(instanceId, signal);
       report({ type: 'loadFailed', object, error: errorInfo(error), cause: 'database' });
     } else {
       throw error;
     }
   }
 
-  async #download(name: SnapshotName, body: Spool, signal: AbortSignal): Promise<void> {
-    const { stream } = await this.#options.storage.load(name.full, { signal });
-    for await (const chunk of stream) body.append(chunk);
-    body.finish();
+  #download(object: ListedObject, signal: AbortSignal): Promise<Download> {
+    const { storage, spool } = this.#options;
+    return downloadObject(storage, object.name.full, spool, signal);
   }
 
   /**
    * Bytes that were damaged on the way are not the object's fault: before it is refused for good it is read once more.
    * @throws StorageError, retryable, when the two readings differ
    */
-  async #readAgain(name: SnapshotName, body: Spool, signal: AbortSignal): Promise<void> {
-    const again = this.#options.spool({ memoryBytes: DOWNLOAD_MEMORY_BYTES });
+  async #readAgain(object: ListedObject, download: Download, signal: AbortSignal): Promise<void> {
+    const again = await this.#download(object, signal);
+    const { full: objectName } = object.name;
     try {
-      await this.#download(name, again, signal);
-      if ((await digestOf(body)) === (await digestOf(again))) return;
-      throw new StorageError(`load of ${JSON.stringify(name.full)}: the bytes were damaged on the way`, {
+      if ((await digestOf(download)) === (await digestOf(again))) return;
+      throw new StorageError(`load of ${JSON.stringify(objectName)}: the bytes were damaged on the way`, {
         operation: 'load',
-        objectName: name.full,
+        objectName,
         retryable: true,
         errorLabel: 'Damaged',
         hint: 'two readings differ: look for a faulty proxy, network card or memory',
@@ -225,22 +305,26 @@ export class Receiver {
   }
 
   /** Wakes the loop when the time has come, which may be long before it would list again. */
-  #retryLater({ instanceId }: SnapshotName, signal: AbortSignal): void {
+  #retryLater(instanceId: string, signal: AbortSignal): void {
     const { clock, retryIntervalMs, onSettled } = this.#options;
     this.#notBeforeMs.set(instanceId, clock.monotonicMs() + retryIntervalMs);
     void clock.sleep(retryIntervalMs, signal).then(onSettled);
   }
 }
 
-function refOf({ full: name, instanceId, timestampNano, kind }: SnapshotName): ObjectRef {
-  return { name, instanceId, timestampNano, kind };
-}
-
 function isObjectsFault(error: unknown): error is CorruptSnapshotError | RefusedSnapshotError {
   return error instanceof CorruptSnapshotError || error instanceof RefusedSnapshotError;
 }
 
-async function digestOf(body: Spool): Promise<string> {
+/**
+ * The checks before the transaction should have found a key that LMDB does not take. More DBIs than `max_dbs` are too many for as long as
+ * we run. Everything was rolled back (I7).
+ */
+function isTooMuch(error: unknown): error is BadValueSizeError | DbsFullError {
+  return error instanceof BadValueSizeError || error instanceof DbsFullError;
+}
+
+async function digestOf({ body }: Download): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of body.open()) hash.update(chunk);
   return hash.digest('hex');

@@ -1,15 +1,15 @@
 import type { Config } from '../../config/index.ts';
 import type { Log } from '../../log/index.ts';
+import type { ChainIndex } from '../chain/index.ts';
 import type { LocalDatabase } from '../local/index.ts';
 import { retentionNano } from '../sweep/index.ts';
-import type { RemoteIndex } from './remote-index.ts';
 import { formatAge, judgeStaleness, StaleInstanceError } from './stale/index.ts';
 
 export interface StaleCheck {
   readonly config: Config;
   readonly databaseName: string;
   readonly instanceId: string;
-  readonly index: RemoteIndex;
+  readonly index: ChainIndex;
   readonly local: LocalDatabase;
   readonly hasLocalData: boolean;
   readonly nowNano: bigint;

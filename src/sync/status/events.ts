@@ -34,11 +34,43 @@ export interface EnvironmentStats {
   readonly maxReaders: number;
 }
 
+/** A DBI, as LMDB counts it. */
+export interface DbiStats {
+  /** For people: bytes that are not UTF-8 as `\\xff`. */
+  readonly name: string;
+  /** As the configuration names them (`MDB_DUPSORT`); empty for a plain DBI. */
+  readonly flags: readonly string[];
+  readonly entries: number;
+  readonly depth: number;
+  readonly branchPages: number;
+  readonly leafPages: number;
+  readonly overflowPages: number;
+}
+
+/** All that LMDB tells of an environment. */
+export interface LmdbStats extends EnvironmentStats {
+  /** Absolute path of the data file. */
+  readonly path: string;
+  readonly pageSizeBytes: number;
+  readonly fileSizeBytes: number;
+  /** None before the first look. */
+  readonly dbis: readonly DbiStats[];
+}
+
+/** `download`: objects on their way, or waiting to be merged; `decompress`: objects that are read and merged. */
+export type LimitName = 'download' | 'decompress';
+
 /** What happened, without whose and when. Durations are in ms by the monotonic clock. */
 export type SyncEventBody =
   /** The LMDB was opened. */
   | { readonly type: 'opened'; readonly path: string; readonly stats: EnvironmentStats }
   | { readonly type: 'phase'; readonly phase: DatabasePhase }
+  /** The path no longer leads to the data file that was open: that one is closed, and what is there is opened when it can be. */
+  | { readonly type: 'dataFileReplaced'; readonly error: ErrorInfo }
+  /** There is no data file to open, or not yet a whole one; looked for again. */
+  /** There is no data file yet, and nothing in the bucket to put into one: it is the application's to make. */
+  | { readonly type: 'waitingForFile'; readonly path: string }
+  | { readonly type: 'dataFileMissing'; readonly path: string; readonly tell?: FailureReport | undefined }
   /** The application's changes were recorded; they are to be published. `entries`: written to the shadow. */
   | { readonly type: 'localChange'; readonly entries: number; readonly txnId: number }
   /** Recording local changes failed, and is tried again. `failures`: with the same error, in a row. */
@@ -65,16 +97,21 @@ export type SyncEventBody =
     }
   /** What could not be published before a stop; it goes out at the next start. */
   | { readonly type: 'leftUnpublished'; readonly error: ErrorInfo }
-  /** `objects`: of this database. `recovered`: the listing before it had failed. */
+  /** `objects`, `sizeBytes`: all of this database in the bucket. `recovered`: the listing before it had failed. */
   | {
       readonly type: 'listed';
       readonly objects: number;
+      readonly sizeBytes: number;
       readonly instances: number;
       readonly durationMs: number;
       readonly recovered: boolean;
       /** What had failed before. */
       readonly over?: FailureReport | undefined;
     }
+  /** All instances that have objects of this database in the bucket, when that has changed. */
+  | { readonly type: 'instances'; readonly instanceIds: readonly string[] }
+  /** The newest object of a peer in the bucket, when it is another one than before. */
+  | { readonly type: 'seen'; readonly object: ObjectRef }
   /** `tell`: what the log is to say of it; undefined: nothing this time. */
   | {
       readonly type: 'listFailed';
@@ -118,11 +155,45 @@ export type SyncEventBody =
   | { readonly type: 'distrustedReader'; readonly txnId: number }
   /** The pages of the data file cannot be read: cursors are used from now on. */
   | { readonly type: 'pagesUnreadable'; readonly error: ErrorInfo }
+  /** The reader table has so few slots that cursors are used, one transaction at a time. */
+  | { readonly type: 'fewReaderSlots'; readonly slots: number; readonly wanted: number }
+  /** The application deleted more than half of a large DBI in one round. `entries`: before. */
+  | { readonly type: 'massDeletion'; readonly dbi: string; readonly deleted: number; readonly entries: number }
+  /** PowerDNS's schema version, as found or when it has changed; native mode only. */
+  | { readonly type: 'schemaVersion'; readonly version: number }
   /** Entries of this object are stamped far in the future. */
   | { readonly type: 'futureTimestamps'; readonly name: string; readonly newestNano: bigint }
   /** Another process publishes under our instance name. */
   | { readonly type: 'duplicateInstance'; readonly name: string; readonly instanceId: string }
-  | { readonly type: 'stats'; readonly stats: EnvironmentStats }
+  /** LMDB's own counts, taken by the worker that owns the environment. */
+  | { readonly type: 'lmdbStats'; readonly stats: LmdbStats }
+  /** What is under way of what is limited, when that has changed. */
+  | {
+      readonly type: 'limit';
+      readonly limit: LimitName;
+      readonly max: number;
+      readonly active: number;
+      readonly waiting: number;
+    }
+  /** A turn of a limit ended: how long it was waited for, and how long it took. */
+  | { readonly type: 'turn'; readonly limit: LimitName; readonly waitMs: number; readonly activeMs: number }
+  /** Deltas since our last full snapshot, when their number has changed. */
+  | { readonly type: 'chain'; readonly length: number }
+  /** A stretch of an instance's history is in no listed object; `afterNano`: all up to here is merged. */
+  | {
+      readonly type: 'chainGap';
+      readonly instanceId: string;
+      readonly afterNano: bigint | undefined;
+      readonly openMs: number;
+    }
+  /** The missing stretch came, with this object. */
+  | { readonly type: 'chainGapHealed'; readonly instanceId: string; readonly openMs: number; readonly by: string }
+  /** The bucket took an object of ours, and so many listings do not show it: it is published again (decision 12). */
+  | { readonly type: 'ownMissing'; readonly name: string; readonly listings: number }
+  /** Old deltas of ours were made into a larger one. */
+  | { readonly type: 'compacted' }
+  /** All DBIs that the application dropped and that only the shadow keeps, when that has changed. */
+  | { readonly type: 'detached'; readonly dbis: readonly string[] }
   /** One sweep of old deletion marks has ended. */
   | {
       readonly type: 'swept';
@@ -135,10 +206,13 @@ export type SyncEventBody =
     }
   | { readonly type: 'cleanerListed'; readonly failed: boolean }
   | { readonly type: 'cleaned'; readonly reason: string; readonly failed: boolean }
-  /** One request to a remote bucket; `errorLabel` undefined: it succeeded (`StorageObserver`). */
+  /**
+   * One request to a remote bucket; `errorLabel` undefined: it succeeded (`StorageObserver`). The databases of a thread share
+   * a client, so it is told of the first of them.
+   */
   | {
       readonly type: 'storageCall';
-      readonly storage: string;
+      readonly storage: 's3' | 'azure';
       readonly method: string;
       readonly errorLabel: string | undefined;
       readonly durationMs: number;

@@ -3,10 +3,13 @@
 export type { ChangedDbi, ChangedKey, ChangeEvent, ChangeOrigin } from './change-event.ts';
 export {
   type DatabasePhase,
+  type DbiStats,
   type EnvironmentStats,
   type ErrorInfo,
   errorInfo,
   errorText,
+  type LimitName,
+  type LmdbStats,
   type ObjectRef,
   type Report,
   type SyncEvent,

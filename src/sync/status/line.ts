@@ -1,3 +1,4 @@
+import { showDbiName } from '../../lmdb/index.ts';
 import type { Log, LogFields } from '../../log/index.ts';
 import { errorText, type SyncEventBody } from './events.ts';
 import { reportFields } from './repeated-failure.ts';
@@ -12,8 +13,19 @@ export interface Line {
 const OUTDATED =
   'Not loading an object that is older than deletions are remembered: what was deleted since would come back. ' +
   'Remove it, or check the clock of its instance; --accept-stale loads it';
+const DETACHED =
+  'The application dropped DBIs that are synchronised: they are kept in their shadows, nothing of them is published, and they are filled ' +
+  'when they are made again; dropped_dbis: delete would delete their entries everywhere';
 const UNPUBLISHED =
   'Stopping with changes that are not published yet; they are safe in the LMDB and go out at the next start';
+const REPLACED =
+  'The data file was replaced while it was open: opening what is there now. LMDB wants every program stopped before that';
+const MISSING =
+  'Waiting for the data file, which the application makes or whoever restores it moves into place; ' +
+  'to have it made here, restart with options.create';
+const FEW_SLOTS =
+  'The LMDB has few reader slots: using one for moments only, every change costs a full scan. The program that opens it first ' +
+  'decides (mdb_env_set_maxreaders)';
 const MISSED = 'A full scan found changes that had not been noticed; they are repaired now. Please report this';
 
 /** Pure: what the log says of an event; undefined: nothing. */
@@ -23,6 +35,12 @@ export function lineOf(event: SyncEventBody): Line | undefined {
       const { mapSizeBytes: mapSize, lastTxnId: lastTxnID } = event.stats;
       return info('Opened LMDB', { path: event.path, mapSize, lastTxnID });
     }
+    case 'dataFileReplaced':
+      return warn(REPLACED, { reason: event.error.message });
+    case 'waitingForFile':
+      return info('Waiting for the application to make its LMDB, or for an object in the bucket', { path: event.path });
+    case 'dataFileMissing':
+      return event.tell && warn(MISSING, { path: event.path, ...reportFields(event.tell) });
     case 'recordFailed':
       if (event.failures > 1) return undefined;
       return error('Local changes cannot be recorded; trying again', { error: errorText(event.error) });
@@ -61,12 +79,23 @@ export function lineOf(event: SyncEventBody): Line | undefined {
     case 'fullScan':
       if (event.differences === 0) return undefined;
       return error(MISSED, { entries: event.differences, dbis: event.dbis.join(' ') });
+    case 'detached':
+      if (event.dbis.length === 0) return info('No DBI is detached any more', {});
+      return warn(DETACHED, { dbis: event.dbis.map(showDbiName).join(' ') });
+    case 'massDeletion':
+      return warn('The application deleted more than half of a DBI; that is published now', {
+        dbi: showDbiName(event.dbi),
+        deleted: event.deleted,
+        of: event.entries,
+      });
     case 'distrustedReader':
       return warn('The held reader is no longer in the lock table: comparing everything', { txnId: event.txnId });
     case 'pagesUnreadable':
       return warn('The pages of this data file cannot be read: using cursors, every change costs a full scan', {
         reason: event.error.message,
       });
+    case 'fewReaderSlots':
+      return warn(FEW_SLOTS, { slots: event.slots, wanted: event.wanted });
     case 'futureTimestamps':
       return warn('A peer stamps its entries far in the future: check its clock', { object: event.name });
     case 'duplicateInstance':
@@ -74,6 +103,19 @@ export function lineOf(event: SyncEventBody): Line | undefined {
         instance: event.instanceId,
         object: event.name,
       });
+    case 'chainGap':
+      return warn('Changes of an instance are missing in the bucket; its next full snapshot brings them', {
+        instance: event.instanceId,
+        openMs: Math.round(event.openMs),
+      });
+    case 'chainGapHealed':
+      return info('The missing changes of an instance have come', {
+        instance: event.instanceId,
+        openMs: Math.round(event.openMs),
+        by: event.by,
+      });
+    case 'ownMissing':
+      return error('The bucket does not show an object that it took; publishing it again', { name: event.name });
     default:
       return undefined;
   }

@@ -28,10 +28,17 @@ export interface DatabaseStatus {
   readonly fullScanDifferences: number;
   /** The held reader had lost its protection and everything was compared. */
   readonly distrustedReaders: number;
+  /** DBIs that the application dropped and that only their shadows keep (decision 9). */
+  readonly detachedDbis: readonly string[];
   /** Objects with entries stamped far in the future. */
   readonly futureTimestamps: number;
   /** An object that another process published under our instance name. */
   readonly duplicateInstance: string | undefined;
+  /** Instances of whose changes some are missing in the bucket, and how often that has healed. */
+  readonly gaps: readonly string[];
+  readonly healedGaps: number;
+  /** Objects of ours that the bucket took and then did not show. */
+  readonly ownMissing: number;
   /** The last error that is not known to be over, as one line. */
   readonly lastError: string | undefined;
 }
@@ -58,8 +65,12 @@ export function newStatus(name: string): DatabaseStatus {
     fullScans: 0,
     fullScanDifferences: 0,
     distrustedReaders: 0,
+    detachedDbis: [],
     futureTimestamps: 0,
     duplicateInstance: undefined,
+    gaps: [],
+    healedGaps: 0,
+    ownMissing: 0,
     lastError: undefined,
   };
 }
@@ -76,6 +87,10 @@ export function reduceStatus(status: DatabaseStatus, event: SyncEvent): Database
         localRounds: status.localRounds + 1,
         localEntries: status.localEntries + event.entries,
       };
+    case 'opened':
+      return status.lastError === undefined ? status : { ...status, lastError: undefined };
+    case 'dataFileReplaced':
+      return { ...withError(status, event.error), phase: 'opening' };
     case 'recordFailed':
       return withError(status, event.error);
     case 'stored':
@@ -117,17 +132,33 @@ export function reduceStatus(status: DatabaseStatus, event: SyncEvent): Database
         fullScans: status.fullScans + 1,
         fullScanDifferences: status.fullScanDifferences + event.differences,
       };
+    case 'detached':
+      return { ...status, detachedDbis: event.dbis };
     case 'distrustedReader':
       return { ...status, distrustedReaders: status.distrustedReaders + 1 };
     case 'futureTimestamps':
       return { ...status, futureTimestamps: status.futureTimestamps + 1 };
     case 'duplicateInstance':
       return { ...status, duplicateInstance: event.name };
+    case 'chainGap':
+      return { ...status, gaps: [...withoutInstance(status.gaps, event.instanceId), event.instanceId] };
+    case 'chainGapHealed':
+      return {
+        ...status,
+        gaps: withoutInstance(status.gaps, event.instanceId),
+        healedGaps: status.healedGaps + 1,
+      };
+    case 'ownMissing':
+      return { ...status, ownMissing: status.ownMissing + 1 };
     case 'error':
       return { ...withError(status, event.error), phase: 'failed' };
     default:
       return status;
   }
+}
+
+function withoutInstance(instanceIds: readonly string[], instanceId: string): readonly string[] {
+  return instanceIds.filter((id) => id !== instanceId);
 }
 
 function withError(status: DatabaseStatus, error: ErrorInfo): DatabaseStatus {

@@ -1,6 +1,6 @@
 import type { SweeperConfig } from '../../config/index.ts';
 import { describeError } from '../../errors/index.ts';
-import { DbiFlag, type Environment, type WriteTransaction } from '../../lmdb/index.ts';
+import { DbiFlag, type ReadTransaction, type WriteTransaction } from '../../lmdb/index.ts';
 import type { Log } from '../../log/index.ts';
 import { HeaderError, type Time, timeOf } from '../../merge/index.ts';
 import { storeOf } from '../../shadow/index.ts';
@@ -17,7 +17,8 @@ export interface SweepReport extends Readonly<EntryCounts> {
 }
 
 export interface SweeperOptions {
-  readonly environment: Pick<Environment, 'read'>;
+  /** Runs `body` in a read transaction that ends with it. */
+  readonly read: <T>(body: (transaction: ReadTransaction) => T) => Promise<T>;
   /** `native`: every DBI but our own; `shadow`: the shadow DBIs only. */
   readonly mode: 'native' | 'shadow';
   readonly config: SweeperConfig;
@@ -65,7 +66,7 @@ export class Sweeper {
     const startedMs = this.#monotonicMs();
     const cutoff = timeOf(sweepCutoff(BigInt(Math.floor(this.#now())) * NANO_PER_MILLI, config));
     const sweep = { counts: noEntries(), transactions: 0 };
-    for (const name of this.#dbiNames()) await this.#sweepDbi(name, cutoff, sweep, signal);
+    for (const name of await this.#dbiNames()) await this.#sweepDbi(name, cutoff, sweep, signal);
     const report: SweepReport = {
       ...sweep.counts,
       transactions: sweep.transactions,
@@ -84,9 +85,9 @@ export class Sweeper {
     return report;
   }
 
-  #dbiNames(): string[] {
+  #dbiNames(): Promise<string[]> {
     const store = storeOf(this.#options.mode === 'native');
-    return this.#options.environment.read((transaction) => transaction.dbiNames().filter(store.holdsEntries));
+    return this.#options.read((transaction) => transaction.dbiNames().filter(store.holdsEntries));
   }
 
   async #sweepDbi(
@@ -101,7 +102,7 @@ export class Sweeper {
     do {
       signal.throwIfAborted();
       // The read transaction has ended before `write` begins: its DBI handles must not meet those of a writer.
-      const found = this.#find(name, after, cutoff);
+      const found = await this.#find(name, after, cutoff);
       if (found === undefined) return;
       addCounts(sweep.counts, found.counts);
       for (let next = 0; next < found.keys.length; ) {
@@ -121,8 +122,8 @@ export class Sweeper {
   }
 
   /** undefined: the DBI is gone, or not one that can be swept. */
-  #find(name: string, after: Buffer | undefined, cutoff: Time): FoundMarks | undefined {
-    return this.#options.environment.read((transaction) => {
+  #find(name: string, after: Buffer | undefined, cutoff: Time): Promise<FoundMarks | undefined> {
+    return this.#options.read((transaction) => {
       const dbi = transaction.openDbi(name);
       if (dbi === undefined) return undefined;
       if ((transaction.dbiFlags(dbi) & DbiFlag.dupSort) !== 0) {

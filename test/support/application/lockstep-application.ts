@@ -72,6 +72,15 @@ export class LockstepApplication {
     return Object.fromEntries(this.scan(dbi).map(([key, value]) => [text(key), text(value)]));
   }
 
+  /** Opens `count` read transactions and keeps them. @returns the first one's number; the others follow */
+  holdRead(count = 1): number {
+    return this.#call({ do: 'hold_read', count }) as number;
+  }
+
+  releaseRead(read: number): void {
+    this.#call({ do: 'release_read', read });
+  }
+
   begin(): number {
     return this.#call({ do: 'begin' }) as number;
   }

@@ -32,6 +32,8 @@ export interface PeerOptions {
   readonly lockMaxMs: number;
   /** False: only cursors, as for a data file of unknown format. */
   readonly pages: boolean;
+  /** Default `delete`: everything that is in main then travels (I2). */
+  readonly droppedDbis?: 'keep' | 'delete';
   readonly application?: ApplicationOptions;
   readonly mapSizeBytes?: number;
   readonly cutoff?: () => Time;
@@ -52,6 +54,8 @@ export class Peer {
   readonly application: LockstepApplication;
   /** Run, once each, when the next write locks are asked for: between our read view and our lock. */
   readonly beforeLock: (() => void)[] = [];
+  /** Run, once each, when a write lock was given back: before we have a view of what we committed. */
+  readonly afterLock: (() => void)[] = [];
   /** Asked for a write lock so many times. */
   locks = 0;
   /** The next round or merge finds no room (MDB_MAP_FULL). */
@@ -69,7 +73,8 @@ export class Peer {
   }
 
   get schema(): Schema {
-    return { native: this.#options.native, dupsortHack: !this.#options.native, overrideCreateFlags: new Map() };
+    const { native, droppedDbis = 'delete' } = this.#options;
+    return { native, dupsortHack: !native, overrideCreateFlags: new Map(), droppedDbis, acceptSchemaChange: false };
   }
 
   get tracker(): Tracker {
@@ -99,8 +104,10 @@ export class Peer {
       merge: {
         extraBlocks,
         lockMaxMs,
+        wholeUpTo: 0,
         maxDecompressedBytes: 2 ** 30,
         read: readSnapshot,
+        collectGarbage: () => {},
         cutoff: cutoff ?? (() => TIME_ZERO),
       },
       sweeper: SWEEPER,
@@ -115,6 +122,7 @@ export class Peer {
     this.status = reduceStatus(this.status, event);
     const line = lineOf(event);
     if (line) this.#options.log?.[line.level](line.message, line.fields);
+    if (body.type === 'lock') this.afterLock.shift()?.();
   }
 
   close(): void {
@@ -185,8 +193,12 @@ export class Peer {
   /** `hasLocalChanges`: a change of the application came to light meanwhile. */
   async merge(object: Buffer, objectName = 'object'): Promise<MergeResult & { hasLocalChanges: boolean }> {
     const before = this.events.length;
-    const result = await this.local.merge(objectName, bytesBody(object), new AbortController().signal);
-    return { ...result, hasLocalChanges: this.events.slice(before).some(({ type }) => type === 'localChange') };
+    const objects = [{ name: objectName, body: bytesBody(object) }];
+    const [result] = await this.local.merge(
+      { kind: objectName.includes('.delta.') ? 'deltas' : 'snapshot', objects },
+      new AbortController().signal,
+    );
+    return { ...result!, hasLocalChanges: this.events.slice(before).some(({ type }) => type === 'localChange') };
   }
 
   /** Every DBI through cursors of its own. */
@@ -208,6 +220,8 @@ export class Peer {
     );
     const names = new Set([...dump.keys()].map((name) => shadowedName(name) ?? name));
     for (const name of names) {
+      // Our own notes are no DBI of the application's.
+      if (isPrivate(name)) continue;
       const isDupSort = ((flags.get(name) ?? 0) & DbiFlag.dupSort) !== 0;
       const expected = (dump.get(name) ?? []).map(
         ([key, value]) => `${shadowKeyOf(hex(key), hex(value), isDupSort)}=${hex(value)}`,

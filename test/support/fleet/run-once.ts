@@ -11,17 +11,20 @@ export interface OnceOptions {
   instance: string;
   mode: 'sync' | 'receive';
   settings: Record<string, unknown>;
+  /** Default `auto`. */
+  deltas?: 'auto' | 'off';
 }
 
 /** One `--only-once` run in this process; the exit code that the command would end with. */
 export async function runOnce(options: OnceOptions): Promise<number> {
-  const { path, bucket, database, instance, mode, settings } = options;
+  const { path, bucket, database, instance, mode, settings, deltas = 'auto' } = options;
   const config = parseConfig(
     JSON.stringify({
       instance,
       lmdbs: { [database]: { path, options: { create: true }, ...settings } },
       storage: { type: 'fs', options: { root_path: bucket } },
       only_once: true,
+      deltas,
     }),
   );
   const storage = await createStorage(config.storage);

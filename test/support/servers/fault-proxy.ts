@@ -65,6 +65,11 @@ export class FaultProxy {
     this.#faults = faults.map((fault) => ({ fault, left: fault.times ?? Number.POSITIVE_INFINITY }));
   }
 
+  /** Requests that are still to be spoiled. */
+  get faultsLeft(): number {
+    return this.#faults.reduce((sum, { left }) => sum + left, 0);
+  }
+
   async stop(): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));

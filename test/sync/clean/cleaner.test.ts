@@ -18,7 +18,7 @@ async function setUp(names: readonly string[], change: Partial<CleanerOptions> =
     databaseName: 'test',
     instanceId: 'a',
     config: { enabled: true, intervalMs: 5 * MINUTE_MS, ...CONFIG },
-    committed: () => new Map(),
+    included: () => new Map(),
     log,
     now: () => clock.nowMs,
     observer: {
@@ -60,16 +60,16 @@ describe('a run over a bucket', () => {
 
   it('asks anew what is committed, and what was refused', async () => {
     const lastWord = at('09:00', 1);
-    let committed = new Map<string, bigint>();
+    let included = new Map<string, bigint>();
     let refused = new Set<string>();
     const names = [fullName('old', lastWord), fullName('a', at('09:00')), fullName('a', at('08:00'))];
-    const { clock, cleaner } = await setUp(names, { committed: () => committed, refused: () => refused });
+    const { clock, cleaner } = await setUp(names, { included: () => included, refused: () => refused });
     refused = new Set([fullName('a', at('09:00'))]);
     await cleaner.runOnce();
     clock.nowMs = at('11:00');
     expect((await cleaner.runOnce()).deleted).toEqual([]);
     refused = new Set();
-    committed = new Map([
+    included = new Map([
       ['old', nano(lastWord)],
       ['a', nano(at('09:00'))],
     ]);

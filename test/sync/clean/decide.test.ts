@@ -29,8 +29,8 @@ describe('the reference (CLN-01 to CLN-05), in one go', () => {
     expect(bucket.clean(at('10:11'))).toEqual([]);
     expect(bucket.clean(at('10:12'))).toEqual([{ name: a('08:03'), reason: 'newer snapshot' }]);
     // CLN-04
-    bucket.committed.set('old', nano(at('07:00', 1)));
-    bucket.committed.set('a', nano(at('10:10:50')));
+    bucket.included.set('old', nano(at('07:00', 1)));
+    bucket.included.set('a', nano(at('10:10:50')));
     expect(bucket.clean(at('10:13'))).toEqual([{ name: old('07:00'), reason: 'stale instance' }]);
     // CLN-05
     bucket.add(old('05:00'));
@@ -187,8 +187,8 @@ describe('stale instances', () => {
 
   beforeEach(() => {
     bucket.add(fullName('a', OWN), fullName('b', last), deltaName('b', last + 1000, last));
-    bucket.committed.set('a', nano(OWN));
-    bucket.committed.set('b', nano(last + 1000));
+    bucket.included.set('a', nano(OWN));
+    bucket.included.set('b', nano(last + 1000));
   });
 
   it('lose everything when their last word is in our full snapshot', () => {
@@ -207,11 +207,11 @@ describe('stale instances', () => {
   });
 
   it.each([
-    ['a delta of theirs was not merged', () => bucket.committed.set('b', nano(last))],
-    ['nothing of them was merged', () => bucket.committed.delete('b')],
-    ['we stored no full snapshot yet', () => bucket.committed.delete('a')],
+    ['a delta of theirs was not merged', () => bucket.included.set('b', nano(last))],
+    ['nothing of them was merged', () => bucket.included.delete('b')],
+    ['we stored no full snapshot yet', () => bucket.included.delete('a')],
     ['our full snapshot is not in the bucket', () => bucket.names.delete(fullName('a', OWN))],
-    ['the bucket holds an older one of ours only', () => bucket.committed.set('a', nano(OWN + 1))],
+    ['the bucket holds an older one of ours only', () => bucket.included.set('a', nano(OWN + 1))],
     ['ours cannot be used', () => bucket.refused.add(fullName('a', OWN))],
     ['they have spoken again', () => bucket.add(deltaName('b', OWN, last + 1000))],
   ])('stay when %s (I10)', (_, change) => {
@@ -223,7 +223,7 @@ describe('stale instances', () => {
   it('are never ourselves', () => {
     bucket.names.clear();
     bucket.add(fullName('a', last));
-    bucket.committed.set('a', nano(last));
+    bucket.included.set('a', nano(last));
     bucket.clean(at('10:00'));
     expect(bucket.clean(at('11:00'))).toEqual([]);
   });
@@ -234,8 +234,8 @@ describe('stale instances', () => {
     const seen = bucket.sightings;
     expect(bucket.clean(later, 'a')).toEqual([]);
     bucket.sightings = seen;
-    bucket.committed.set('b', nano(last));
-    bucket.committed.set('a', nano(OWN));
+    bucket.included.set('b', nano(last));
+    bucket.included.set('a', nano(OWN));
     expect(bucket.clean(later, 'b')).toEqual([]);
   });
 });

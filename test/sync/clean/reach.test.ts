@@ -76,7 +76,7 @@ it('I10: every order of arrival of any five objects, two cleaners and their writ
             ownInstanceId: id,
             listing: [...bucket].map(parseSnapshotName),
             sightings: sightings.get(id) ?? new Map(),
-            committed: new Map(),
+            included: new Map(),
             config: CONFIG,
           });
           sightings.set(id, decision.sightings);

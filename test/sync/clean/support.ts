@@ -44,7 +44,7 @@ export function deltaName(instanceId: string, timeMs: number, previousMs: number
 /** A bucket of names under repeated cleaning, without a shell: the decision alone, its state carried along. */
 export class Bucket {
   readonly names = new Set<string>();
-  readonly committed = new Map<string, bigint>();
+  readonly included = new Map<string, bigint>();
   readonly refused = new Set<string>();
   sightings: ReadonlyMap<string, Sighting> = new Map();
 
@@ -59,7 +59,7 @@ export class Bucket {
       ownInstanceId,
       listing: this.listing(),
       sightings: this.sightings,
-      committed: this.committed,
+      included: this.included,
       refused: this.refused,
       config: CONFIG,
     });

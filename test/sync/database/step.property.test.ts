@@ -164,7 +164,7 @@ class Model {
     if (noise && this.ended === 0) {
       moves.push(() => this.tell({ type: 'localChange' }));
       moves.push(() => this.tell({ type: 'news' }));
-      moves.push(() => this.tell({ type: 'looked', sinceStoredMs: 100, txnId: 1 }));
+      moves.push(() => this.tell({ type: 'looked', sinceFullMs: 100, txnId: 1 }));
     }
     const isIdle = this.#answers.length === 0 && this.#merging === 0;
     if (this.#isWorkStopped && !this.#isWorkEndTold && isIdle && this.#heldBack === 0) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DbiFlag, MapFullError, ReadersFullError } from '../../../src/lmdb/index.ts';
+import { DbiFlag, LmdbError, MapFullError, ReadersFullError } from '../../../src/lmdb/index.ts';
 import { HeaderError } from '../../../src/merge/index.ts';
 import { UnsupportedDbiError } from '../../../src/shadow/index.ts';
 import { shadowName } from '../../../src/shadow/store/names.ts';
@@ -87,24 +87,44 @@ describe('a round that fails', () => {
     assertInStep(peer);
   });
 
-  it('after its commit: the change is still to be published', () => {
-    const peer = started();
-    put(peer, 'b', '2');
+  /** The next round gets its reader under the lock; the one after the commit fails. */
+  function failAfterCommit(peer: Peer, error: Error): () => void {
     const { views } = peer.tracker;
     const hold = views.hold;
     peer.beforeLock.push(() => {
       let left = 1;
-      // The reader under the lock is had; the one after the commit is not.
       views.hold = () => {
         if (left-- > 0) return hold.call(views);
-        throw new ReadersFullError(1);
+        throw error;
       };
     });
-    expect(() => peer.tracker.localRound()).toThrow(ReadersFullError);
-    views.hold = hold;
+    return () => {
+      views.hold = hold;
+    };
+  }
+
+  it('after its commit: the change is still to be published', () => {
+    const peer = started();
+    put(peer, 'b', '2');
+    const mend = failAfterCommit(peer, new LmdbError('NO_QUIET_MOMENT', 'begin', 0, 'planned'));
+    expect(() => peer.tracker.localRound()).toThrow(/planned/);
+    mend();
     expect(shadowOf(peer, 'd').b).toMatchObject({ value: '2' });
     expect(peer.tracker.localRound()).toBe(true);
     expect(peer.tracker.localRound()).toBe(false);
+    assertInStep(peer);
+  });
+
+  it('not for a reader table that is full after the commit: the reader from under the lock is the base', () => {
+    const peer = started();
+    put(peer, 'b', '2');
+    const mend = failAfterCommit(peer, new ReadersFullError(4));
+    expect(peer.tracker.localRound()).toBe(true);
+    mend();
+    expect(shadowOf(peer, 'd').b).toMatchObject({ value: '2' });
+    expect(peer.tracker.localRound()).toBe(false);
+    put(peer, 'b', '3');
+    expect(peer.tracker.localRound()).toBe(true);
     assertInStep(peer);
   });
 

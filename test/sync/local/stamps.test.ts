@@ -65,6 +65,74 @@ describe('the time of a local change (decision 5)', () => {
     expect(entry(peer, 'a')?.nano).toBe(peer.clock.nowNano());
   });
 
+  it('is not before the last look that saw nothing new, when the file’s mtime stands still (MDB_WRITEMAP on tmpfs)', () => {
+    const peer = started();
+    const frozen = peer.clock.nowSeconds;
+    peer.clock.seconds += 500;
+    expect(peer.tracker.localRound()).toBe(false);
+    const quiet = peer.clock.nowNano();
+    peer.clock.seconds += 10;
+    put(peer, 'a', '1');
+    utimesSync(peer.dataPath, frozen, frozen);
+    peer.tracker.localRound();
+    expect(entry(peer, 'a')?.nano).toBe(quiet);
+    // Nor before the round that recorded the one before.
+    put(peer, 'b', '2');
+    const recorded = peer.clock.nowNano() - SECOND;
+    utimesSync(peer.dataPath, frozen, frozen);
+    peer.clock.seconds += 100;
+    peer.tracker.localRound();
+    expect(entry(peer, 'b')?.nano).toBe(recorded);
+  });
+
+  it('what could not be recorded at once keeps the time at which it was noticed', () => {
+    const peer = started();
+    put(peer, 'a', '1');
+    const commit = peer.clock.nowNano();
+    peer.failsNextLock = true;
+    expect(() => peer.tracker.localRound()).toThrow(/planned/);
+    peer.clock.seconds += 3600;
+    peer.tracker.localRound();
+    expect(entry(peer, 'a')?.nano).toBe(commit);
+  });
+
+  it('offline changes: not before the newest entry of the shadow, when the file’s mtime was set back (cp -p, touch)', () => {
+    const peer = started();
+    put(peer, 'last', '1');
+    peer.tracker.localRound();
+    const newest = entry(peer, 'last')!.nano;
+    peer.close();
+    put(peer, 'a', 'offline');
+    utimesSync(peer.dataPath, 1000, 1000);
+    peer.clock.seconds += 86_400;
+    peer.open();
+    peer.tracker.localRound();
+    expect(entry(peer, 'a')?.nano).toBe(newest);
+  });
+
+  it('offline changes: an entry from the future says nothing of them', async () => {
+    const peer = started();
+    const ahead = peer.clock.nowNano() + 3600n * SECOND;
+    await peer.merge(objectOf([dbiOf('d', [{ key: 'x', value: 'ahead', nano: ahead }])]));
+    peer.close();
+    put(peer, 'a', 'offline');
+    const commit = peer.clock.nowNano();
+    peer.clock.seconds += 60;
+    peer.open();
+    peer.tracker.localRound();
+    expect(entry(peer, 'a')?.nano).toBe(commit);
+  });
+
+  it('a shadow that somebody else has dropped is made again at the next look', () => {
+    const peer = started();
+    put(peer, 'a', '1');
+    peer.tracker.localRound();
+    peer.write({ op: 'drop', dbi: '_sync_shadow_d', remove: true });
+    expect(peer.tracker.localRound()).toBe(true);
+    expect(entry(peer, 'first')).toMatchObject({ deleted: false, value: '1' });
+    peer.assertMainIsShadow();
+  });
+
   it('an unchanged entry keeps its time when others change, and when it is written again', () => {
     const peer = started();
     const before = entry(peer, 'first');

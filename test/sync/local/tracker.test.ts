@@ -125,7 +125,7 @@ describe('the application commits between our read view and our write lock (I3; 
   });
 });
 
-describe('a DBI that the application drops (decision 9)', () => {
+describe('a DBI that the application drops, with dropped_dbis: delete (decision 9)', () => {
   it('its entries are deleted, here and at the peer, where the DBI stays, empty', async () => {
     const [peer, other] = [started(), makePeer()];
     other.tracker.localRound();
@@ -150,6 +150,20 @@ describe('a DBI that the application drops (decision 9)', () => {
     await peer.merge(await other.snapshot());
     await other.merge(await peer.snapshot());
     expect([peer.mainDump(), other.mainDump()]).toEqual([{}, {}]);
+  });
+
+  it('and when we are stopped after it: its kind is remembered, and the peer still hears of it', async () => {
+    const [peer, other] = [started(), makePeer()];
+    other.tracker.localRound();
+    await other.merge(await peer.snapshot());
+    peer.write({ op: 'drop', dbi: 'd', remove: true });
+    peer.tracker.localRound();
+    peer.close();
+    peer.open();
+    peer.tracker.localRound();
+    await other.merge(await peer.snapshot());
+    expect(other.mainDump()).toEqual({});
+    assertInStep(other);
   });
 
   it('and made again with other entries', () => {

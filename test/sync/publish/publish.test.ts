@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { LmdbError } from '../../../src/lmdb/index.ts';
 import { KeySet } from '../../../src/shadow/index.ts';
-import { encodeSnapshot } from '../../../src/snapshot/index.ts';
+import { encodeSnapshot, parseSnapshotName } from '../../../src/snapshot/index.ts';
 import { MemoryStorage, RetryPolicy, Spool } from '../../../src/storage/index.ts';
+import { ChainIndex } from '../../../src/sync/chain/index.ts';
 import type { Capture, LocalDatabase } from '../../../src/sync/local/index.ts';
-import { Publisher } from '../../../src/sync/publish/index.ts';
+import { Publisher, type PublisherOptions } from '../../../src/sync/publish/index.ts';
 import type { SyncEventBody } from '../../../src/sync/status/index.ts';
-import { systemClock } from '../../../src/sync/time/index.ts';
+import { type Clock, systemClock } from '../../../src/sync/time/index.ts';
 import { FaultyStorage, failure, Gate } from '../../support/fleet/instance.ts';
 
 function keysOf(...keys: string[]): KeySet {
@@ -25,39 +27,77 @@ class Local {
     const { unpublished, timestampNano } = this;
     this.unpublished = keysOf();
     const none = () => [];
-    return use({ txnId: 7, timestampNano, included: new Map(), unpublished, sources: none, deltaSources: none });
+    const countOf = (keys: KeySet) => keys.count;
+    return use({
+      txnId: 7,
+      timestampNano,
+      included: new Map(),
+      unpublished,
+      countOf,
+      sources: none,
+      deltaSources: none,
+    });
   }
+
+  collectUnpublished = async (): Promise<void> => {};
 
   giveBack(unpublished: KeySet): void {
     this.unpublished.addAll(unpublished);
   }
 }
 
-function setUp() {
+interface SetUp {
+  readonly mode?: 'auto' | 'off';
+  readonly clock?: Clock;
+  readonly limits?: PublisherOptions['limits'];
+  readonly hasLegacyWriter?: boolean;
+  readonly collect?: () => Promise<void>;
+}
+
+const UNLIMITED = { burst: 1, intervalMs: 0 };
+
+function setUp({ mode = 'off', clock = systemClock, limits, hasLegacyWriter = false, collect }: SetUp = {}) {
   const local = new Local();
+  if (collect) local.collectUnpublished = collect;
   const storage = new FaultyStorage(new MemoryStorage());
   const events: SyncEventBody[] = [];
   const stored: string[] = [];
-  const publisher = new Publisher(
-    {
-      databaseName: 'main',
-      instanceId: 'a',
+  const index = new ChainIndex({ databaseName: 'main', ownInstanceId: 'a' });
+  const publisher = new Publisher({
+    databaseName: 'main',
+    instanceId: 'a',
+    mode,
+    forceIntervalMs: 0,
+    limits: limits ?? { delta: UNLIMITED, full: UNLIMITED },
+    local: local as unknown as LocalDatabase,
+    shown: undefined,
+    storage,
+    make: {
       hostname: 'host',
-      local: local as unknown as LocalDatabase,
-      storage,
       encode: encodeSnapshot,
       spool: () => new Spool({ memoryBytes: Number.POSITIVE_INFINITY }),
-      policy: new RetryPolicy({ attempts: 3, intervalMs: 1, forever: true }, () => 0.5),
-      clock: systemClock,
-      report: (event) => void events.push(event),
-      onStore: () => {},
-      onStored: (name) => void stored.push(name),
-      onMoved: () => {},
     },
-    0n,
-  );
+    policy: new RetryPolicy({ attempts: 3, intervalMs: 1, forever: true }, () => 0.5),
+    clock,
+    report: (event) => void events.push(event),
+    view: { ownChain: () => index.ownChain(), hasLegacyWriter: () => hasLegacyWriter },
+    onStore: (name) => index.addOwn(name),
+    onStored: (name, sizeBytes) => {
+      index.addStored(name, sizeBytes, systemClock.monotonicMs());
+      stored.push(name.full);
+    },
+    onMoved: () => {},
+  });
   const stop = new AbortController();
-  return { local, storage, events, stored, publisher, stop, running: publisher.run(stop.signal) };
+  const published = async (): Promise<void> => {
+    while (publisher.facts.isDue) await systemClock.sleep(1, stop.signal);
+  };
+  const ended = async (): Promise<void> => {
+    stop.abort();
+    await running;
+  };
+  const running = publisher.run(stop.signal);
+  return { local, storage, events, stored, publisher, stop, running, published, ended };
 }
 
 describe('Publisher', () => {
@@ -122,5 +162,112 @@ describe('Publisher', () => {
     await running;
     expect([...stored].sort()).toEqual(stored);
     expect(new Set(stored).size).toBe(3);
+  });
+});
+
+/** Time passes only while somebody sleeps. */
+class SleepingClock implements Clock {
+  nowMs = 1000;
+  readonly slept: number[] = [];
+  /** Called in the middle of a sleep. */
+  meanwhile: () => void = () => {};
+  readonly nowNano = systemClock.nowNano;
+  readonly timer = systemClock.timer;
+  readonly pause = systemClock.pause;
+
+  monotonicMs(): number {
+    return this.nowMs;
+  }
+
+  async sleep(ms: number): Promise<void> {
+    this.slept.push(ms);
+    this.meanwhile();
+    this.nowMs += ms;
+  }
+}
+
+const kindsOf = (stored: readonly string[]): string[] => stored.map((name) => parseSnapshotName(name).kind);
+
+describe('Publisher of deltas', () => {
+  it('over the burst a delta waits for its turn, and what changes meanwhile is in it', async () => {
+    const clock = new SleepingClock();
+    const limits = { delta: { burst: 2, intervalMs: 1000 }, full: UNLIMITED };
+    const { local, stored, publisher, published, ended } = setUp({ mode: 'auto', clock, limits });
+    for (const key of ['full', 'a', 'b']) {
+      local.unpublished = keysOf(key);
+      publisher.request();
+      await published();
+    }
+    expect(clock.slept).toEqual([]);
+    clock.meanwhile = () => {
+      local.unpublished.addAll(keysOf('d'));
+      clock.meanwhile = () => {};
+      publisher.request();
+    };
+    local.unpublished = keysOf('c');
+    publisher.request();
+    await published();
+    await ended();
+    expect(clock.slept[0]).toBe(1000);
+    expect(kindsOf(stored)).toEqual(['snapshot', 'delta', 'delta', 'delta']);
+    expect(local.unpublished.isEmpty).toBe(true);
+  });
+
+  it('a request with nothing that changed here publishes nothing', async () => {
+    const { local, stored, publisher, published, ended } = setUp({ mode: 'auto' });
+    local.unpublished = keysOf('a');
+    publisher.request();
+    await published();
+    publisher.request();
+    await published();
+    await ended();
+    expect(kindsOf(stored)).toEqual(['snapshot']);
+  });
+
+  it('the delta is stored and the full snapshot beside it is not: it is tried again, and the keys stay published', async () => {
+    const { local, storage, stored, publisher, published, ended } = setUp({ mode: 'auto', hasLegacyWriter: true });
+    local.unpublished = keysOf('a');
+    publisher.request();
+    await published();
+    let failures = 2;
+    storage.beforeStore = (name) => {
+      if (parseSnapshotName(name).kind === 'snapshot' && failures-- > 0) throw failure('store');
+    };
+    local.unpublished = keysOf('b');
+    publisher.request();
+    await published();
+    await ended();
+    expect(kindsOf(stored)).toEqual(['snapshot', 'delta', 'snapshot']);
+    const [, delta, full] = stored.map((name) => parseSnapshotName(name));
+    expect(full!.previousTimestampNano).toBe(delta!.timestampNano);
+    expect(local.unpublished.isEmpty).toBe(true);
+  });
+
+  it('while a full snapshot waits for its turn, a change goes out as a delta at once', async () => {
+    const limits = { delta: UNLIMITED, full: { burst: 1, intervalMs: 3_600_000 } };
+    const { local, stored, publisher, ended } = setUp({ mode: 'auto', limits, hasLegacyWriter: true });
+    for (const [index, key] of ['a', 'b', 'c'].entries()) {
+      local.unpublished = keysOf(key);
+      publisher.request();
+      while (stored.length <= index) await systemClock.sleep(1, new AbortController().signal);
+    }
+    expect(publisher.facts).toMatchObject({ isDue: true, isAtBucket: true });
+    // What is still owed goes out with the stop.
+    await ended();
+    expect(kindsOf(stored)).toEqual(['snapshot', 'delta', 'delta', 'snapshot']);
+  });
+
+  it('nothing leaves before it is known what an earlier life left unpublished', async () => {
+    let failures = 3;
+    const collect = async (): Promise<void> => {
+      if (failures-- > 0) throw new LmdbError('READERS_FULL', 'begin', -30790, 'planned by the test');
+      expect(storage.storeAttempts).toBe(0);
+    };
+    const { local, storage, stored, publisher, published, ended } = setUp({ mode: 'auto', collect });
+    local.unpublished = keysOf('a');
+    publisher.request();
+    await published();
+    await ended();
+    expect([failures, kindsOf(stored)]).toEqual([-1, ['snapshot']]);
   });
 });

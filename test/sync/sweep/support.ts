@@ -76,7 +76,7 @@ export class Bench {
       this.lines.push(`${level} ${message} ${JSON.stringify(fields ?? {})}`);
     };
     this.#options = {
-      environment,
+      read: async (body) => environment.read(body),
       mode: 'shadow',
       config: {
         enabled: true,

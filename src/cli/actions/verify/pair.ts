@@ -74,6 +74,8 @@ function lmdbAt(path: string) {
     dupsortHack: true,
     headerExtraPaddingBlock: false,
     dbiOptions: new Map<string, never>(),
+    droppedDbis: 'keep' as const,
+    acceptSchemaChange: false,
   };
 }
 

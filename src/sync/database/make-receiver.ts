@@ -1,0 +1,22 @@
+import { Receiver, type ReceiverOptions } from '../remote/index.ts';
+import { sweepCutoff } from '../sweep/index.ts';
+import type { DatabaseOptions } from './ports.ts';
+
+type Given = 'index' | 'instanceId' | 'report' | 'merge' | 'onMerged' | 'onSettled' | 'onFatal' | 'onRefused';
+
+/** The receiver of a database, as its configuration and its ports say. */
+export function makeReceiver({ config, lmdb, ports }: DatabaseOptions, given: Pick<ReceiverOptions, Given>): Receiver {
+  const { storage, clock, spool } = ports;
+  return new Receiver({
+    ...given,
+    databaseName: lmdb.name,
+    storage,
+    concurrency: config.memoryDownloadedSnapshots,
+    retryIntervalMs: config.storageRetryIntervalMs,
+    forgottenBefore: () => (config.acceptStale ? 0n : sweepCutoff(clock.nowNano(), config.sweeper)),
+    onlyOnce: config.onlyOnce,
+    attempts: config.storageRetryForever ? Number.POSITIVE_INFINITY : config.storageRetryCount,
+    clock,
+    spool,
+  });
+}
