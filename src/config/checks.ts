@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import { checkEvents } from './event-checks.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { checkPeers } from './peer-checks.ts';
 import { above, notNegative, type Problem } from './rules.ts';
@@ -20,6 +21,7 @@ export function* checkConfig(config: Config, identityOf: (dataFile: string) => s
   yield* checkAddress(config.http.address);
   yield* checkTopLevel(config);
   yield* checkSweeper(config);
+  yield* checkEvents(config.events);
   yield* checkStorage(config);
   for (const [key, { intervalMs }] of [
     ['storage_list', config.health.storageList],

@@ -78,6 +78,8 @@ function plainNumber(name: string, value: number): unknown {
 function hideSecret(key: string, value: string): string {
   if (value === '') return value;
   if (key === 'access_key') return value.length > 8 ? value.slice(0, 4) + HIDDEN : HIDDEN;
+  // The path of a webhook often is its password.
+  if (key === 'url') return URL.canParse(value) ? `${new URL(value).origin}/${HIDDEN}` : HIDDEN;
   if (!key.endsWith('_file') && /secret|password|(?:^|_)key$/.test(key)) return HIDDEN;
   return key.endsWith('_url') ? hideUserInfo(value) : value;
 }

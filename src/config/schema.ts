@@ -78,6 +78,20 @@ const healthTimes = {
 };
 const storageHealth = section({ intervalMs: duration('5s'), ...healthTimes });
 
+const events = section({
+  maxKeys: integer(10_000),
+  exec: section({ command: textList, timeoutMs: duration('30s') }),
+  webhook: section({ url: text(), secretFile: optionalText, timeoutMs: duration('10s') }),
+  socket: section({ path: text() }),
+  powerdns: section({
+    apiUrl: text(),
+    apiKeyFile: optionalText,
+    controlSocket: text(),
+    notify: bool(),
+    timeoutMs: duration('5s'),
+  }),
+});
+
 export const fileSchema = section({
   instance: text(),
   lmdbs: mapOf(lmdb),
@@ -108,6 +122,7 @@ export const fileSchema = section({
   deltaBurst: integer(20),
   deltaIntervalMs: duration('1s'),
   peers: textList,
+  events,
   workers: integer(0),
   maxDecompressedSizeBytes: byteSize('64GB'),
   acceptStale: bool(),

@@ -36,6 +36,8 @@ export interface Config {
   readonly deltaIntervalMs: number;
   /** Ours. Where other instances serve HTTP: told of every object we store, so that they list at once. */
   readonly peers: readonly string[];
+  /** Ours. Whom to tell what changed (decision 14). */
+  readonly events: EventsConfig;
   /** Ours. Worker threads; 0: as many as cores. Never more than databases. */
   readonly workers: number;
   /** Ours. A snapshot that unpacks to more is refused (I7). */
@@ -107,6 +109,27 @@ export interface CleanupConfig {
 export interface HttpConfig {
   /** `host:port` or `:port`; empty: no HTTP. See `parseListenAddress`. */
   readonly address: string;
+}
+
+/** An empty text or list: there is no such consumer. */
+export interface EventsConfig {
+  /** Over this an event says which DBIs changed, but not which keys. */
+  readonly maxKeys: number;
+  readonly exec: {
+    /** Program and arguments; no shell. */
+    readonly command: readonly string[];
+    readonly timeoutMs: number;
+  };
+  readonly webhook: { readonly url: string; readonly secretFile?: string; readonly timeoutMs: number };
+  readonly socket: { readonly path: string };
+  readonly powerdns: {
+    readonly apiUrl: string;
+    readonly apiKeyFile?: string;
+    readonly controlSocket: string;
+    /** NOTIFY to the secondaries of changed zones. */
+    readonly notify: boolean;
+    readonly timeoutMs: number;
+  };
 }
 
 export type DeltaMode = 'auto' | 'off';

@@ -1,7 +1,14 @@
 import { describeError } from '../errors/index.ts';
 import type { Log } from '../log/index.ts';
-import { type ChangeEvent, type Clock, nowMs, RepeatedFailure, reportFields, Wake } from '../sync/index.ts';
-import { PendingChanges } from './pending.ts';
+import {
+  type ChangeEvent,
+  type Clock,
+  nowMs,
+  PendingChanges,
+  RepeatedFailure,
+  reportFields,
+  Wake,
+} from '../sync/index.ts';
 
 /** Somebody who wants to know what changed. */
 export interface Consumer {

@@ -3,7 +3,6 @@ export { type Consumer, Delivery, type DeliveryOptions, type DeliveryOutcome } f
 export { EventConsumerError } from './errors.ts';
 export { type ExecOptions, execDelivery } from './exec.ts';
 export { type EventMessage, type KeyMessage, linesOf, messageOf } from './message.ts';
-export { PendingChanges } from './pending.ts';
 export * from './powerdns/index.ts';
 export { SocketConsumer } from './socket.ts';
 export { SIGNATURE_HEADER, signatureOf, type WebhookOptions, webhookDelivery } from './webhook.ts';

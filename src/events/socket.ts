@@ -1,10 +1,9 @@
 import { rmSync, statSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
-import type { ChangeEvent } from '../sync/index.ts';
+import { type ChangeEvent, PendingChanges } from '../sync/index.ts';
 import type { Consumer } from './consumer.ts';
 import { EventConsumerError } from './errors.ts';
 import { linesOf } from './message.ts';
-import { PendingChanges } from './pending.ts';
 
 /** Bytes that may wait for one slow reader in the socket's own buffer. */
 const BUFFER_BYTES = 256 * 1024;

@@ -8,6 +8,7 @@ export {
 export type { PostponedEmpty } from './dbi-writer.ts';
 export { detachedDbis, markDetached, rememberedFlags } from './detached.ts';
 export { DirectWinners } from './direct-winners.ts';
+export { applicationKeyLength, valueOffset } from './dupsort.ts';
 export { UnsupportedDbiError } from './errors.ts';
 export { fillShadows } from './fill.ts';
 export { Filling } from './filling.ts';

@@ -26,6 +26,7 @@ export {
   type ErrorInfo,
   type LmdbStats,
   type ObjectRef,
+  PendingChanges,
   RepeatedFailure,
   reportFields,
   type SyncEvent,

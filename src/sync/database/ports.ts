@@ -2,9 +2,9 @@ import type { Config, LmdbConfig } from '../../config/index.ts';
 import type { Log } from '../../log/index.ts';
 import type { encodeSnapshot, readSnapshot } from '../../snapshot/index.ts';
 import type { ObjectStorage, Spool, SpoolOptions } from '../../storage/index.ts';
-import type { LocalDatabase } from '../local/index.ts';
-import type { Report, SyncEvent } from '../status/index.ts';
-import type { Clock } from '../time/index.ts';
+import type { ChangeReceiver, LocalDatabase } from '../local/index.ts';
+import type { ChangeEvent, Report, SyncEvent } from '../status/index.ts';
+import { type Clock, nowMs } from '../time/index.ts';
 
 /** The format of objects: a simulator compresses inline, the real one in the thread pool. */
 export interface Codec {
@@ -18,6 +18,7 @@ export interface OpenContext {
   readonly log: Log;
   /** Per instance the time of its newest object that is merged. */
   readonly included: () => ReadonlyMap<string, bigint>;
+  readonly changes: ChangeReceiver | undefined;
 }
 
 /** Everything that a database's loop touches outside of itself. */
@@ -42,4 +43,17 @@ export interface DatabaseOptions {
   readonly log: Log;
   /** Told of every moment, in the order of its happening. */
   readonly onEvent?: ((event: SyncEvent) => void) | undefined;
+  /** Told what changed in the application's DBIs, after the commit. */
+  readonly changes?: DatabaseChanges | undefined;
+}
+
+export interface DatabaseChanges extends Omit<ChangeReceiver, 'onChange'> {
+  readonly onChange: (event: ChangeEvent) => void;
+}
+
+/** Adds whose and when. */
+export function changesOf({ changes, lmdb, ports }: DatabaseOptions): ChangeReceiver | undefined {
+  if (!changes) return undefined;
+  const { onChange } = changes;
+  return { ...changes, onChange: (event) => onChange({ ...event, db: lmdb.name, atMs: nowMs(ports.clock) }) };
 }

@@ -23,7 +23,7 @@ import { nowMs, type Timer } from '../time/index.ts';
 import { ListingNews } from './listing-news.ts';
 import { makePublisher } from './make-publisher.ts';
 import { makeReceiver } from './make-receiver.ts';
-import type { DatabaseOptions } from './ports.ts';
+import { changesOf, type DatabaseOptions } from './ports.ts';
 import {
   type DatabaseAction,
   type DatabaseEvent,
@@ -120,7 +120,8 @@ export class DatabaseSync {
   #open(): LocalDatabase {
     const { config, lmdb, ports } = this.#options;
     const report = (event: SyncEventBody): void => this.#report(event);
-    const local = ports.open({ report, log: this.#log, included: () => this.#index.merged });
+    const included = (): ReadonlyMap<string, bigint> => this.#index.merged;
+    const local = ports.open({ report, log: this.#log, included, changes: changesOf(this.#options) });
     this.#report({ type: 'opened', path: lmdb.path, stats: local.stats() });
     const { clock } = ports;
     const onTick = (): void => {

@@ -1,4 +1,6 @@
 import { ReadersFullError } from '../../lmdb/index.ts';
+import type { ChangeOrigin } from '../status/index.ts';
+import { type ChangeTeller, LOCAL } from './change-teller.ts';
 import type { Held, Within } from './held.ts';
 import type { Views } from './views.ts';
 
@@ -12,8 +14,16 @@ export interface Moved {
 
 /** The held transaction in which main and shadow last agreed, and how it moves on. */
 export class Base {
+  readonly #teller: ChangeTeller | undefined;
   #held: Held | undefined;
   #isBehind = false;
+  /** Whose changes our commit brought that the base does not show yet. */
+  #behind: ChangeOrigin | undefined;
+
+  /** @param teller told of every move, while both views are held */
+  constructor(teller?: ChangeTeller) {
+    this.#teller = teller;
+  }
 
   get held(): Held | undefined {
     return this.#held;
@@ -25,10 +35,8 @@ export class Base {
   }
 
   set(held: Held, views: Views): void {
-    if (this.#held !== held) this.#held?.release();
-    this.#held = held;
-    this.#isBehind = false;
-    views.keep(held);
+    this.#move(held, views, [LOCAL]);
+    this.#teller?.flush(held.id);
   }
 
   /**
@@ -37,21 +45,45 @@ export class Base {
    * looks at that commit.
    */
   moveOn(txnId: number, under: Held | Within | undefined, views: Views): Moved {
+    const moved = this.#moveOn(txnId, under, views);
+    this.#teller?.flush(this.#held!.id);
+    return moved;
+  }
+
+  #moveOn(txnId: number, under: Held | Within | undefined, views: Views): Moved {
+    const writer = this.#teller?.writer;
     if (!under?.canBeBase) {
       const after = views.hold();
-      this.set(after, views);
+      this.#move(after, views, [writer]);
       return { keepsUnder: false, hasGap: after.id !== txnId };
     }
     // At once: it gives a slot of the reader table back before another one is taken.
-    this.set(under, views);
+    this.#move(under, views, [LOCAL]);
     this.#isBehind = true;
+    this.#behind = writer;
     const after = holdIfFree(views);
-    if (after?.id === txnId) this.set(after, views);
-    else after?.release();
+    if (after?.id === txnId) {
+      this.#isBehind = false;
+      this.#move(after, views, [writer]);
+    } else after?.release();
     return { keepsUnder: true, hasGap: false };
   }
 
+  #move(held: Held, views: Views, origins: readonly (ChangeOrigin | undefined)[]): void {
+    const before = this.#held;
+    if (before !== held) {
+      const all = this.#isBehind && this.#behind?.kind === 'remote' ? [this.#behind, ...origins] : origins;
+      this.#teller?.moved(before, held, all, () => before !== undefined && views.isTrusted(before));
+      before?.release();
+    }
+    this.#held = held;
+    this.#isBehind = false;
+    views.keep(held);
+  }
+
+  /** What changed until the next base is set is not known then. */
   drop(): void {
+    if (this.#held) this.#teller?.lost();
     this.#held?.release();
     this.#held = undefined;
   }

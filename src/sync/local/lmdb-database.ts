@@ -12,9 +12,18 @@ import {
   type Schema,
   snapshotSources,
 } from '../../shadow/index.ts';
-import type { EnvironmentStats, LmdbStats, Report } from '../status/index.ts';
+import { parseSnapshotName } from '../../snapshot/index.ts';
+import type {
+  ChangeEventBody,
+  ChangeListening,
+  ChangeOrigin,
+  EnvironmentStats,
+  LmdbStats,
+  Report,
+} from '../status/index.ts';
 import { Sweeper } from '../sweep/index.ts';
 import { type Clock, nowMs } from '../time/index.ts';
+import { ChangeTeller } from './change-teller.ts';
 import { type FileWatch, watchFile } from './data-file.ts';
 import { Exclusive } from './exclusive.ts';
 import type { Held } from './held.ts';
@@ -40,6 +49,16 @@ export interface LmdbDatabaseOptions {
   /** Per instance the time of its newest object that is merged; asked within the turn of a capture. */
   readonly included: () => ReadonlyMap<string, bigint>;
   readonly lockWatch?: LockWatch | undefined;
+  /** Told what changed in the application's DBIs. */
+  readonly changes?: ChangeReceiver | undefined;
+}
+
+/** Whoever is told what changed. */
+export interface ChangeReceiver {
+  readonly listening: ChangeListening;
+  /** The last transaction that was told before the start; undefined: nobody knows. */
+  readonly toldTxnId: number | undefined;
+  readonly onChange: (event: ChangeEventBody) => void;
 }
 
 interface HeldCapture {
@@ -68,6 +87,7 @@ export class LmdbDatabase implements LocalDatabase {
   readonly #tracker: Tracker;
   readonly #sweeper: Sweeper;
   readonly #sameFile: SameFile;
+  readonly #teller: ChangeTeller | undefined;
   /** After the first round, before anything was merged. */
   #start: { readonly txnId: number; readonly hasEntries: boolean } | undefined;
 
@@ -78,7 +98,18 @@ export class LmdbDatabase implements LocalDatabase {
     this.#sameFile = sameFile;
     const lock = new WriteLock({ environment, clock, report, watch: lockWatch, mapSizeBytes, sameFile });
     const { lockMaxMs } = options.merge;
-    this.#tracker = new Tracker({ environment, clock, report, schema, lock, lockMaxMs, sameFile });
+    const { native } = schema;
+    this.#teller = options.changes && new ChangeTeller({ ...options.changes, native });
+    this.#tracker = new Tracker({
+      environment,
+      clock,
+      report,
+      schema,
+      lock,
+      lockMaxMs,
+      sameFile,
+      teller: this.#teller,
+    });
     this.#sweeper = this.#makeSweeper();
   }
 
@@ -102,7 +133,10 @@ export class LmdbDatabase implements LocalDatabase {
     return this.#turn(() => {
       this.#tracker.localRound();
       // What later transactions write is known as it happens.
-      this.#start ??= this.#read(({ id, view }) => ({ txnId: id, hasEntries: holdsEntries(view) }));
+      this.#start ??= this.#read((held) => {
+        this.#teller?.started(held, this.#options.changes?.toldTxnId);
+        return { txnId: held.id, hasEntries: holdsEntries(held.view) };
+      });
     });
   }
 
@@ -113,7 +147,8 @@ export class LmdbDatabase implements LocalDatabase {
   merge(batch: MergeBatch, signal: AbortSignal): Promise<readonly MergeResult[]> {
     const { schema, clock, report, log, merge } = this.#options;
     const options = { ...merge, schema, clock, report, log, signal };
-    return this.#turn(() => mergeObjects(this.#tracker, batch, options));
+    const writer = this.#teller && originOf(batch);
+    return this.#turn(() => this.#writing(writer, () => mergeObjects(this.#tracker, batch, options)));
   }
 
   collectUnpublished(shown: ShownState | undefined): Promise<void> {
@@ -126,6 +161,11 @@ export class LmdbDatabase implements LocalDatabase {
       const since = { txnId: shown.txnId, time: timeOf(shown.timestampNano), untilTxnId };
       this.#read(({ view }) => collectSince(view, this.#options.schema.native, since, unpublished));
     });
+  }
+
+  /** Does `work`; what our own commits change meanwhile counts as the writer's. */
+  async #writing<T>(writer: ChangeOrigin | undefined, work: () => T | Promise<T>): Promise<T> {
+    return this.#teller ? this.#teller.during(writer, work) : work();
   }
 
   #read<T>(look: (held: Held) => T): T {
@@ -258,8 +298,14 @@ export class LmdbDatabase implements LocalDatabase {
       write: (body) =>
         this.#turn(() => {
           this.#tracker.localRound();
-          return this.#tracker.write((transaction) => body(transaction));
+          // Old deletion marks: for the application nothing changes.
+          return this.#writing(undefined, () => this.#tracker.write((transaction) => body(transaction)));
         }),
     });
   }
+}
+
+/** All objects of a batch are of one instance. */
+function originOf({ objects: [first] }: MergeBatch): ChangeOrigin | undefined {
+  return first && { kind: 'remote', instanceId: parseSnapshotName(first.name).instanceId };
 }

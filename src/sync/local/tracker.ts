@@ -12,6 +12,7 @@ import {
 import { errorInfo, type Report } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
 import { Base } from './base.ts';
+import type { ChangeTeller } from './change-teller.ts';
 import { compareLocal, isTrusted } from './compare-local.ts';
 import { fillSlice } from './fill-slice.ts';
 import type { Held, Within } from './held.ts';
@@ -32,6 +33,7 @@ export interface TrackerOptions {
   /** `lmdb_lock_max`, for filling shadows; 0: one transaction. */
   readonly lockMaxMs: number;
   readonly sameFile: SameFile;
+  readonly teller?: ChangeTeller | undefined;
 }
 
 /**
@@ -44,10 +46,11 @@ export class Tracker {
   readonly #known: LocalKnowledge;
   #views: Views;
   readonly #teller: RoundTeller;
-  readonly #base = new Base();
+  readonly #base: Base;
 
   constructor(options: TrackerOptions) {
     this.#options = options;
+    this.#base = new Base(options.teller);
     this.#teller = new RoundTeller(options.report, options.schema);
     this.#views = openViews(options);
     this.#known = new LocalKnowledge(options.environment, options.clock, options.schema);
@@ -132,7 +135,7 @@ export class Tracker {
     const current = this.#views.hold();
     const base = this.#trustedBase(current);
     try {
-      this.#look(current);
+      if (this.#teller.look(current.view)) this.#known.unpublished.overflow();
       this.#known.started(current);
       this.#known.rememberFlags(current);
       if (this.#options.schema.native) {
@@ -232,10 +235,6 @@ export class Tracker {
     this.#views.close();
   }
 
-  #look({ view }: Snapshotted): void {
-    if (this.#teller.look(view)) this.#known.unpublished.overflow();
-  }
-
   #tellChange(entries: number): void {
     this.#options.report({ type: 'localChange', entries, txnId: this.base.id });
   }
@@ -277,7 +276,7 @@ export class Tracker {
   #rebase(transaction: WriteTransaction, base: Held, under: Snapshotted, filling?: Filling): Rebased {
     const touched = new KeySet(Number.POSITIVE_INFINITY);
     if (under.view.txnId === base.id) return { touched, recheckAll: false, hasLocalChanges: false, entries: 0 };
-    this.#look(under);
+    if (this.#teller.look(under.view)) this.#known.unpublished.overflow();
     if (this.#options.schema.native) {
       const changes = nativeChanges(base, under, { touched, unpublished: this.#known.unpublished });
       return { touched, recheckAll: changes === undefined, hasLocalChanges: changes !== 0, entries: 0 };

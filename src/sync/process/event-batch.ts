@@ -1,4 +1,3 @@
-import type { SyncEvent } from '../status/index.ts';
 import type { Clock, Timer } from '../time/index.ts';
 
 /** Events wait so long for others, so that a loop that tells much posts few messages. */
@@ -6,21 +5,23 @@ const BATCH_MS = 50;
 const MOST_EVENTS = 1000;
 
 /** Collects the events of a worker's databases and posts them together, in their order. */
-export class EventBatch {
+export class EventBatch<Event> {
   readonly #clock: Pick<Clock, 'timer'>;
-  readonly #post: (events: readonly SyncEvent[]) => void;
-  #events: SyncEvent[] = [];
+  readonly #post: (events: readonly Event[]) => void;
+  readonly #waitMs: number;
+  #events: Event[] = [];
   #timer: Timer | undefined;
 
-  constructor(clock: Pick<Clock, 'timer'>, post: (events: readonly SyncEvent[]) => void) {
+  constructor(clock: Pick<Clock, 'timer'>, post: (events: readonly Event[]) => void, waitMs = BATCH_MS) {
     this.#clock = clock;
     this.#post = post;
+    this.#waitMs = waitMs;
   }
 
-  add(event: SyncEvent): void {
+  add(event: Event): void {
     this.#events.push(event);
     if (this.#events.length >= MOST_EVENTS) this.flush();
-    else this.#timer ??= this.#clock.timer(BATCH_MS, () => this.flush());
+    else this.#timer ??= this.#clock.timer(this.#waitMs, () => this.flush());
   }
 
   flush(): void {

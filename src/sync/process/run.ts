@@ -4,13 +4,14 @@ import type { Config } from '../../config/index.ts';
 import { describeError, LmdbstreamError } from '../../errors/index.ts';
 import { liblmdb } from '../../lmdb/index.ts';
 import { type Log, type LogStyle, silentLog } from '../../log/index.ts';
-import { type DatabaseStatus, newStatus, reduceStatus, type SyncEvent } from '../status/index.ts';
+import { type ChangeEvent, type DatabaseStatus, newStatus, reduceStatus, type SyncEvent } from '../status/index.ts';
 import { systemClock } from '../time/index.ts';
 import { BlockedWorkers } from './blocked-workers.ts';
+import { ChangeHub } from './change-hub.ts';
 import { HintSender } from './hint-sender.ts';
 import { LockClock } from './lock-clock.ts';
 import { startWorker } from './start-worker.ts';
-import type { SerializedError, WorkerMessage, WorkerOrder } from './thread.ts';
+import type { SerializedError, WorkerChanges, WorkerMessage, WorkerOrder } from './thread.ts';
 import { waitForMarker } from './wait-for-marker.ts';
 
 export interface StartOptions {
@@ -31,6 +32,12 @@ export interface StartOptions {
   readonly onBlocked?: (() => void) | undefined;
   /** What the log calls this program. */
   readonly version?: string;
+  /**
+   * Given: what changes is collected from the start on; otherwise while somebody listens to `RunningSync.changes`. `toldTxnIds`: by
+   * database, the last transaction told in an earlier life; what came later is told at the start. `namesZones`: the zones that PowerDNS
+   * has are told at the start.
+   */
+  readonly changes?: Pick<WorkerChanges, 'toldTxnIds' | 'namesZones'> | undefined;
   /** An object that must be in the bucket before any LMDB is opened. */
   readonly waitForMarkerFile?: string;
 }
@@ -42,6 +49,13 @@ export interface RunningSync {
   readonly events: {
     /** Calls `listener` with every event from now on, in the order of each database. @returns what ends that */
     subscribe(listener: (event: SyncEvent) => void): () => void;
+  };
+  /** What changes in the application's DBIs, whoever changed it; told after the commit (docs/events.md). */
+  readonly changes: {
+    /** Calls `listener` with every change from now on, in the order of each database. @returns what ends that */
+    subscribe(listener: (event: ChangeEvent) => void): () => void;
+    /** The same from the first `next()` on, as an iterator that ends with the sync. Over `events.max_keys` it names no keys. */
+    stream(): AsyncIterableIterator<ChangeEvent>;
   };
   /** Since when the thread of a database waits for LMDB's write lock, in ms since 1970; undefined: it does not wait. */
   lockWaitingSinceMs(database: string): number | undefined;
@@ -66,6 +80,8 @@ export interface RunOptions extends StartOptions {
   readonly signal: AbortSignal;
   /** Told every event, in the order of each database. */
   readonly onEvent?: (event: SyncEvent) => void;
+  /** Told what changes in the application's DBIs. */
+  readonly onChange?: ((event: ChangeEvent) => void) | undefined;
   /** Told once, before any database is opened. */
   readonly onStarted?: (running: RunningSync) => void;
 }
@@ -86,6 +102,7 @@ function publicOf(started: StartedSync): RunningSync {
   return {
     status: () => started.status,
     events: { subscribe: (listener) => started.subscribe(listener) },
+    changes: { subscribe: (listener) => started.changes.subscribe(listener), stream: () => started.changes.stream() },
     lockWaitingSinceMs: (database) => started.lockWaitingSinceMs(database),
     listNow: (database) => started.listNow(database),
     stop: () => started.stop(),
@@ -94,9 +111,16 @@ function publicOf(started: StartedSync): RunningSync {
 }
 
 /** `startSync`, until the signal is aborted or, with only_once, it is done. */
-export async function runSync({ signal, onEvent, onStarted, ...options }: RunOptions): Promise<'done' | 'stopped'> {
+export async function runSync({
+  signal,
+  onEvent,
+  onChange,
+  onStarted,
+  ...options
+}: RunOptions): Promise<'done' | 'stopped'> {
   const running = new StartedSync(options);
   if (onEvent) running.subscribe(onEvent);
+  if (onChange) running.changes.subscribe(onChange);
   onStarted?.(publicOf(running));
   const stop = (): void => void running.stop().catch(() => undefined);
   signal.addEventListener('abort', stop, { once: true });
@@ -115,11 +139,15 @@ interface Run extends Required<Pick<StartOptions, 'mode' | 'log' | 'onlyDatabase
   readonly onBlocked: (() => void) | undefined;
   readonly signal: AbortSignal;
   readonly onEvents: (events: readonly SyncEvent[]) => void;
+  readonly onChanges: (changes: readonly ChangeEvent[]) => void;
+  /** How workers begin to tell of changes. */
+  readonly changes: () => WorkerChanges;
   readonly onWorker: (name: string, clock: LockClock, worker: Worker) => void;
 }
 
 class StartedSync {
   readonly ended: Promise<'done' | 'stopped'>;
+  readonly changes: ChangeHub;
   readonly #stop = new AbortController();
   readonly #status = new Map<string, DatabaseStatus>();
   readonly #listeners = new Set<(event: SyncEvent) => void>();
@@ -134,8 +162,20 @@ class StartedSync {
       this.#lockClocks.set(name, clock);
       this.#workers.set(name, worker);
     };
-    const run: Run = { config, mode, log, onlyDatabases, logStyle, onBlocked, signal, onEvents, onWorker };
-    this.ended = this.#run(options, run);
+    const { maxKeys } = config.events;
+    const { toldTxnIds = new Map(), namesZones = false } = options.changes ?? {};
+    let isOn = options.changes !== undefined;
+    const onListen = (isWanted: boolean): void => {
+      isOn = isWanted;
+      this.#order({ listen: isWanted });
+    };
+    this.changes = new ChangeHub({ maxKeys, onListen });
+    const run: Run = {
+      ...{ config, mode, log, onlyDatabases, logStyle, onBlocked, signal, onEvents, onWorker },
+      onChanges: (changes) => this.changes.post(changes),
+      changes: () => ({ isOn, maxKeys, namesZones, toldTxnIds }),
+    };
+    this.ended = this.#run(options, run).finally(() => this.changes.end());
     // Whoever only stops and never looks must not be ended by it.
     this.ended.catch(() => undefined);
   }
@@ -156,6 +196,10 @@ class StartedSync {
   subscribe(listener: (event: SyncEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  #order(order: WorkerOrder): void {
+    for (const worker of new Set(this.#workers.values())) worker.postMessage(order);
   }
 
   stop(): Promise<'done' | 'stopped'> {
@@ -226,7 +270,7 @@ async function runWorkers(groups: readonly string[][], options: Run): Promise<Fa
   const ended = groups.map((databases) => {
     const lockCells = LockClock.cellsFor(databases.length);
     const { config, mode, log, logStyle } = options;
-    const worker = startWorker({ config, mode, databases, lockCells, logStyle });
+    const worker = startWorker({ config, mode, databases, lockCells, logStyle, changes: options.changes() });
     const clocks = databases.map((name, index) => ({ name, clock: new LockClock(lockCells, index) }));
     for (const { name, clock } of clocks) options.onWorker(name, clock, worker);
     workers.set(worker, clocks);
@@ -234,6 +278,7 @@ async function runWorkers(groups: readonly string[][], options: Run): Promise<Fa
     return new Promise<void>((resolve) => {
       worker.on('message', (message: WorkerMessage) => {
         if (message.type === 'events') options.onEvents(message.events);
+        if (message.type === 'changes') options.onChanges(message.changes);
         if (message.type === 'line') log[message.level](message.message, message.fields);
         if (message.type !== 'failed') return;
         // Told once, where the whole run ends; until then the others finish what they are at.

@@ -3,7 +3,15 @@ import { LmdbstreamError } from '../../errors/index.ts';
 import { createLog, descriptorStream, type Log, type LogFields, type LogStyle } from '../../log/index.ts';
 import type { StorageObserver } from '../../storage/index.ts';
 import { DatabaseSync, systemPorts } from '../database/index.ts';
-import { type ErrorInfo, errorInfo, lineOf, type Report, type SyncEvent } from '../status/index.ts';
+import {
+  type ChangeEvent,
+  type ChangeListening,
+  type ErrorInfo,
+  errorInfo,
+  lineOf,
+  type Report,
+  type SyncEvent,
+} from '../status/index.ts';
 import { nowMs, systemClock } from '../time/index.ts';
 import { EventBatch } from './event-batch.ts';
 import { waitForFirstFile } from './first-file.ts';
@@ -21,17 +29,25 @@ export interface WorkerInput {
   readonly databases: readonly string[];
   /** One cell a database, see `LockClock`. */
   readonly lockCells: SharedArrayBuffer;
+  readonly changes: WorkerChanges;
   /** The main thread's, when both write to standard error; undefined: lines are posted. */
   readonly logStyle: LogStyle | undefined;
 }
 
-/** What the main thread asks of a worker that works. */
-export type WorkerOrder = 'stop' | { readonly listNow: string };
+/** How changes of the application's DBIs are told. */
+export interface WorkerChanges extends ChangeListening {
+  /** By database: the last transaction that was told before the start. */
+  readonly toldTxnIds: ReadonlyMap<string, number>;
+}
+
+/** What the main thread asks of a worker that works. `listen`: whether somebody wants to know what changes. */
+export type WorkerOrder = 'stop' | { readonly listNow: string } | { readonly listen: boolean };
 
 /** What a worker tells. */
 export type WorkerMessage =
   | { readonly type: 'failed'; readonly database: string; readonly error: SerializedError }
   | { readonly type: 'events'; readonly events: readonly SyncEvent[] }
+  | { readonly type: 'changes'; readonly changes: readonly ChangeEvent[] }
   | {
       readonly type: 'line';
       readonly level: Exclude<keyof Log, 'child'>;
@@ -61,7 +77,7 @@ function isRemote({ storage }: Config): boolean {
 }
 
 /** Requests to a remote bucket, as events of the first database: all of this thread share one client. */
-function observerOf({ config, databases }: WorkerInput, batch: EventBatch): StorageObserver | undefined {
+function observerOf({ config, databases }: WorkerInput, batch: EventBatch<SyncEvent>): StorageObserver | undefined {
   const { type: storage } = config.storage;
   if (storage !== 's3' && storage !== 'azure') return undefined;
   const [db] = databases;
@@ -91,21 +107,34 @@ function reportTo(db: string, onEvent: (event: SyncEvent) => void, log: Log): Re
   };
 }
 
-/**
- * Keeps the databases of one thread in step, until aborted or, with only_once, done.
- * @param onReady given what lists the bucket of a database at once
- */
+/** What a thread that works can be asked. */
+export interface ThreadControls {
+  /** Lists the bucket of a database at once. */
+  listNow(database: string): void;
+  /** Whether changes are told. */
+  listen(isOn: boolean): void;
+}
+
+/** The application waits for these: they are only collected with what is there at the same moment. */
+const CHANGES_WAIT_MS = 2;
+
+/** Keeps the databases of one thread in step, until aborted or, with only_once, done. */
 export async function runDatabases(
   input: WorkerInput,
   signal: AbortSignal,
   tell: Tell,
-  onReady: (listNow: (database: string) => void) => void = () => {},
+  onReady: (controls: ThreadControls) => void = () => {},
 ): Promise<void> {
   const { config, mode, logStyle } = input;
   const log = logStyle ? createLog({ ...logStyle, stream: descriptorStream(2) }) : postingLog(tell);
   const stop = new AbortController();
   signal.addEventListener('abort', () => stop.abort(), { once: true });
-  const batch = new EventBatch(systemClock, (events) => tell({ type: 'events', events }));
+  const batch = new EventBatch<SyncEvent>(systemClock, (events) => tell({ type: 'events', events }));
+  const changed = new EventBatch<ChangeEvent>(
+    systemClock,
+    (changes) => tell({ type: 'changes', changes }),
+    CHANGES_WAIT_MS,
+  );
   // One client for all its databases: connections, authorities and signing keys are the same.
   const opening = openStorage(config, systemClock, log, stop.signal, {
     observer: observerOf(input, batch),
@@ -125,7 +154,13 @@ export async function runDatabases(
     const databases = new Map<string, DatabaseSync>();
     // A flag of V8 counts for the whole process: it is set where the process is ours.
     const tuning = logStyle ? { collectGarbage } : {};
-    onReady((name) => databases.get(name)?.listNow());
+    const listening = { ...input.changes };
+    onReady({
+      listNow: (name) => databases.get(name)?.listNow(),
+      listen: (isOn) => {
+        listening.isOn = isOn;
+      },
+    });
     const run = async (name: string, index: number): Promise<void> => {
       try {
         const lockWatch = new LockClock(input.lockCells, index);
@@ -136,12 +171,16 @@ export async function runDatabases(
         };
         const report = reportTo(name, onEvent, log);
         const { onlyOnce, lmdbPollIntervalMs: pollMs } = config;
+        // Of a file that took the place of another one nobody was told anything.
+        let toldTxnId = input.changes.toldTxnIds.get(name);
         const reopening: Reopening = {
           lmdb: config.lmdbs.get(name)!,
           onlyOnce,
           run: (lmdb, until) => {
             const ports = systemPorts({ config, lmdb, storage: bucket, lockWatch, ...tuning });
-            const database = new DatabaseSync({ config, lmdb, mode, ports, log, onEvent });
+            const changes = { listening, toldTxnId, onChange: (event: ChangeEvent) => changed.add(event) };
+            toldTxnId = undefined;
+            const database = new DatabaseSync({ config, lmdb, mode, ports, log, onEvent, changes });
             databases.set(name, database);
             return database.run(until);
           },
@@ -160,6 +199,7 @@ export async function runDatabases(
     };
     await Promise.all(input.databases.map(run)).finally(() => bucket.close());
   }
+  changed.flush();
   batch.flush();
   tell({ type: 'ended' });
 }

@@ -1,6 +1,13 @@
 /** What happens, as data; and what is made of it: the status of a database, and lines of the log. */
 
-export type { ChangedDbi, ChangedKey, ChangeEvent, ChangeOrigin } from './change-event.ts';
+export type {
+  ChangedDbi,
+  ChangedKey,
+  ChangeEvent,
+  ChangeEventBody,
+  ChangeListening,
+  ChangeOrigin,
+} from './change-event.ts';
 export {
   type DatabasePhase,
   type DbiStats,
@@ -16,5 +23,6 @@ export {
   type SyncEventBody,
 } from './events.ts';
 export { lineOf } from './line.ts';
+export { PendingChanges } from './pending-changes.ts';
 export { type FailureReport, RepeatedFailure, reportFields } from './repeated-failure.ts';
 export { type DatabaseStatus, newStatus, reduceStatus } from './status.ts';

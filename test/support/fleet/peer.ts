@@ -13,6 +13,8 @@ import { bytesBody } from '../../../src/storage/index.ts';
 import { LmdbDatabase, type MergeResult } from '../../../src/sync/local/index.ts';
 import type { Tracker } from '../../../src/sync/local/tracker.ts';
 import {
+  type ChangeEventBody,
+  type ChangeListening,
   type DatabaseStatus,
   lineOf,
   newStatus,
@@ -40,6 +42,8 @@ export interface PeerOptions {
   /** `header_extra_padding_block`. */
   readonly extraBlocks?: number;
   readonly log?: Log;
+  /** Somebody listens to changes. */
+  readonly changes?: Omit<ChangeListening, 'isOn'>;
 }
 
 /** One instance without its loop: an LMDB with its application beside it, a tracker, and objects merged by hand. */
@@ -48,6 +52,10 @@ export class Peer {
   status: DatabaseStatus = newStatus('main');
   /** What was reported, oldest first. */
   readonly events: SyncEvent[] = [];
+  /** What was told of changes, oldest first. */
+  readonly changes: ChangeEventBody[] = [];
+  /** The last transaction told before the next start. */
+  toldTxnId: number | undefined = 0;
   /** Per instance what is merged, as the loop would tell it. */
   included: ReadonlyMap<string, bigint> = new Map();
   readonly clock: LogicalClock;
@@ -91,7 +99,7 @@ export class Peer {
 
   /** Starts, or starts again: what the application did meanwhile is an offline change. */
   open(): void {
-    const { lockMaxMs, extraBlocks = 0, mapSizeBytes = 0, pages, cutoff, log = silentLog } = this.#options;
+    const { lockMaxMs, extraBlocks = 0, mapSizeBytes = 0, pages, cutoff, log = silentLog, changes } = this.#options;
     this.#environment = Environment.open(this.folder, { noSync: true, maxDbs: 64, mapSizeBytes });
     this.#local = new LmdbDatabase({
       environment: this.#environment,
@@ -112,6 +120,11 @@ export class Peer {
       },
       sweeper: SWEEPER,
       included: () => this.included,
+      changes: changes && {
+        listening: { ...changes, isOn: true },
+        toldTxnId: this.toldTxnId,
+        onChange: (event) => this.changes.push(event),
+      },
     });
     if (!pages) this.tracker.fallBack(pagesUnknown());
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { PendingChanges } from '../../src/events/index.ts';
-import { change, put } from './support.ts';
+import { PendingChanges } from '../../../src/sync/index.ts';
+import { change, put } from '../../events/support.ts';
 
 describe('events that wait', () => {
   it('are taken in their order, whole', () => {

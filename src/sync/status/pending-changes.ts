@@ -1,4 +1,4 @@
-import type { ChangedDbi, ChangeEvent } from '../sync/index.ts';
+import type { ChangedDbi, ChangeEvent } from './change-event.ts';
 
 /**
  * Events that a consumer has not taken yet. Bounded: over `maxKeys` keys the waiting events of a database become one that says

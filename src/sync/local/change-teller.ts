@@ -1,0 +1,117 @@
+import { type DbiChange, diffDbis, diffTrees } from '../../btree/index.ts';
+import { isPrivate } from '../../shadow/index.ts';
+import type { ChangedDbi, ChangeEventBody, ChangeListening, ChangeOrigin } from '../status/index.ts';
+import { ChangeCollector, TooManyKeys } from './change-collector.ts';
+import { missedChanges, zonesIn } from './first-changes.ts';
+import type { Held } from './held.ts';
+
+export interface ChangeTellerOptions {
+  readonly listening: ChangeListening;
+  readonly native: boolean;
+  /** Called after the commit, with everything that one move of the base brought. */
+  readonly onChange: (event: ChangeEventBody) => void;
+}
+
+export const LOCAL: ChangeOrigin = { kind: 'local' };
+
+/**
+ * Tells what changed in the application's DBIs, whoever changed it: the base moves at every commit that matters, and the difference
+ * of the two held trees is what that commit changed. Nothing is collected while merging, and nothing at all while nobody listens.
+ */
+export class ChangeTeller {
+  readonly #options: ChangeTellerOptions;
+  readonly #waiting: Omit<ChangeEventBody, 'txnId'>[] = [];
+  #isLost = false;
+  /** Whose changes our next commits bring; undefined: nobody's, such as those of the sweeper. */
+  #writer: ChangeOrigin | undefined = LOCAL;
+
+  constructor(options: ChangeTellerOptions) {
+    this.#options = options;
+  }
+
+  get writer(): ChangeOrigin | undefined {
+    return this.#writer;
+  }
+
+  /** What our own commits change during `work` counts as this one's. */
+  async during<T>(writer: ChangeOrigin | undefined, work: () => T | Promise<T>): Promise<T> {
+    this.#writer = writer;
+    try {
+      return await work();
+    } finally {
+      this.#writer = LOCAL;
+    }
+  }
+
+  /** Nothing is known of the time until the next base. */
+  lost(): void {
+    this.#isLost = true;
+  }
+
+  /**
+   * The base moves on. Both views are still held.
+   * @param from undefined: there was none
+   * @param origins whose commits lie between the two; each of several is told all of it, for nothing tells them apart
+   * @param isTrusted whether the pages of `from` are still as they were
+   */
+  moved(
+    from: Held | undefined,
+    to: Held,
+    origins: readonly (ChangeOrigin | undefined)[],
+    isTrusted: () => boolean,
+  ): void {
+    const isLost = this.#isLost;
+    this.#isLost = false;
+    if (!this.#options.listening.isOn || from?.id === to.id || (!from && !isLost)) return;
+    const dbis = from && !isLost && isTrusted() ? this.#changes(from, to) : everything(to);
+    if (dbis.length === 0) return;
+    for (const origin of origins) if (origin) this.#waiting.push({ origin, dbis });
+  }
+
+  /** Tells what has come together. @param txnId of the base now: everything up to it is told with this */
+  flush(txnId: number): void {
+    for (const event of this.#waiting.splice(0)) this.#options.onChange({ ...event, txnId });
+  }
+
+  /**
+   * At the start, after the first round: the zones that are there, and what was not told before we ended.
+   * @param toldTxnId the last transaction that was told then; undefined: nobody knows
+   */
+  started(view: Held, toldTxnId: number | undefined): void {
+    const { listening, native, onChange } = this.#options;
+    const { isOn, maxKeys, namesZones } = listening;
+    if (!isOn) return;
+    const { id: txnId } = view;
+    if (namesZones) {
+      for (const dbi of zonesIn(view.view, maxKeys)) onChange({ origin: { kind: 'start' }, txnId, dbis: [dbi] });
+    }
+    const isKnown = toldTxnId !== undefined && toldTxnId <= txnId;
+    const dbis = isKnown ? missedChanges(view.view, { native, sinceTxnId: toldTxnId, maxKeys }) : everything(view);
+    if (dbis.length > 0) onChange({ origin: { kind: 'missed' }, txnId, dbis });
+  }
+
+  #changes(from: Held, to: Held): readonly ChangedDbi[] {
+    if (!from.pages || !to.pages) return everything(to);
+    let changes: readonly DbiChange[] = [];
+    try {
+      changes = diffDbis(from.pages, to.pages).filter(({ name }) => !isPrivate(name));
+      const collector = new ChangeCollector(this.#options.listening.maxKeys, this.#options.native);
+      for (const { name, oldTree, newTree } of changes) {
+        collector.begin(name);
+        diffTrees(oldTree, newTree, collector);
+      }
+      return collector.finish();
+    } catch (error) {
+      if (error instanceof TooManyKeys) return changes.map(({ name }) => ({ name, keys: undefined }));
+      // What is wrong with the pages is told by who needs them to record a change.
+      return everything(to);
+    }
+  }
+}
+
+/** Where nothing tells what changed. */
+function everything({ view }: Held): ChangedDbi[] {
+  return [...view.dbis.values()]
+    .filter(({ name, entries }) => !isPrivate(name) && entries > 0)
+    .map(({ name }) => ({ name, keys: undefined }));
+}

@@ -1,0 +1,205 @@
+import { describe, expect, it } from 'vitest';
+import { DbiFlag } from '../../../src/lmdb/index.ts';
+import type { ChangeEventBody } from '../../../src/sync/status/index.ts';
+import type { Peer } from '../../support/fleet/peer.ts';
+import { makePeer } from '../../support/fleet/peers.ts';
+import { dbiOf, objectOf } from '../../support/objects/objects.ts';
+
+const LISTENING = { maxKeys: 100, namesZones: false };
+const FROM_B = 'main__b__20220102-030405-012345678__GX.pb.gz';
+
+const put = (peer: Peer, key: string, value: string): void => peer.write({ op: 'put', dbi: 'd', key, value });
+
+async function started(options: Parameters<typeof makePeer>[0] = {}): Promise<Peer> {
+  const peer = makePeer({ changes: LISTENING, ...options });
+  put(peer, 'a', 'first');
+  await peer.local.localRound();
+  peer.changes.length = 0;
+  return peer;
+}
+
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
+
+/** `remote b: d +a -b` */
+function shown({ origin, dbis }: ChangeEventBody): string {
+  const who = origin.kind === 'remote' ? `remote ${origin.instanceId}` : origin.kind;
+  const what = dbis.map(({ name, keys }) => {
+    const texts = keys?.map(({ key, value, kind }) => {
+      const sign = kind === 'put' ? '+' : '-';
+      return `${sign}${text(key)}${value ? `=${text(value)}` : ''}`;
+    });
+    return [name, ...(texts ?? ['many'])].join(' ');
+  });
+  return `${who}: ${what.join(', ')}`;
+}
+
+const told = (peer: Peer): string[] => peer.changes.splice(0).map(shown);
+
+/** Later than whatever the peer has stamped. */
+const later = (peer: Peer): bigint => peer.clock.nowNano() + 500_000_000n;
+
+describe('changes are told', () => {
+  it('of the application, with their kind', async () => {
+    const peer = await started();
+    peer.write({ op: 'put', dbi: 'd', key: 'b', value: '1' }, { op: 'put', dbi: 'e', key: 'x', value: '1' });
+    await peer.local.localRound();
+    expect(told(peer)).toEqual(['local: d +b, e +x']);
+    peer.write({ op: 'del', dbi: 'd', key: 'a' }, { op: 'put', dbi: 'd', key: 'b', value: '2' });
+    await peer.local.localRound();
+    expect(told(peer)).toEqual(['local: d -a +b']);
+    await peer.local.localRound();
+    expect(told(peer), 'nothing has changed').toEqual([]);
+    peer.assertNoLeaks();
+  });
+
+  it('of another instance: its winners only, after the commit', async () => {
+    const peer = await started();
+    put(peer, 'b', 'mine');
+    await peer.local.localRound();
+    peer.changes.length = 0;
+    const entries = [
+      { key: 'a', value: undefined, nano: later(peer) },
+      { key: 'b', value: 'old', nano: 1n },
+      { key: 'c', value: 'new', nano: later(peer) },
+    ];
+    await peer.merge(objectOf([dbiOf('d', entries)]), FROM_B);
+    const [event] = peer.changes;
+    expect(event!.txnId).toBe(peer.local.txnId);
+    expect(told(peer)).toEqual(['remote b: d -a +c']);
+    await peer.merge(objectOf([dbiOf('d', entries)]), FROM_B);
+    expect(told(peer), 'it brings nothing new').toEqual([]);
+  });
+
+  it('never of what was rolled back', async () => {
+    const peer = await started();
+    peer.failsNextLock = true;
+    const object = objectOf([dbiOf('d', [{ key: 'c', value: 'new', nano: later(peer) }])]);
+    await expect(peer.merge(object, FROM_B)).rejects.toThrow();
+    expect(told(peer)).toEqual([]);
+    await peer.merge(object, FROM_B);
+    expect(told(peer)).toEqual(['remote b: d +c']);
+  });
+
+  it('each of its own origin, when the application writes before the lock of a merge', async () => {
+    const peer = await started();
+    peer.beforeLock.push(() => put(peer, 'x', 'mine'));
+    await peer.merge(objectOf([dbiOf('d', [{ key: 'c', value: 'new', nano: later(peer) }])]), FROM_B);
+    expect(told(peer)).toEqual(['local: d +x', 'remote b: d +c']);
+  });
+
+  it('of both, when the application writes right after the commit of a merge', async () => {
+    const peer = await started();
+    peer.afterLock.push(() => put(peer, 'x', 'mine'));
+    await peer.merge(objectOf([dbiOf('d', [{ key: 'c', value: 'new', nano: later(peer) }])]), FROM_B);
+    expect(told(peer), 'there is no view of it alone').toEqual([]);
+    await peer.local.localRound();
+    expect(told(peer)).toEqual(['remote b: d +c +x', 'local: d +c +x']);
+  });
+
+  it('of an empty instance that joins, and with too many keys by the names of DBIs', async () => {
+    const peer = makePeer({ changes: { ...LISTENING, maxKeys: 3 } });
+    await peer.local.localRound();
+    const nano = later(peer);
+    const entries = ['a', 'b', 'c'].map((key) => ({ key, value: '1', nano }));
+    await peer.merge(objectOf([dbiOf('d', entries)]), FROM_B);
+    expect(told(peer)).toEqual(['remote b: d +a +b +c']);
+    const more = ['p', 'q'].map((key) => ({ key, value: '1', nano }));
+    await peer.merge(objectOf([dbiOf('d', more), dbiOf('e', more)]), FROM_B);
+    expect(told(peer)).toEqual(['remote b: d many, e many']);
+  });
+
+  it('of pairs of a DUPSORT DBI, and of a DBI that is dropped and made again', async () => {
+    const peer = await started();
+    const flags = DbiFlag.dupSort;
+    const pair = (value: string) => ({ op: 'put', dbi: 'p', key: 'k', value, flags }) as const;
+    peer.write(pair('1'), pair('2'));
+    await peer.local.localRound();
+    expect(told(peer)).toEqual(['local: p +k=1 +k=2']);
+    peer.write({ op: 'del', dbi: 'p', key: 'k', value: '1' });
+    await peer.local.localRound();
+    expect(told(peer)).toEqual(['local: p -k=1']);
+    peer.write({ op: 'drop', dbi: 'd' });
+    await peer.local.localRound();
+    expect(told(peer)).toEqual(['local: d -a']);
+  });
+
+  it('in native mode, where a deletion is a value with a mark', async () => {
+    const peer = makePeer({ native: true, changes: LISTENING });
+    await peer.local.localRound();
+    const nano = later(peer);
+    await peer.merge(objectOf([dbiOf('d', [{ key: 'a', value: '1', nano }])]), FROM_B);
+    expect(told(peer)).toEqual(['remote b: d +a']);
+    await peer.merge(objectOf([dbiOf('d', [{ key: 'a', value: undefined, nano: nano + 1n }])]), FROM_B);
+    expect(told(peer)).toEqual(['remote b: d -a']);
+  });
+
+  it('by cursors without keys', async () => {
+    const peer = await started({ pages: false });
+    put(peer, 'b', '1');
+    await peer.local.localRound();
+    expect(told(peer).at(-1)).toEqual('local: d many');
+    peer.assertNoLeaks();
+  });
+
+  it('without keys after the pages turned out to be unreadable', async () => {
+    const peer = await started();
+    const { CorruptPageError } = await import('../../../src/btree/index.ts');
+    put(peer, 'b', '1');
+    peer.tracker.fallBack(new CorruptPageError(1, 'planned by the test'));
+    await peer.local.localRound();
+    expect(told(peer)[0]).toEqual('local: d many');
+  });
+});
+
+describe('at a start', () => {
+  async function restarted(peer: Peer, toldTxnId: number | undefined): Promise<string[]> {
+    peer.toldTxnId = toldTxnId;
+    peer.restart();
+    peer.changes.length = 0;
+    await peer.local.localRound();
+    return told(peer);
+  }
+
+  it('what came after the last transaction told is told again, deletions and offline changes too', async () => {
+    const peer = await started();
+    put(peer, 'b', '1');
+    await peer.local.localRound();
+    const { txnId } = peer.changes.at(-1)!;
+    expect(await restarted(peer, txnId), 'nothing is told twice').toEqual([]);
+    await peer.merge(objectOf([dbiOf('d', [{ key: 'a', value: undefined, nano: later(peer) }])]), FROM_B);
+    put(peer, 'c', '1');
+    expect(await restarted(peer, txnId)).toEqual(['missed: d -a +c']);
+  });
+
+  it('pairs of a DUPSORT DBI get their keys back', async () => {
+    const peer = await started();
+    const told = peer.local.txnId;
+    const pair = (value: string) => ({ op: 'put', dbi: 'p', key: 'k', value, flags: DbiFlag.dupSort }) as const;
+    peer.write(pair('1'), pair('2'));
+    await peer.local.localRound();
+    peer.write({ op: 'del', dbi: 'p', key: 'k', value: '1' });
+    expect(await restarted(peer, told)).toEqual(['missed: p -k=1 +k=2']);
+  });
+
+  it('everything may have changed where nobody knows what was told, or for another file', async () => {
+    const peer = await started();
+    expect(await restarted(peer, undefined)).toEqual(['missed: d many']);
+    expect(await restarted(peer, 1_000_000)).toEqual(['missed: d many']);
+  });
+
+  it('an empty database has nothing to tell', async () => {
+    const peer = makePeer({ changes: LISTENING });
+    peer.toldTxnId = undefined;
+    peer.restart();
+    await peer.local.localRound();
+    expect(told(peer)).toEqual([]);
+  });
+
+  it('zones of PowerDNS are told in parts', async () => {
+    const peer = await started({ changes: { maxKeys: 2, namesZones: true } });
+    const flags = DbiFlag.dupSort;
+    peer.write(...['a', 'b', 'c'].map((key) => ({ op: 'put', dbi: 'domains_0', key, value: '1', flags }) as const));
+    await peer.local.localRound();
+    expect(await restarted(peer, peer.local.txnId)).toEqual(['start: domains_0 +a=1 +b=1', 'start: domains_0 +c=1']);
+  });
+});
