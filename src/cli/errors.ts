@@ -92,6 +92,34 @@ export class StatusAnswerError extends LmdbstreamError {
   }
 }
 
+/** A command that asks the running process does not know where. */
+export class NoAddressError extends LmdbstreamError {
+  constructor() {
+    super('NO_HTTP_ADDRESS', 'http.address is not set, so the running process cannot be asked', {
+      hint: 'set http.address, such as 127.0.0.1:8500, and restart the sync',
+    });
+  }
+}
+
+/** Nobody answers at `http.address`, or no longer. */
+export class NoProcessError extends LmdbstreamError {
+  constructor(address: string, error: unknown) {
+    const { cause, message } = error as Error;
+    const reason = cause instanceof Error && cause.message !== '' ? cause.message : message;
+    super('NO_PROCESS', `no process answers at ${address}: ${reason}`, {
+      hint: 'start lmdbstream sync with this configuration, or check http.address',
+      cause: error,
+    });
+  }
+}
+
+/** Something answers at `http.address`, and it is no lmdbstream that tells events. */
+export class AnswerError extends LmdbstreamError {
+  constructor(url: string, reason: string) {
+    super('EVENTS_ANSWER', `${url}: ${reason}`, { hint: 'check http.address; is an older lmdbstream running?' });
+  }
+}
+
 /** `init` cannot make a configuration for what it was given. */
 export class InitError extends LmdbstreamError {
   constructor(message: string, hint: string) {

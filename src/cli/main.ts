@@ -14,6 +14,7 @@ import { addDoctorCommand, addStatusCommand } from './commands/status.ts';
 import { addReceiveCommand, addSyncCommand } from './commands/sync.ts';
 import { addVerifyCommand } from './commands/verify.ts';
 import { addVersionCommand } from './commands/version.ts';
+import { addWatchCommand } from './commands/watch.ts';
 import { ExitCode } from './exit-codes.ts';
 import { addGlobalFlags } from './global-flags.ts';
 import { type Io, processIo } from './io.ts';
@@ -49,6 +50,7 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
   addInitCommand(program, out, io);
   addStatusCommand(program, runner);
   addDoctorCommand(program, runner);
+  addWatchCommand(program, runner);
   addVerifyCommand(program, runner);
   addSnapshotsCommand(program, runner);
   addDropShadowCommand(program, runner);

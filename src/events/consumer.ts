@@ -16,6 +16,8 @@ export interface Consumer {
   readonly name: string;
   /** Never waits and never throws: what cannot be told now waits within a bound, or becomes "many". */
   offer(event: ChangeEvent): void;
+  /** Events that wait to be told. */
+  readonly waiting: number;
   /** One attempt to tell what still waits, within `signal`; then everything is released. */
   close(signal: AbortSignal): Promise<void>;
 }
@@ -38,7 +40,7 @@ export interface DeliveryOptions {
 
 export interface DeliveryOutcome {
   readonly consumer: string;
-  readonly events: number;
+  readonly events: readonly ChangeEvent[];
   readonly failed: boolean;
 }
 
@@ -52,6 +54,7 @@ export class Delivery implements Consumer {
   readonly #failure = new RepeatedFailure();
   readonly #loop: Promise<void>;
   #current = new AbortController();
+  #underWay = 0;
 
   constructor(options: DeliveryOptions) {
     this.name = options.name;
@@ -59,6 +62,10 @@ export class Delivery implements Consumer {
     this.#pending = new PendingChanges(options.maxKeys);
     this.#wake = new Wake(options.clock);
     this.#loop = this.#run();
+  }
+
+  get waiting(): number {
+    return this.#pending.size + this.#underWay;
   }
 
   offer(event: ChangeEvent): void {
@@ -102,11 +109,14 @@ export class Delivery implements Consumer {
     const events = this.#pending.take();
     // One of its own: what listens to a signal that lives as long as the process is never let go.
     if (!this.#current.signal.aborted) this.#current = new AbortController();
+    this.#underWay = events.length;
     try {
       await deliver(events, this.#current.signal);
+      this.#underWay = 0;
     } catch (error) {
+      this.#underWay = 0;
       this.#pending.giveBack(events);
-      onOutcome?.({ consumer: name, events: events.length, failed: true });
+      onOutcome?.({ consumer: name, events, failed: true });
       const report = this.#failure.failed(nowMs(clock));
       if (report) {
         const fields = { consumer: name, error: describeError(error), ...reportFields(report) };
@@ -114,7 +124,7 @@ export class Delivery implements Consumer {
       }
       return false;
     }
-    onOutcome?.({ consumer: name, events: events.length, failed: false });
+    onOutcome?.({ consumer: name, events, failed: false });
     const over = this.#failure.worked();
     if (over) log.info('Telling an application what changed works again', { consumer: name, ...reportFields(over) });
     return true;

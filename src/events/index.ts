@@ -3,6 +3,8 @@ export { type Consumer, Delivery, type DeliveryOptions, type DeliveryOutcome } f
 export { EventConsumerError } from './errors.ts';
 export { type ExecOptions, execDelivery } from './exec.ts';
 export { type EventMessage, type KeyMessage, linesOf, messageOf } from './message.ts';
+export { type OpenEventsOptions, type OpenedEvents, openEvents } from './open.ts';
 export * from './powerdns/index.ts';
 export { SocketConsumer } from './socket.ts';
+export { markerPath, readMarker, ToldMarkers, writeMarker } from './told-marker.ts';
 export { SIGNATURE_HEADER, signatureOf, type WebhookOptions, webhookDelivery } from './webhook.ts';

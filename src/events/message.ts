@@ -1,3 +1,4 @@
+import { showDbiName } from '../lmdb/index.ts';
 import type { ChangedKey, ChangeEvent } from '../sync/index.ts';
 
 /** A key as JSON: text where its bytes are UTF-8 without control characters, else base64. */
@@ -26,7 +27,10 @@ export function messageOf({ db, atMs, txnId, origin, dbis }: ChangeEvent): Event
     time: new Date(atMs).toISOString(),
     txnID: txnId,
     origin: origin.kind === 'remote' ? origin.instanceId : origin.kind,
-    dbis: dbis.map(({ name, keys }) => (keys ? { name, keys: keys.map(keyMessageOf) } : { name, many: true })),
+    dbis: dbis.map(({ name, keys }) => ({
+      name: showDbiName(name),
+      ...(keys ? { keys: keys.map(keyMessageOf) } : { many: true as const }),
+    })),
   };
 }
 

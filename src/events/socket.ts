@@ -45,6 +45,11 @@ export class SocketConsumer implements Consumer {
     return this.#readers.size;
   }
 
+  /** Of the reader that is furthest behind. */
+  get waiting(): number {
+    return [...this.#readers].reduce((most, reader) => Math.max(most, reader.waiting), 0);
+  }
+
   offer(event: ChangeEvent): void {
     for (const reader of this.#readers) reader.offer(event);
   }
@@ -74,6 +79,10 @@ class Reader {
     this.#socket = socket;
     this.#pending = new PendingChanges(maxKeys);
     socket.on('drain', () => this.#write());
+  }
+
+  get waiting(): number {
+    return this.#pending.size;
   }
 
   offer(event: ChangeEvent): void {

@@ -6,7 +6,7 @@ import { messageOf } from './message.ts';
 export interface WebhookOptions {
   readonly url: string;
   /** Signs the body; undefined: no signature. */
-  readonly secret: string | undefined;
+  readonly secret: (() => string) | undefined;
   readonly timeoutMs: number;
 }
 
@@ -22,7 +22,7 @@ export function webhookDelivery({ url, secret, timeoutMs }: WebhookOptions) {
   return async (events: readonly ChangeEvent[], signal: AbortSignal): Promise<void> => {
     const body = JSON.stringify({ events: events.map(messageOf) });
     const headers: Record<string, string> = { 'content-type': 'application/json' };
-    if (secret !== undefined) headers[SIGNATURE_HEADER] = signatureOf(body, secret);
+    if (secret !== undefined) headers[SIGNATURE_HEADER] = signatureOf(body, secret());
     const answer = await fetch(url, {
       method: 'POST',
       body,

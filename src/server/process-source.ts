@@ -1,7 +1,8 @@
 import type { Config } from '../config/index.ts';
+import type { DeliveryOutcome } from '../events/index.ts';
 import type { Log } from '../log/index.ts';
 import { createStorage, type ObjectStorage, type StorageObserver, type StorageOptions } from '../storage/index.ts';
-import type { SyncEvent } from '../sync/index.ts';
+import type { ChangeEvent, SyncEvent } from '../sync/index.ts';
 import type { StatusSource } from './model.ts';
 
 export interface ProcessSourceOptions {
@@ -13,6 +14,10 @@ export interface ProcessSourceOptions {
   readonly lockWaitingSinceMs: (db: string) => number | undefined;
   /** See `StatusSource.listNow`. */
   readonly listNow: (db: string) => void;
+  /** See `StatusSource.subscribeChanges`. */
+  readonly subscribeChanges: StatusSource['subscribeChanges'];
+  /** See `StatusSource.eventsWaiting`; undefined: no consumer is configured. */
+  readonly eventsWaiting: () => ReadonlyMap<string, number> | undefined;
   /** Tests give their own. */
   readonly openStorage?: () => Promise<ObjectStorage>;
 }
@@ -22,6 +27,7 @@ export class ProcessSource implements StatusSource {
   readonly databases: readonly string[];
   readonly #options: ProcessSourceOptions;
   readonly #listeners = new Set<(event: SyncEvent) => void>();
+  readonly #outcomeListeners = new Set<(outcome: DeliveryOutcome) => void>();
   readonly #closed = new AbortController();
   #storage: Promise<ObjectStorage> | undefined;
 
@@ -37,6 +43,23 @@ export class ProcessSource implements StatusSource {
   subscribe(listener: (event: SyncEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  postOutcome(outcome: DeliveryOutcome): void {
+    for (const listener of this.#outcomeListeners) listener(outcome);
+  }
+
+  subscribeOutcomes(listener: (outcome: DeliveryOutcome) => void): () => void {
+    this.#outcomeListeners.add(listener);
+    return () => this.#outcomeListeners.delete(listener);
+  }
+
+  subscribeChanges(listener: (event: ChangeEvent) => void): () => void {
+    return this.#options.subscribeChanges(listener);
+  }
+
+  eventsWaiting(): ReadonlyMap<string, number> {
+    return this.#options.eventsWaiting() ?? new Map();
   }
 
   lockWaitingSinceMs(db: string): number | undefined {

@@ -44,7 +44,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const readSmaps = async (): Promise<string | undefined> =>
     config.lmdbScrapeSmaps ? readFile('/proc/self/smaps', 'utf8').catch(() => undefined) : undefined;
 
-  const metrics = new Metrics({ ...shared, instanceId, now, readSmaps });
+  const eventsWaiting = (): ReadonlyMap<string, number> => source.eventsWaiting();
+  const metrics = new Metrics({ ...shared, instanceId, now, readSmaps, eventsWaiting });
   const health = new Health(config.health, databases, startedMs);
   const state = new State({ ...shared, instanceId, hostname: facts.hostname, storage: config.storage.type, startedMs });
   const apply = (event: SyncEvent): void => {
@@ -62,6 +63,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   const app = createApp({
     takeHint,
+    changes: { subscribe: (listener) => source.subscribeChanges(listener), maxKeys: config.events.maxKeys },
     metrics,
     health: () => healthAnswer(health.report(now()), facts, now()),
     status: () => state.status(health.report(now()), now()),
@@ -71,11 +73,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   const listening = await listen(app, config.http.address, log);
   const unsubscribe = source.subscribe(apply);
+  const unsubscribeOutcomes = source.subscribeOutcomes((outcome) => metrics.applyOutcome(outcome));
   log.info('HTTP server is listening', { address: config.http.address });
   return {
     url: listening.url,
     close: async () => {
       unsubscribe();
+      unsubscribeOutcomes();
       await listening.close();
     },
   };

@@ -33,4 +33,11 @@ export {
   storeOf,
   writeFillMarker,
 } from './store/index.ts';
-export { cursorView, type DatabaseView, type DbiView, pagedView, type Snapshotted } from './view.ts';
+export {
+  cursorView,
+  type DatabaseView,
+  type DbiView,
+  type EntryWalker,
+  pagedView,
+  type Snapshotted,
+} from './view.ts';

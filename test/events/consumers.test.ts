@@ -192,7 +192,7 @@ describe('webhook', () => {
   it('POSTs JSON, signed', async () => {
     const { requests, url } = await receiver();
     const event = change({ d: [put('a')] });
-    await webhookDelivery({ url, secret: 's3cret', timeoutMs: 30_000 })([event], never);
+    await webhookDelivery({ url, secret: () => 's3cret', timeoutMs: 30_000 })([event], never);
     expect(JSON.parse(requests[0]!.body)).toEqual({ events: [messageOf(event)] });
     const hex = createHmac('sha256', 's3cret').update(requests[0]!.body).digest('hex');
     expect(requests[0]!.headers[SIGNATURE_HEADER]).toBe(`sha256=${hex}`);

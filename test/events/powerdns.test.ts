@@ -11,7 +11,7 @@ import { change, record, zone } from './support.ts';
 const never = new AbortController().signal;
 
 describe.each([
-  ['its API', (pdns: PowerDns): PdnsCache => new PdnsApi({ url: pdns.apiUrl, key: API_KEY, timeoutMs: 30_000 })],
+  ['its API', (pdns: PowerDns): PdnsCache => new PdnsApi({ url: pdns.apiUrl, key: () => API_KEY, timeoutMs: 30_000 })],
   [
     'its control socket',
     (pdns: PowerDns): PdnsCache => new ControlSocket({ path: pdns.controlSocket, timeoutMs: 30_000 }),
@@ -63,10 +63,10 @@ describe('a PowerDNS that cannot be told', () => {
     await pdns.stop();
     rmSync(folder, { recursive: true, force: true });
   });
-  const api = (more: object) => new PdnsApi({ url: pdns.apiUrl, key: API_KEY, timeoutMs: 30_000, ...more });
+  const api = (more: object) => new PdnsApi({ url: pdns.apiUrl, key: () => API_KEY, timeoutMs: 30_000, ...more });
 
   it('a wrong key: the hint names the key', async () => {
-    const told = api({ key: 'wrong' }).flush('x.example', never);
+    const told = api({ key: () => 'wrong' }).flush('x.example', never);
     await expect(told).rejects.toMatchObject({ code: 'EVENT_CONSUMER', hint: expect.stringContaining('api_key_file') });
     await expect(told).rejects.not.toThrow(/wrong/);
   });

@@ -1,7 +1,8 @@
 import type { Config } from '../../src/config/index.ts';
+import type { DeliveryOutcome } from '../../src/events/index.ts';
 import type { StatusSource } from '../../src/server/index.ts';
 import { buildSnapshotName, toTimestampNano } from '../../src/snapshot/index.ts';
-import type { ErrorInfo, LmdbStats, ObjectRef, SyncEvent } from '../../src/sync/index.ts';
+import type { ChangeEvent, ErrorInfo, LmdbStats, ObjectRef, SyncEvent } from '../../src/sync/index.ts';
 import { parse } from '../config/support.ts';
 
 /** 2026-11-23 11:50:00 UTC. */
@@ -31,6 +32,36 @@ export class FakeSource implements StatusSource {
 
   post(body: Body<SyncEvent>, { db = 'main', atMs = NOW_MS } = {}): void {
     for (const listener of this.#listeners) listener({ ...body, db, atMs } as SyncEvent);
+  }
+
+  readonly #changeListeners = new Set<(event: ChangeEvent) => void>();
+  readonly #outcomeListeners = new Set<(outcome: DeliveryOutcome) => void>();
+  readonly waiting = new Map<string, number>();
+
+  subscribeChanges(listener: (event: ChangeEvent) => void): () => void {
+    this.#changeListeners.add(listener);
+    return () => this.#changeListeners.delete(listener);
+  }
+
+  postChange(event: ChangeEvent): void {
+    for (const listener of this.#changeListeners) listener(event);
+  }
+
+  get changeListeners(): number {
+    return this.#changeListeners.size;
+  }
+
+  subscribeOutcomes(listener: (outcome: DeliveryOutcome) => void): () => void {
+    this.#outcomeListeners.add(listener);
+    return () => this.#outcomeListeners.delete(listener);
+  }
+
+  postOutcome(outcome: DeliveryOutcome): void {
+    for (const listener of this.#outcomeListeners) listener(outcome);
+  }
+
+  eventsWaiting(): ReadonlyMap<string, number> {
+    return this.waiting;
   }
 
   listNow(db: string): void {

@@ -28,6 +28,7 @@ function create(): { source: FakeSource; text: () => Promise<string> } {
     instanceId: 'local',
     now: () => NOW_MS,
     readSmaps: async () => SMAPS,
+    eventsWaiting: () => new Map(),
     lockWaitingSinceMs: (db) => source.lockWaitingSinceMs(db),
   });
   source.subscribe((event: SyncEvent) => metrics.apply(event));

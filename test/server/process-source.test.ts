@@ -16,6 +16,8 @@ const shared = {
   log: silentLog,
   lockWaitingSinceMs: () => undefined,
   listNow: () => {},
+  subscribeChanges: () => () => {},
+  eventsWaiting: () => undefined,
 };
 
 describe('ProcessSource', () => {

@@ -1,4 +1,3 @@
-import { parseListenAddress } from '../../config/index.ts';
 import { bucketPeers } from '../../inspect/index.ts';
 import { toInstanceId } from '../../snapshot/index.ts';
 import { SMALL_REQUEST_LIMIT_MS, withStorage } from '../bucket.ts';
@@ -9,6 +8,7 @@ import type { Session } from '../session.ts';
 import { formatSize } from '../size-text.ts';
 import type { ProcessStatus } from './process-status.ts';
 import { readProcessStatus } from './process-status.ts';
+import { processUrl } from './process-url.ts';
 
 export interface StatusFlags {
   readonly bucket?: boolean;
@@ -62,10 +62,7 @@ export async function status(session: Session, { bucket = false, json = false }:
 }
 
 async function askProcess({ config, io, signal }: Session, address: string): Promise<StatusReport | undefined> {
-  const { host, port } = parseListenAddress(address);
-  const isEverywhere = host === undefined || host === '0.0.0.0' || host === '::';
-  const target = isEverywhere ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
-  const url = `http://${target}:${port}/api/status`;
+  const url = `${processUrl(address)}/api/status`;
   const answer = await readProcessStatus(url, signal);
   if (answer === 'nobody') return undefined;
   if (typeof answer === 'string') throw new StatusAnswerError(url, answer);

@@ -1,3 +1,4 @@
+import type { DeliveryOutcome, OpenedEvents } from '../../events/index.ts';
 import type { RunOptions } from '../../sync/index.ts';
 import { UnknownDatabaseError } from '../errors.ts';
 import { openServiceNotifier } from '../service/index.ts';
@@ -25,7 +26,8 @@ export async function sync(session: Session, mode: RunOptions['mode'], flags: Sy
   const databases = [...config.lmdbs.keys()].filter(
     (name) => onlyDatabases.length === 0 || onlyDatabases.includes(name),
   );
-  const served = await serve(session, databases);
+  const events = await openConfiguredEvents(session, databases, (outcome) => served?.onOutcome(outcome));
+  const served = await serve(session, databases, () => events?.waiting());
   const notifier = await openServiceNotifier(io, databases);
   const stopping = (): void => notifier?.stopping();
   signal.addEventListener('abort', stopping, { once: true });
@@ -43,6 +45,8 @@ export async function sync(session: Session, mode: RunOptions['mode'], flags: Sy
         notifier?.onEvent(event);
         served?.onEvent(event);
       },
+      changes: events?.changes,
+      onChange: events && ((event) => events.offer(event)),
       onStarted: (running) => served?.onStarted(running),
       version: version(),
       ...(flags.waitForMarkerFile ? { waitForMarkerFile: flags.waitForMarkerFile } : {}),
@@ -50,7 +54,21 @@ export async function sync(session: Session, mode: RunOptions['mode'], flags: Sy
   } finally {
     signal.removeEventListener('abort', stopping);
     notifier?.dispose();
+    await events?.close();
     await served?.close();
   }
   log.info(outcome === 'stopped' ? 'stopped as requested' : 'done');
+}
+
+/** Whom the configuration wants to be told what changes; nothing of it is loaded where that is nobody. @throws EventConsumerError */
+async function openConfiguredEvents(
+  { config, log }: Session,
+  databases: readonly string[],
+  onOutcome: (outcome: DeliveryOutcome) => void,
+): Promise<OpenedEvents | undefined> {
+  const { exec, webhook, socket, powerdns } = config.events;
+  const isNobody = [...exec.command, webhook.url, socket.path, powerdns.apiUrl, powerdns.controlSocket].join('') === '';
+  if (isNobody) return undefined;
+  const { openEvents } = await import('../../events/index.ts');
+  return openEvents({ config, databases, log, onOutcome });
 }

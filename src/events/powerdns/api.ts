@@ -5,7 +5,8 @@ import { absolute, type PdnsCache } from './cache.ts';
 export interface PdnsApiOptions {
   /** Of the web server, e.g. `http://127.0.0.1:8081`. */
   readonly url: string;
-  readonly key: string;
+  /** Asked at every request: the file it is in may be renewed. */
+  readonly key: () => string;
   readonly timeoutMs: number;
 }
 
@@ -41,7 +42,7 @@ export class PdnsApi implements PdnsCache {
     const { url, key, timeoutMs } = this.#options;
     const answer = await fetch(`${url.replace(/\/+$/, '')}${SERVER}${path}`, {
       method: 'PUT',
-      headers: { 'x-api-key': key },
+      headers: { 'x-api-key': key() },
       redirect: 'manual',
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     }).catch((error: unknown) => {

@@ -1,5 +1,6 @@
 import { fullName, isPdnsIndex, type PdnsChange, pdnsChangeOf } from '../../powerdns/index.ts';
 import type { ChangedDbi, ChangeEvent } from '../../sync/index.ts';
+import { ZoneTable } from './zone-table.ts';
 
 /** What PowerDNS must forget. */
 export interface FlushPlan {
@@ -27,11 +28,15 @@ export const FLUSH_LIMITS: FlushLimits = { maxNames: 1000, maxNamesPerZone: 10, 
 /**
  * Turns changed keys into names to flush. Main file and shards are separate LMDBs: records can arrive before their zone is known,
  * or after it was flushed; both are flushed when the other half is there. Pure, with the zones it has seen as its state.
+ *
+ * `learn` is given every event as soon as it comes, `add` those that are to be told now: between the two an event may lose its keys.
  */
 export class FlushPlanner {
   readonly #limits: FlushLimits;
   /** By the id that records carry. */
-  readonly #zones = new Map<number, string>();
+  readonly #zones = new ZoneTable();
+  /** Zones with keys of DNSSEC, by the hash of their names: one too many is only flushed more often. */
+  readonly #signed = new Set<number>();
   /** Zones whose records came before they did. */
   readonly #unknown = new Set<number>();
   readonly #zoneWide = new Set<string>();
@@ -43,10 +48,21 @@ export class FlushPlanner {
     this.#limits = limits;
   }
 
-  /** What was there at the start only tells which zones there are. */
-  add({ dbis, origin }: ChangeEvent): void {
-    for (const dbi of dbis) this.#addDbi(dbi);
-    if (origin.kind === 'start') this.#clear();
+  /** Which zones there are, and which of them are signed. A zone whose records waited for it is to be flushed. */
+  learn({ dbis }: ChangeEvent): void {
+    for (const change of changesOf(dbis)) {
+      if (change.table === 'keydata') this.#signed.add(hashOf(change.zone));
+      if (change.table !== 'domains') continue;
+      this.#zones.set(change.id, change.zone);
+      if (this.#unknown.delete(change.id)) this.#zoneWide.add(change.zone);
+    }
+  }
+
+  add(event: ChangeEvent): void {
+    this.learn(event);
+    if (event.origin.kind === 'start') return;
+    if (event.dbis.some(({ name, keys }) => keys === undefined && isPdnsIndex(name))) this.#everything = true;
+    for (const change of changesOf(event.dbis)) this.#addChange(change);
   }
 
   get isEmpty(): boolean {
@@ -60,27 +76,18 @@ export class FlushPlanner {
     const zones = [...new Set([...this.#zoneWide, ...this.#names.keys()])];
     const everything = this.#everything || names.length > this.#limits.maxNames;
     const plan = { everything, names: everything ? [] : names, moved: [...this.#moved], zones };
-    this.#clear();
-    return plan;
-  }
-
-  #clear(): void {
     this.#everything = false;
     this.#zoneWide.clear();
     this.#moved.clear();
     this.#names.clear();
+    return plan;
   }
 
-  #addDbi({ name, keys }: ChangedDbi): void {
-    if (!isPdnsIndex(name)) return;
-    if (!keys) {
-      this.#everything = true;
-      return;
-    }
-    for (const { key, value } of keys) {
-      const change = pdnsChangeOf(name, bufferOf(key), value && bufferOf(value));
-      if (change) this.#addChange(change);
-    }
+  /** A plan that failed is part of the next one. */
+  giveBack({ everything, names, moved }: FlushPlan): void {
+    this.#everything ||= everything;
+    for (const name of names) this.#zoneWide.add(name);
+    for (const zone of moved) this.#moved.add(zone);
   }
 
   #addChange(change: PdnsChange): void {
@@ -89,10 +96,7 @@ export class FlushPlanner {
       return;
     }
     this.#zoneWide.add(change.zone);
-    if (change.table !== 'domains') return;
-    this.#moved.add(change.zone);
-    this.#zones.set(change.id, change.zone);
-    this.#unknown.delete(change.id);
+    if (change.table === 'domains') this.#moved.add(change.zone);
   }
 
   #addRecord(zoneId: number, relativeName: string): void {
@@ -105,21 +109,40 @@ export class FlushPlanner {
       return;
     }
     if (this.#zoneWide.has(zone)) return;
-    // A wildcard answers for names that nobody can list.
-    if (relativeName === '' || relativeName.startsWith('*')) {
-      this.#zoneWide.add(zone);
-      this.#names.delete(zone);
+    // A wildcard answers for names that nobody can list; in a signed zone a record also changes what is proven not to exist beside it.
+    if (relativeName === '' || relativeName.startsWith('*') || this.#signed.has(hashOf(zone))) {
+      this.#flushZone(zone);
       return;
     }
     const ofZone = this.#names.get(zone) ?? new Set<string>();
     ofZone.add(fullName(relativeName, zone));
     this.#names.set(zone, ofZone);
-    if (ofZone.size <= this.#limits.maxNamesPerZone) return;
+    if (ofZone.size > this.#limits.maxNamesPerZone) this.#flushZone(zone);
+  }
+
+  #flushZone(zone: string): void {
     this.#zoneWide.add(zone);
     this.#names.delete(zone);
   }
 }
 
+function* changesOf(dbis: readonly ChangedDbi[]): Generator<PdnsChange> {
+  for (const { name, keys } of dbis) {
+    if (!isPdnsIndex(name)) continue;
+    for (const { key, value } of keys ?? []) {
+      const change = pdnsChangeOf(name, bufferOf(key), value && bufferOf(value));
+      if (change) yield change;
+    }
+  }
+}
+
 function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** FNV-1a, 31 bits. */
+function hashOf(name: string): number {
+  let hash = 0x811c_9dc5;
+  for (let index = 0; index < name.length; index++) hash = Math.imul(hash ^ name.charCodeAt(index), 0x0100_0193);
+  return hash >>> 1;
 }

@@ -6,6 +6,7 @@ import type { Metrics } from '../metrics/index.ts';
 import { renderPage } from '../page/index.ts';
 import type { ApiStatus } from '../state/index.ts';
 import type { Asset } from './assets.ts';
+import { type ChangeFeed, eventsRoute } from './events-route.ts';
 import { hintRoute, type TakeHint } from './hint-route.ts';
 import { securityHeaders } from './security.ts';
 import type { StorageListing } from './storage-listing.ts';
@@ -18,6 +19,7 @@ export interface Answers {
   readonly listing: StorageListing;
   readonly assets: ReadonlyMap<string, Asset>;
   readonly takeHint: TakeHint;
+  readonly changes: ChangeFeed;
   readonly log: Log;
 }
 
@@ -46,6 +48,7 @@ export function createApp(answers: Answers): Hono {
     const { status, text } = await answers.listing.answer();
     return context.text(text, status);
   });
+  app.route('/api/events', eventsRoute(answers.changes));
   app.get('/api/status', (context) => context.json(answers.status()));
   app.get('/assets/:name', (context) => {
     const asset = answers.assets.get(context.req.param('name'));

@@ -193,7 +193,21 @@ export const LMDBSTREAM = {
     db,
     'DBIs that the application dropped and that only the shadow keeps',
   ),
+  duplicateZones: gauge('lmdbstream_duplicate_zones', db, 'Zones of PowerDNS that exist twice, made on two machines'),
   errors: counter('lmdbstream_errors_total', db, 'Errors shown on the status page'),
+} as const;
+
+const consumer = ['consumer'] as const;
+
+/** `consumer`: `exec`, `webhook`, `socket` or `powerdns` (docs/events.md). A socket's readers take what they want: only `waiting`. */
+export const EVENTS = {
+  told: counter('lmdbstream_events_told_total', consumer, 'Change events that a consumer was told'),
+  failed: counter(
+    'lmdbstream_events_failed_total',
+    consumer,
+    'Attempts to tell a consumer that failed, and are repeated',
+  ),
+  waiting: gauge('lmdbstream_events_waiting', consumer, 'Change events that wait to be told'),
 } as const;
 
 /** Named as the Go client names them; the same questions are asked of every process. */
@@ -213,5 +227,6 @@ export const METRIC_GROUPS: Readonly<Record<string, Readonly<Record<string, Metr
   'Storage: S3': STORAGE_S3,
   'Storage: Azure': STORAGE_AZURE,
   lmdbstream: LMDBSTREAM,
+  'Change events': EVENTS,
   Process: PROCESS,
 };

@@ -1,6 +1,8 @@
 import { Registry } from 'prom-client';
+import type { DeliveryOutcome } from '../../events/index.ts';
 import type { SyncEvent } from '../../sync/index.ts';
 import { LIGHTNING_STREAM, LMDBSTREAM } from './definitions.ts';
+import { EventMetrics } from './event-metrics.ts';
 import { createInstruments, type Instruments } from './instruments.ts';
 import { LmdbMetrics } from './lmdb-metrics.ts';
 import { ProcessMetrics } from './process-metrics.ts';
@@ -18,6 +20,8 @@ export interface MetricsOptions {
   /** ms since 1970 UTC. */
   readonly now: () => number;
   readonly lockWaitingSinceMs: (db: string) => number | undefined;
+  /** Change events that wait, by consumer. */
+  readonly eventsWaiting: () => ReadonlyMap<string, number>;
 }
 
 /** Events of all workers, reduced to what `/metrics` answers. */
@@ -29,6 +33,7 @@ export class Metrics {
   readonly #lmdb: LmdbMetrics;
   readonly #ours: Instruments<typeof LMDBSTREAM>;
   readonly #storage: StorageMetrics;
+  readonly #events: EventMetrics;
   readonly #process: ProcessMetrics;
   /** Instances that have gauges, by database. */
   readonly #peers = new Map<string, Set<string>>();
@@ -39,6 +44,7 @@ export class Metrics {
     this.#lmdb = new LmdbMetrics(this.#registry);
     this.#storage = new StorageMetrics(this.#registry);
     this.#ours = createInstruments(LMDBSTREAM, this.#registry);
+    this.#events = new EventMetrics(this.#registry);
     this.#process = new ProcessMetrics(this.#registry);
     this.#ours.info.set({ version: options.version, instance: options.instance }, 1);
     for (const lmdb of options.databases) this.#startAtZero(lmdb);
@@ -59,6 +65,10 @@ export class Metrics {
     }
   }
 
+  applyOutcome(outcome: DeliveryOutcome): void {
+    this.#events.apply(outcome);
+  }
+
   /** The answer in the text format of Prometheus. */
   async text(): Promise<string> {
     const { databases, now, lockWaitingSinceMs, readSmaps } = this.#options;
@@ -67,6 +77,7 @@ export class Metrics {
       const sinceMs = lockWaitingSinceMs(lmdb) ?? nowMs;
       this.#ours.lockWaiting.set({ lmdb }, Math.max(0, (nowMs - sinceMs) / 1000));
     }
+    this.#events.collect(this.#options.eventsWaiting());
     this.#process.collect();
     await this.#lmdb.collectSmaps(readSmaps);
     return this.#registry.metrics();
@@ -101,7 +112,8 @@ export class Metrics {
     for (const counter of [ours.distrustedReaders, ours.futureTimestamps, ours.compactions, ours.errors]) {
       counter.inc({ lmdb }, 0);
     }
-    for (const gauge of [ours.duplicateInstance, ours.detachedDbis, ours.chainLength]) gauge.set({ lmdb }, 0);
+    for (const gauge of [ours.duplicateInstance, ours.detachedDbis, ours.duplicateZones, ours.chainLength])
+      gauge.set({ lmdb }, 0);
     for (const histogram of [ours.lockWait, ours.lockHeld, ours.mergeLag]) histogram.zero({ lmdb });
     for (const phase of PHASES) ours.phase.set({ lmdb, phase }, phase === 'opening' ? 1 : 0);
   }

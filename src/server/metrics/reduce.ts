@@ -139,6 +139,9 @@ export function applyToOurs(metrics: Instruments<typeof LMDBSTREAM>, event: Sync
     case 'compacted':
       metrics.compactions.inc({ lmdb });
       return;
+    case 'duplicateZones':
+      metrics.duplicateZones.set({ lmdb }, event.zones.length);
+      return;
     case 'detached':
       metrics.detachedDbis.set({ lmdb }, event.dbis.length);
       return;

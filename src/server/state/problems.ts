@@ -94,6 +94,13 @@ function problemOf(event: SyncEvent): Told | undefined {
         `The application dropped ${event.dbis.join(', ')}`,
         'nothing of them is published; made again, they are filled from the shadow',
       );
+    case 'duplicateZones':
+      if (event.zones.length === 0) return undefined;
+      return warning(
+        'zones',
+        `Zones exist twice, made on two machines: ${event.zones.slice(0, 10).join(', ')}${event.zones.length > 10 ? ` and ${event.zones.length - 10} more` : ''}`,
+        'save the records of each, delete the zone until it is gone, and make it once (docs/powerdns.md)',
+      );
     case 'fullScan':
       if (event.differences === 0) return undefined;
       return failure(
@@ -119,6 +126,8 @@ function endedBy(event: SyncEvent): string | undefined {
       return 'record';
     case 'detached':
       return 'detached';
+    case 'duplicateZones':
+      return 'zones';
     default:
       return undefined;
   }

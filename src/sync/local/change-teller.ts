@@ -1,14 +1,24 @@
 import { type DbiChange, diffDbis, diffTrees } from '../../btree/index.ts';
+import { DuplicateZones } from '../../powerdns/index.ts';
 import { isPrivate } from '../../shadow/index.ts';
-import type { ChangedDbi, ChangeEventBody, ChangeListening, ChangeOrigin } from '../status/index.ts';
+import type { ChangedDbi, ChangeEventBody, ChangeListening, ChangeOrigin, Report } from '../status/index.ts';
 import { ChangeCollector, TooManyKeys } from './change-collector.ts';
 import { missedChanges, zonesIn } from './first-changes.ts';
 import type { Held } from './held.ts';
 
 export interface ChangeTellerOptions {
-  readonly listening: ChangeListening;
   readonly native: boolean;
-  /** Called after the commit, with everything that one move of the base brought. */
+  /** Told of zones of PowerDNS that exist twice. */
+  readonly report: Report;
+  /** Told what changed, after the commit; undefined: nobody ever is. */
+  readonly receiver: ChangeReceiver | undefined;
+}
+
+/** Whoever is told what changed. */
+export interface ChangeReceiver {
+  readonly listening: ChangeListening;
+  /** Given: what was not told before the start is told then. `sinceTxnId`: the last transaction that was; undefined: nobody knows. */
+  readonly missed: { readonly sinceTxnId: number | undefined } | undefined;
   readonly onChange: (event: ChangeEventBody) => void;
 }
 
@@ -20,6 +30,7 @@ export const LOCAL: ChangeOrigin = { kind: 'local' };
  */
 export class ChangeTeller {
   readonly #options: ChangeTellerOptions;
+  readonly #duplicates = new DuplicateZones();
   readonly #waiting: Omit<ChangeEventBody, 'txnId'>[] = [];
   #isLost = false;
   /** Whose changes our next commits bring; undefined: nobody's, such as those of the sweeper. */
@@ -62,40 +73,56 @@ export class ChangeTeller {
   ): void {
     const isLost = this.#isLost;
     this.#isLost = false;
-    if (!this.#options.listening.isOn || from?.id === to.id || (!from && !isLost)) return;
-    const dbis = from && !isLost && isTrusted() ? this.#changes(from, to) : everything(to);
+    if (from?.id === to.id) return;
+    const { receiver } = this.#options;
+    const hasZones = DuplicateZones.hasIndex(to.view);
+    if (!receiver?.listening.isOn && !hasZones) return;
+    const known = from?.pages && !isLost && isTrusted() ? from : undefined;
+    if (hasZones) this.#lookAtZones(known, to);
+    if (!receiver?.listening.isOn || (!from && !isLost)) return;
+    const dbis = known ? this.#changes(known, to, receiver.listening.maxKeys) : everything(to);
     if (dbis.length === 0) return;
     for (const origin of origins) if (origin) this.#waiting.push({ origin, dbis });
   }
 
   /** Tells what has come together. @param txnId of the base now: everything up to it is told with this */
   flush(txnId: number): void {
-    for (const event of this.#waiting.splice(0)) this.#options.onChange({ ...event, txnId });
+    for (const event of this.#waiting.splice(0)) this.#options.receiver?.onChange({ ...event, txnId });
   }
 
-  /**
-   * At the start, after the first round: the zones that are there, and what was not told before we ended.
-   * @param toldTxnId the last transaction that was told then; undefined: nobody knows
-   */
-  started(view: Held, toldTxnId: number | undefined): void {
-    const { listening, native, onChange } = this.#options;
-    const { isOn, maxKeys, namesZones } = listening;
-    if (!isOn) return;
+  /** At the start, after the first round: the zones that are there, and what was not told before we ended. */
+  started(view: Held): void {
+    const { native, receiver } = this.#options;
+    if (!receiver?.listening.isOn) return;
+    const { missed, onChange } = receiver;
+    const { maxKeys, namesZones } = receiver.listening;
     const { id: txnId } = view;
     if (namesZones) {
       for (const dbi of zonesIn(view.view, maxKeys)) onChange({ origin: { kind: 'start' }, txnId, dbis: [dbi] });
     }
-    const isKnown = toldTxnId !== undefined && toldTxnId <= txnId;
-    const dbis = isKnown ? missedChanges(view.view, { native, sinceTxnId: toldTxnId, maxKeys }) : everything(view);
+    if (!missed) return;
+    const { sinceTxnId } = missed;
+    const isKnown = sinceTxnId !== undefined && sinceTxnId <= txnId;
+    const dbis = isKnown ? missedChanges(view.view, { native, sinceTxnId, maxKeys }) : everything(view);
     if (dbis.length > 0) onChange({ origin: { kind: 'missed' }, txnId, dbis });
   }
 
-  #changes(from: Held, to: Held): readonly ChangedDbi[] {
+  #lookAtZones(from: Held | undefined, to: Held): void {
+    let zones: readonly string[] | undefined;
+    try {
+      zones = this.#duplicates.look(from?.view, to.view);
+    } catch {
+      // What is wrong with the pages is told by who needs them to record a change.
+    }
+    if (zones) this.#options.report({ type: 'duplicateZones', zones });
+  }
+
+  #changes(from: Held, to: Held, maxKeys: number): readonly ChangedDbi[] {
     if (!from.pages || !to.pages) return everything(to);
     let changes: readonly DbiChange[] = [];
     try {
       changes = diffDbis(from.pages, to.pages).filter(({ name }) => !isPrivate(name));
-      const collector = new ChangeCollector(this.#options.listening.maxKeys, this.#options.native);
+      const collector = new ChangeCollector(maxKeys, this.#options.native);
       for (const { name, oldTree, newTree } of changes) {
         collector.begin(name);
         diffTrees(oldTree, newTree, collector);

@@ -13,10 +13,10 @@ import { ChangeCollector } from './change-collector.ts';
 
 /** Later than any time: only the ids of transactions count. */
 const ANY_TIME = { hi: 0xffff_ffff, lo: 0xffff_ffff };
-/** A record of PowerDNS names its zone by the id that is only in these. */
-const ZONES = /^domains(_v5)?_0$/;
+/** A record of PowerDNS names its zone by the id that is only in the first of these; the others say which zones are signed. */
+const ZONES = /^(domains|keydata)(_v5)?_0$/;
 
-/** All zones of PowerDNS, in parts of `maxKeys` keys at most. */
+/** All zones of PowerDNS and their keys, in parts of `maxKeys` keys at most. */
 export function* zonesIn(view: DatabaseView, maxKeys: number): Generator<ChangedDbi> {
   for (const dbi of view.dbis.values()) {
     if (!ZONES.test(dbi.name) || !isPdnsIndex(dbi.name)) continue;

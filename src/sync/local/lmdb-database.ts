@@ -12,18 +12,10 @@ import {
   type Schema,
   snapshotSources,
 } from '../../shadow/index.ts';
-import { parseSnapshotName } from '../../snapshot/index.ts';
-import type {
-  ChangeEventBody,
-  ChangeListening,
-  ChangeOrigin,
-  EnvironmentStats,
-  LmdbStats,
-  Report,
-} from '../status/index.ts';
+import type { ChangeOrigin, EnvironmentStats, LmdbStats, Report } from '../status/index.ts';
 import { Sweeper } from '../sweep/index.ts';
 import { type Clock, nowMs } from '../time/index.ts';
-import { ChangeTeller } from './change-teller.ts';
+import { type ChangeReceiver, ChangeTeller } from './change-teller.ts';
 import { type FileWatch, watchFile } from './data-file.ts';
 import { Exclusive } from './exclusive.ts';
 import type { Held } from './held.ts';
@@ -53,14 +45,6 @@ export interface LmdbDatabaseOptions {
   readonly changes?: ChangeReceiver | undefined;
 }
 
-/** Whoever is told what changed. */
-export interface ChangeReceiver {
-  readonly listening: ChangeListening;
-  /** The last transaction that was told before the start; undefined: nobody knows. */
-  readonly toldTxnId: number | undefined;
-  readonly onChange: (event: ChangeEventBody) => void;
-}
-
 interface HeldCapture {
   readonly held: Held;
   readonly capture: Capture;
@@ -87,7 +71,7 @@ export class LmdbDatabase implements LocalDatabase {
   readonly #tracker: Tracker;
   readonly #sweeper: Sweeper;
   readonly #sameFile: SameFile;
-  readonly #teller: ChangeTeller | undefined;
+  readonly #teller: ChangeTeller;
   /** After the first round, before anything was merged. */
   #start: { readonly txnId: number; readonly hasEntries: boolean } | undefined;
 
@@ -99,7 +83,7 @@ export class LmdbDatabase implements LocalDatabase {
     const lock = new WriteLock({ environment, clock, report, watch: lockWatch, mapSizeBytes, sameFile });
     const { lockMaxMs } = options.merge;
     const { native } = schema;
-    this.#teller = options.changes && new ChangeTeller({ ...options.changes, native });
+    this.#teller = new ChangeTeller({ native, report, receiver: options.changes });
     this.#tracker = new Tracker({
       environment,
       clock,
@@ -134,7 +118,7 @@ export class LmdbDatabase implements LocalDatabase {
       this.#tracker.localRound();
       // What later transactions write is known as it happens.
       this.#start ??= this.#read((held) => {
-        this.#teller?.started(held, this.#options.changes?.toldTxnId);
+        this.#teller.started(held);
         return { txnId: held.id, hasEntries: holdsEntries(held.view) };
       });
     });
@@ -147,8 +131,7 @@ export class LmdbDatabase implements LocalDatabase {
   merge(batch: MergeBatch, signal: AbortSignal): Promise<readonly MergeResult[]> {
     const { schema, clock, report, log, merge } = this.#options;
     const options = { ...merge, schema, clock, report, log, signal };
-    const writer = this.#teller && originOf(batch);
-    return this.#turn(() => this.#writing(writer, () => mergeObjects(this.#tracker, batch, options)));
+    return this.#turn(() => this.#teller.during(originOf(batch), () => mergeObjects(this.#tracker, batch, options)));
   }
 
   collectUnpublished(shown: ShownState | undefined): Promise<void> {
@@ -161,11 +144,6 @@ export class LmdbDatabase implements LocalDatabase {
       const since = { txnId: shown.txnId, time: timeOf(shown.timestampNano), untilTxnId };
       this.#read(({ view }) => collectSince(view, this.#options.schema.native, since, unpublished));
     });
-  }
-
-  /** Does `work`; what our own commits change meanwhile counts as the writer's. */
-  async #writing<T>(writer: ChangeOrigin | undefined, work: () => T | Promise<T>): Promise<T> {
-    return this.#teller ? this.#teller.during(writer, work) : work();
   }
 
   #read<T>(look: (held: Held) => T): T {
@@ -299,7 +277,7 @@ export class LmdbDatabase implements LocalDatabase {
         this.#turn(() => {
           this.#tracker.localRound();
           // Old deletion marks: for the application nothing changes.
-          return this.#writing(undefined, () => this.#tracker.write((transaction) => body(transaction)));
+          return this.#teller.during(undefined, () => this.#tracker.write((transaction) => body(transaction)));
         }),
     });
   }
@@ -307,5 +285,9 @@ export class LmdbDatabase implements LocalDatabase {
 
 /** All objects of a batch are of one instance. */
 function originOf({ objects: [first] }: MergeBatch): ChangeOrigin | undefined {
-  return first && { kind: 'remote', instanceId: parseSnapshotName(first.name).instanceId };
+  return first && { kind: 'remote', instanceId: instanceOf(first.name) };
+}
+
+function instanceOf(objectName: string): string {
+  return objectName.split('__')[1] ?? objectName;
 }

@@ -18,10 +18,14 @@ export class ChangeHub {
     this.#options = options;
   }
 
-  /** @returns what ends it */
-  subscribe(listener: (event: ChangeEvent) => void): () => void {
-    // One function given twice is two listeners.
-    const own = (event: ChangeEvent): void => listener(event);
+  /**
+   * @param wantsStart also what was there at the start, and has not changed
+   * @returns what ends it
+   */
+  subscribe(listener: (event: ChangeEvent) => void, wantsStart = false): () => void {
+    const own = (event: ChangeEvent): void => {
+      if (wantsStart || event.origin.kind !== 'start') listener(event);
+    };
     if (this.#listeners.size === 0) this.#options.onListen(true);
     this.#listeners.add(own);
     return () => {

@@ -34,10 +34,10 @@ export interface StartOptions {
   readonly version?: string;
   /**
    * Given: what changes is collected from the start on; otherwise while somebody listens to `RunningSync.changes`. `toldTxnIds`: by
-   * database, the last transaction told in an earlier life; what came later is told at the start. `namesZones`: the zones that PowerDNS
-   * has are told at the start.
+   * database, the last transaction told in an earlier life; what came later is told at the start as `missed`. `namesZones`: PowerDNS's
+   * zones are told at the start, to `onChange` of `runSync` alone.
    */
-  readonly changes?: Pick<WorkerChanges, 'toldTxnIds' | 'namesZones'> | undefined;
+  readonly changes?: Partial<Pick<WorkerChanges, 'toldTxnIds' | 'namesZones'>> | undefined;
   /** An object that must be in the bucket before any LMDB is opened. */
   readonly waitForMarkerFile?: string;
 }
@@ -120,7 +120,7 @@ export async function runSync({
 }: RunOptions): Promise<'done' | 'stopped'> {
   const running = new StartedSync(options);
   if (onEvent) running.subscribe(onEvent);
-  if (onChange) running.changes.subscribe(onChange);
+  if (onChange) running.changes.subscribe(onChange, true);
   onStarted?.(publicOf(running));
   const stop = (): void => void running.stop().catch(() => undefined);
   signal.addEventListener('abort', stop, { once: true });
@@ -163,7 +163,7 @@ class StartedSync {
       this.#workers.set(name, worker);
     };
     const { maxKeys } = config.events;
-    const { toldTxnIds = new Map(), namesZones = false } = options.changes ?? {};
+    const { toldTxnIds, namesZones = false } = options.changes ?? {};
     let isOn = options.changes !== undefined;
     const onListen = (isWanted: boolean): void => {
       isOn = isWanted;

@@ -2,7 +2,7 @@ import type { Config } from '../../config/index.ts';
 import { LmdbstreamError } from '../../errors/index.ts';
 import { createLog, descriptorStream, type Log, type LogFields, type LogStyle } from '../../log/index.ts';
 import type { StorageObserver } from '../../storage/index.ts';
-import { DatabaseSync, systemPorts } from '../database/index.ts';
+import { type DatabaseChanges, DatabaseSync, systemPorts } from '../database/index.ts';
 import {
   type ChangeEvent,
   type ChangeListening,
@@ -36,8 +36,8 @@ export interface WorkerInput {
 
 /** How changes of the application's DBIs are told. */
 export interface WorkerChanges extends ChangeListening {
-  /** By database: the last transaction that was told before the start. */
-  readonly toldTxnIds: ReadonlyMap<string, number>;
+  /** Given: what was not told before the start is told then. By database: the last transaction that was. */
+  readonly toldTxnIds: ReadonlyMap<string, number> | undefined;
 }
 
 /** What the main thread asks of a worker that works. `listen`: whether somebody wants to know what changes. */
@@ -171,15 +171,16 @@ export async function runDatabases(
         };
         const report = reportTo(name, onEvent, log);
         const { onlyOnce, lmdbPollIntervalMs: pollMs } = config;
-        // Of a file that took the place of another one nobody was told anything.
-        let toldTxnId = input.changes.toldTxnIds.get(name);
+        const { toldTxnIds } = input.changes;
+        let missed: DatabaseChanges['missed'] = toldTxnIds && { sinceTxnId: toldTxnIds.get(name) };
         const reopening: Reopening = {
           lmdb: config.lmdbs.get(name)!,
           onlyOnce,
           run: (lmdb, until) => {
             const ports = systemPorts({ config, lmdb, storage: bucket, lockWatch, ...tuning });
-            const changes = { listening, toldTxnId, onChange: (event: ChangeEvent) => changed.add(event) };
-            toldTxnId = undefined;
+            const changes = { listening, missed, onChange: (event: ChangeEvent) => changed.add(event) };
+            // Of a file that takes the place of this one nobody will have been told anything.
+            missed = { sinceTxnId: undefined };
             const database = new DatabaseSync({ config, lmdb, mode, ports, log, onEvent, changes });
             databases.set(name, database);
             return database.run(until);

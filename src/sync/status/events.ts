@@ -194,6 +194,8 @@ export type SyncEventBody =
   | { readonly type: 'compacted' }
   /** All DBIs that the application dropped and that only the shadow keeps, when that has changed. */
   | { readonly type: 'detached'; readonly dbis: readonly string[] }
+  /** All zones of PowerDNS that exist twice, made on two machines, when that has changed. */
+  | { readonly type: 'duplicateZones'; readonly zones: readonly string[] }
   /** One sweep of old deletion marks has ended. */
   | {
       readonly type: 'swept';

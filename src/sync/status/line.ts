@@ -16,6 +16,11 @@ const OUTDATED =
 const DETACHED =
   'The application dropped DBIs that are synchronised: they are kept in their shadows, nothing of them is published, and they are filled ' +
   'when they are made again; dropped_dbis: delete would delete their entries everywhere';
+const ZONES_TWICE =
+  'Zones were made on two machines, and exist twice: each server answers from one of the two. See "One zone made on two machines" in ' +
+  'docs/powerdns.md';
+/** Names in one line of the log. */
+const MOST_NAMES = 10;
 const UNPUBLISHED =
   'Stopping with changes that are not published yet; they are safe in the LMDB and go out at the next start';
 const REPLACED =
@@ -82,6 +87,9 @@ export function lineOf(event: SyncEventBody): Line | undefined {
     case 'detached':
       if (event.dbis.length === 0) return info('No DBI is detached any more', {});
       return warn(DETACHED, { dbis: event.dbis.map(showDbiName).join(' ') });
+    case 'duplicateZones':
+      if (event.zones.length === 0) return info('No zone exists twice any more', {});
+      return warn(ZONES_TWICE, { zones: event.zones.slice(0, MOST_NAMES).join(' '), count: event.zones.length });
     case 'massDeletion':
       return warn('The application deleted more than half of a DBI; that is published now', {
         dbi: showDbiName(event.dbi),

@@ -17,6 +17,10 @@ export class PendingChanges {
     return this.#events.length === 0;
   }
 
+  get size(): number {
+    return this.#events.length;
+  }
+
   add(event: ChangeEvent): void {
     this.#events.push(event);
     this.#keys += keysOf(event);

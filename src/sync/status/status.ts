@@ -30,6 +30,8 @@ export interface DatabaseStatus {
   readonly distrustedReaders: number;
   /** DBIs that the application dropped and that only their shadows keep (decision 9). */
   readonly detachedDbis: readonly string[];
+  /** Zones of PowerDNS that exist twice, made on two machines. */
+  readonly duplicateZones: readonly string[];
   /** Objects with entries stamped far in the future. */
   readonly futureTimestamps: number;
   /** An object that another process published under our instance name. */
@@ -66,6 +68,7 @@ export function newStatus(name: string): DatabaseStatus {
     fullScanDifferences: 0,
     distrustedReaders: 0,
     detachedDbis: [],
+    duplicateZones: [],
     futureTimestamps: 0,
     duplicateInstance: undefined,
     gaps: [],
@@ -134,6 +137,8 @@ export function reduceStatus(status: DatabaseStatus, event: SyncEvent): Database
       };
     case 'detached':
       return { ...status, detachedDbis: event.dbis };
+    case 'duplicateZones':
+      return { ...status, duplicateZones: event.zones };
     case 'distrustedReader':
       return { ...status, distrustedReaders: status.distrustedReaders + 1 };
     case 'futureTimestamps':

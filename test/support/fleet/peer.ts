@@ -122,7 +122,7 @@ export class Peer {
       included: () => this.included,
       changes: changes && {
         listening: { ...changes, isOn: true },
-        toldTxnId: this.toldTxnId,
+        missed: { sinceTxnId: this.toldTxnId },
         onChange: (event) => this.changes.push(event),
       },
     });
