@@ -16,6 +16,7 @@ describe('what PowerDNS must forget', () => {
       everything: false,
       names: ['example.com'],
       moved: ['example.com'],
+      signed: ['example.com'],
       zones: ['example.com'],
     });
     expect(planOf(change({ domains_v5_0: [zoneV5('a.example', 2)] })).names).toEqual(['a.example']);
@@ -81,6 +82,39 @@ describe('what PowerDNS must forget', () => {
     const planner = new FlushPlanner({ ...FLUSH_LIMITS, maxUnknownZones: 2 });
     planner.add(change({ records: [record(1, 'a'), record(2, 'a'), record(3, 'a')] }));
     expect(planner.take().everything).toBe(true);
+  });
+
+  it('zones that came with too many others are flushed by name with everything', () => {
+    const planner = new FlushPlanner();
+    planner.learn(change({ domains_0: [zone('one.example', 1)] }, START));
+    planner.add(change({ domains_0: undefined }));
+    expect(planner.take()).toMatchObject({ everything: true, moved: ['one.example'] });
+    planner.learn(change({ domains_0: [zone('one.example', 1), zone('two.example', 2)] }, START));
+    planner.add(change({ domains_0: undefined }));
+    expect(planner.take(), 'the first one has been there').toMatchObject({ moved: ['two.example'] });
+  });
+
+  it('a zone that is learned after its records came is flushed', () => {
+    const planner = new FlushPlanner();
+    planner.add(change({ records: [record(1, 'www')] }));
+    planner.learn(change({ domains_0: [zone('example.com', 1)] }, START));
+    expect(planner.take().names).toEqual(['example.com']);
+  });
+
+  it('a record of a signed zone flushes the zone: what is proven not to exist beside it has changed', () => {
+    const known = change({ domains_0: [zone('example.com', 1)], keydata_0: [zone('example.com', 9)] }, START);
+    expect(planOf(known, change({ records: [record(1, 'www')] })).names).toEqual(['example.com']);
+  });
+
+  it('a plan that failed is part of the next one', () => {
+    const planner = new FlushPlanner();
+    planner.add(change({ domains_0: [zone('one.example', 1)] }));
+    planner.giveBack(planner.take());
+    planner.add(change({ domains_0: [zone('two.example', 2)] }));
+    expect(planner.take()).toMatchObject({
+      names: ['one.example', 'two.example'],
+      moved: ['one.example', 'two.example'],
+    });
   });
 
   it('keys that are not PowerDNS’s tell nothing', () => {

@@ -17,7 +17,10 @@ const HINTS: Readonly<Record<number, string>> = {
   404: 'api=yes is missing in pdns.conf, or api_url is not that of PowerDNS',
 };
 
-/** The caches by PowerDNS's HTTP API (tried on 4.7.3: `cache/flush` purges a name with all below it, and fetches or drops the zone). */
+/**
+ * The caches by PowerDNS's HTTP API (tried on 4.7.3: `cache/flush` purges a name with all below it, and fetches or drops the zone; the
+ * cache of DNSSEC keys it leaves, but a list of the keys renews it).
+ */
 export class PdnsApi implements PdnsCache {
   readonly #options: PdnsApiOptions;
 
@@ -26,22 +29,32 @@ export class PdnsApi implements PdnsCache {
   }
 
   flush(name: string, signal: AbortSignal): Promise<void> {
-    return this.#put(`/cache/flush?domain=${encodeURIComponent(absolute(name))}`, signal);
+    return this.#ask('PUT', `/cache/flush?domain=${encodeURIComponent(absolute(name))}`, signal);
   }
 
   flushEverything(signal: AbortSignal): Promise<void> {
-    return this.#put('/cache/flush?domain=.', signal);
+    return this.#ask('PUT', '/cache/flush?domain=.', signal);
+  }
+
+  /** A zone that has gone is no failure. */
+  readKeys(zone: string, signal: AbortSignal): Promise<void> {
+    return this.#ask('GET', `/zones/${encodeURIComponent(zoneId(zone))}/cryptokeys`, signal, [404, 422]);
   }
 
   /** A zone that is not a primary one is refused with 4xx, which is no failure of ours. */
   async notify(zone: string, signal: AbortSignal): Promise<void> {
-    await this.#put(`/zones/${encodeURIComponent(zoneId(zone))}/notify`, signal, [400, 404, 422]);
+    await this.#ask('PUT', `/zones/${encodeURIComponent(zoneId(zone))}/notify`, signal, [400, 404, 422]);
   }
 
-  async #put(path: string, signal: AbortSignal, accepted: readonly number[] = []): Promise<void> {
+  async #ask(
+    method: 'GET' | 'PUT',
+    path: string,
+    signal: AbortSignal,
+    accepted: readonly number[] = [],
+  ): Promise<void> {
     const { url, key, timeoutMs } = this.#options;
     const answer = await fetch(`${url.replace(/\/+$/, '')}${SERVER}${path}`, {
-      method: 'PUT',
+      method,
       headers: { 'x-api-key': key() },
       redirect: 'manual',
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
@@ -52,7 +65,11 @@ export class PdnsApi implements PdnsCache {
     await answer.body?.cancel();
     if (answer.ok || accepted.includes(answer.status)) return;
     const hint = HINTS[answer.status] ?? 'the log of PowerDNS says more';
-    throw new EventConsumerError('powerdns', `${url} answered ${answer.status} to PUT ${path.split('?')[0]}`, hint);
+    throw new EventConsumerError(
+      'powerdns',
+      `${url} answered ${answer.status} to ${method} ${path.split('?')[0]}`,
+      hint,
+    );
   }
 }
 

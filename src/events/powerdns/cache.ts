@@ -5,6 +5,8 @@ export interface PdnsCache {
   flushEverything(signal: AbortSignal): Promise<void>;
   /** Looks for zones that came or went. Not where `flush` does so for each name. */
   rediscover?(signal: AbortSignal): Promise<void>;
+  /** Has the keys of a zone read again. Not where flushing forgets them. */
+  readKeys?(zone: string, signal: AbortSignal): Promise<void>;
   /** Tells the secondaries of a zone that it changed. */
   notify(zone: string, signal: AbortSignal): Promise<void>;
 }

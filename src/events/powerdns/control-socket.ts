@@ -43,7 +43,11 @@ export class ControlSocket implements PdnsCache {
   #ask(command: string, signal: AbortSignal): Promise<string> {
     const { path, timeoutMs } = this.#options;
     return new Promise((resolve, reject) => {
-      const socket = createConnection({ path, signal, timeout: timeoutMs });
+      const socket = createConnection({ path, timeout: timeoutMs });
+      // Not by the option `signal`, whose listener stays for as long as the signal does.
+      const giveUp = (): void => void socket.destroy(this.#error('given up'));
+      signal.addEventListener('abort', giveUp, { once: true });
+      if (signal.aborted) giveUp();
       let answer = '';
       socket.setEncoding('utf8');
       socket.on('connect', () => socket.write(`${command}\n`));
@@ -54,7 +58,10 @@ export class ControlSocket implements PdnsCache {
       socket.on('error', (error) => {
         reject(error instanceof EventConsumerError ? error : this.#error(error.message, error));
       });
-      socket.on('close', () => resolve(answer.trim()));
+      socket.on('close', () => {
+        signal.removeEventListener('abort', giveUp);
+        resolve(answer.trim());
+      });
     });
   }
 

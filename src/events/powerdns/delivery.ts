@@ -59,6 +59,7 @@ export function pdnsDelivery(cache: PdnsCache, options: { readonly notify: boole
 async function flush(cache: PdnsCache, plan: FlushPlan, signal: AbortSignal): Promise<void> {
   // First the zones, so that a question that comes between finds the new one.
   if (cache.rediscover && (plan.moved.length > 0 || plan.everything)) await cache.rediscover(signal);
+  if (cache.readKeys) await eachOf(plan.signed, (zone) => cache.readKeys!(zone, signal));
   if (!plan.everything) {
     await eachOf(plan.names, (name) => cache.flush(name, signal));
     return;

@@ -10,6 +10,8 @@ export interface FlushPlan {
   readonly names: readonly string[];
   /** Zones that came, went or were renamed: they must be flushed by name also when everything is, for the cache of zones. */
   readonly moved: readonly string[];
+  /** Zones whose keys of DNSSEC may have changed. */
+  readonly signed: readonly string[];
   /** Zones in which something changed, as far as they are known: for NOTIFY. */
   readonly zones: readonly string[];
 }
@@ -21,9 +23,16 @@ export interface FlushLimits {
   readonly maxNamesPerZone: number;
   /** Records of zones that are not known yet, and wait for their zone; over this, everything is flushed. */
   readonly maxUnknownZones: number;
+  /** Zones that came and that nobody can name one by one; of those over this, the refresh of the cache of zones must find some. */
+  readonly maxFreshZones: number;
 }
 
-export const FLUSH_LIMITS: FlushLimits = { maxNames: 1000, maxNamesPerZone: 10, maxUnknownZones: 10_000 };
+export const FLUSH_LIMITS: FlushLimits = {
+  maxNames: 1000,
+  maxNamesPerZone: 10,
+  maxUnknownZones: 10_000,
+  maxFreshZones: 10_000,
+};
 
 /**
  * Turns changed keys into names to flush. Main file and shards are separate LMDBs: records can arrive before their zone is known,
@@ -41,6 +50,9 @@ export class FlushPlanner {
   readonly #unknown = new Set<number>();
   readonly #zoneWide = new Set<string>();
   readonly #moved = new Set<string>();
+  readonly #rekeyed = new Set<string>();
+  /** Zones that were not known before: those that came, when an event cannot say which. */
+  readonly #fresh = new Set<string>();
   readonly #names = new Map<string, Set<string>>();
   #everything = false;
 
@@ -53,6 +65,8 @@ export class FlushPlanner {
     for (const change of changesOf(dbis)) {
       if (change.table === 'keydata') this.#signed.add(hashOf(change.zone));
       if (change.table !== 'domains') continue;
+      if (this.#zones.get(change.id) !== change.zone && this.#fresh.size < this.#limits.maxFreshZones)
+        this.#fresh.add(change.zone);
       this.#zones.set(change.id, change.zone);
       if (this.#unknown.delete(change.id)) this.#zoneWide.add(change.zone);
     }
@@ -75,19 +89,19 @@ export class FlushPlanner {
     for (const [zone, ofZone] of this.#names) if (!this.#zoneWide.has(zone)) names.push(...ofZone);
     const zones = [...new Set([...this.#zoneWide, ...this.#names.keys()])];
     const everything = this.#everything || names.length > this.#limits.maxNames;
-    const plan = { everything, names: everything ? [] : names, moved: [...this.#moved], zones };
+    const moved = this.#everything ? [...new Set([...this.#moved, ...this.#fresh])] : [...this.#moved];
+    const plan = { everything, names: everything ? [] : names, moved, signed: [...this.#rekeyed], zones };
     this.#everything = false;
-    this.#zoneWide.clear();
-    this.#moved.clear();
-    this.#names.clear();
+    for (const set of [this.#zoneWide, this.#moved, this.#rekeyed, this.#fresh, this.#names]) set.clear();
     return plan;
   }
 
   /** A plan that failed is part of the next one. */
-  giveBack({ everything, names, moved }: FlushPlan): void {
+  giveBack({ everything, names, moved, signed }: FlushPlan): void {
     this.#everything ||= everything;
     for (const name of names) this.#zoneWide.add(name);
     for (const zone of moved) this.#moved.add(zone);
+    for (const zone of signed) this.#rekeyed.add(zone);
   }
 
   #addChange(change: PdnsChange): void {
@@ -97,6 +111,7 @@ export class FlushPlanner {
     }
     this.#zoneWide.add(change.zone);
     if (change.table === 'domains') this.#moved.add(change.zone);
+    if (change.table !== 'metadata') this.#rekeyed.add(change.zone);
   }
 
   #addRecord(zoneId: number, relativeName: string): void {

@@ -23,6 +23,7 @@ export interface ChangeReceiver {
 }
 
 export const LOCAL: ChangeOrigin = { kind: 'local' };
+const START: ChangeOrigin = { kind: 'start' };
 
 /**
  * Tells what changed in the application's DBIs, whoever changed it: the base moves at every commit that matters, and the difference
@@ -82,6 +83,7 @@ export class ChangeTeller {
     if (!receiver?.listening.isOn || (!from && !isLost)) return;
     const dbis = known ? this.#changes(known, to, receiver.listening.maxKeys) : everything(to);
     if (dbis.length === 0) return;
+    if (receiver.listening.namesZones) this.#nameUnnamed(dbis, to, receiver.listening.maxKeys);
     for (const origin of origins) if (origin) this.#waiting.push({ origin, dbis });
   }
 
@@ -98,13 +100,20 @@ export class ChangeTeller {
     const { maxKeys, namesZones } = receiver.listening;
     const { id: txnId } = view;
     if (namesZones) {
-      for (const dbi of zonesIn(view.view, maxKeys)) onChange({ origin: { kind: 'start' }, txnId, dbis: [dbi] });
+      for (const dbi of zonesIn(view.view, maxKeys)) onChange({ origin: START, txnId, dbis: [dbi] });
     }
     if (!missed) return;
     const { sinceTxnId } = missed;
     const isKnown = sinceTxnId !== undefined && sinceTxnId <= txnId;
     const dbis = isKnown ? missedChanges(view.view, { native, sinceTxnId, maxKeys }) : everything(view);
     if (dbis.length > 0) onChange({ origin: { kind: 'missed' }, txnId, dbis });
+  }
+
+  /** Zones that came with too many others to be named are named all the same: their records will only tell their ids. */
+  #nameUnnamed(dbis: readonly ChangedDbi[], { view }: Held, maxKeys: number): void {
+    const unnamed = new Set(dbis.flatMap(({ name, keys }) => (keys ? [] : [name])));
+    for (const dbi of zonesIn(view, maxKeys, (name) => unnamed.has(name)))
+      this.#waiting.push({ origin: START, dbis: [dbi] });
   }
 
   #lookAtZones(from: Held | undefined, to: Held): void {

@@ -17,9 +17,13 @@ const ANY_TIME = { hi: 0xffff_ffff, lo: 0xffff_ffff };
 const ZONES = /^(domains|keydata)(_v5)?_0$/;
 
 /** All zones of PowerDNS and their keys, in parts of `maxKeys` keys at most. */
-export function* zonesIn(view: DatabaseView, maxKeys: number): Generator<ChangedDbi> {
+export function* zonesIn(
+  view: DatabaseView,
+  maxKeys: number,
+  isWanted: (dbiName: string) => boolean = () => true,
+): Generator<ChangedDbi> {
   for (const dbi of view.dbis.values()) {
-    if (!ZONES.test(dbi.name) || !isPdnsIndex(dbi.name)) continue;
+    if (!ZONES.test(dbi.name) || !isPdnsIndex(dbi.name) || !isWanted(dbi.name)) continue;
     const isDupSort = (dbi.flags & DbiFlag.dupSort) !== 0;
     const walker = dbi.walk();
     for (let more = walker.next(); more; ) {

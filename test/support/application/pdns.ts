@@ -20,10 +20,13 @@ const NO_CACHES = {
   'zone-metadata-cache-ttl': 0,
 };
 
+/** So long that nothing is forgotten while a test runs, unless PowerDNS is told to; the same caches as by default are on. */
+const LASTING_CACHES = Object.fromEntries(Object.keys(NO_CACHES).map((name) => [name, 86_400]));
+
 /**
  * A PowerDNS of its own (Debian's 4.7, LMDB backend with one shard) on a free port of the loopback: the application that
  * lmdbstream was made for. Everything that it would remember is off, so that an answer tells what is in the LMDB now;
- * with `caches` it remembers as it does by default.
+ * with `caches` it remembers as it does by default, or for the whole test.
  */
 export class PowerDns {
   readonly folder: string;
@@ -38,7 +41,7 @@ export class PowerDns {
   }
 
   /** Writes the configuration; nothing runs yet, and no LMDB is there. */
-  static async create(folder: string, options: { readonly caches?: boolean } = {}): Promise<PowerDns> {
+  static async create(folder: string, options: { readonly caches?: boolean | 'lasting' } = {}): Promise<PowerDns> {
     mkdirSync(folder, { recursive: true });
     const [port, apiPort] = await freePorts(2);
     const settings = {
@@ -61,7 +64,7 @@ export class PowerDns {
       'api-key': API_KEY,
       'distributor-threads': 1,
       'security-poll-suffix': '',
-      ...(options.caches ? {} : NO_CACHES),
+      ...(options.caches === 'lasting' ? LASTING_CACHES : options.caches ? {} : NO_CACHES),
     };
     const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
     writeFileSync(join(folder, 'pdns.conf'), lines.join(''));
