@@ -119,6 +119,8 @@ export type SyncEventBody =
       readonly failures: number;
       readonly tell?: FailureReport | undefined;
     }
+  /** How far a large download is, every few seconds. `totalBytes`: as it was listed. */
+  | { readonly type: 'downloading'; readonly name: string; readonly doneBytes: number; readonly totalBytes: number }
   /** An object was merged. `written`: its entries that won. */
   | {
       readonly type: 'loaded';
