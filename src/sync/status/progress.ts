@@ -1,7 +1,7 @@
 import type { Report } from './events.ts';
 
 /** Between two reports of one piece of work. */
-const EVERY_MS = 5000;
+export const PROGRESS_EVERY_MS = 5000;
 /** Anything smaller is over soon. */
 const MIN_BYTES = 10 * 1000 * 1000;
 
@@ -20,7 +20,7 @@ export function downloadProgress({ name, totalBytes, nowMs, report }: ProgressOp
   let lastMs = nowMs();
   return (doneBytes) => {
     const now = nowMs();
-    if (now - lastMs < EVERY_MS) return;
+    if (now - lastMs < PROGRESS_EVERY_MS) return;
     lastMs = now;
     report({ type: 'downloading', name, doneBytes, totalBytes });
   };
