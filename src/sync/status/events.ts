@@ -119,6 +119,10 @@ export type SyncEventBody =
       readonly failures: number;
       readonly tell?: FailureReport | undefined;
     }
+  /** How far a large download is, every few seconds. `totalBytes`: as it was listed. */
+  | { readonly type: 'downloading'; readonly name: string; readonly doneBytes: number; readonly totalBytes: number }
+  /** How far the filling of a large DBI's shadow is, every few seconds. `entries`: of the DBI. */
+  | { readonly type: 'filling'; readonly dbi: string; readonly filled: number; readonly entries: number }
   /** An object was merged. `written`: its entries that won. */
   | {
       readonly type: 'loaded';
