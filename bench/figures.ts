@@ -1,4 +1,5 @@
-import type { FleetResult, StreamResult } from './fleet.ts';
+import { type DeltaFigures, deltaFigures } from './delta-figures.ts';
+import { type Figure, ratio } from './figure.ts';
 import type { MergeResult } from './inside/merge.ts';
 import type { Changes } from './parts.ts';
 import { countText, durationText, sizeText } from './statistics.ts';
@@ -18,29 +19,18 @@ export interface Measured {
   readonly largeWaits: LargeWaits;
   /** Of a database four times as large. */
   readonly peaks: Peaks;
-  readonly fleet: readonly [small: FleetResult, large: FleetResult];
-  readonly stream: StreamResult;
   readonly merge: MergeResult;
   readonly differing: number;
-}
-
-/** One promise, and what came of it. */
-export interface Figure {
-  readonly name: string;
-  readonly target: string;
-  readonly measured: string;
-  readonly isMet: boolean;
-  /** How it is measured. */
-  readonly how: string;
+  readonly deltas: DeltaFigures;
 }
 
 export function figuresOf(measured: Measured): Figure[] {
   return [
     ...wholeFigures(measured),
     ...memoryFigures(measured),
+    ...deltaFigures(measured.deltas),
     ...waitFigures(measured),
     ...changeFigures(measured),
-    ...fleetFigures(measured),
     ...remoteFigures(measured),
   ];
 }
@@ -167,62 +157,6 @@ function changeFigures({ growth, native, duplicates, large }: Measured): Figure[
   ];
 }
 
-const FLEET_HOW =
-  'Two real `lmdbstream sync` that share a folder, configuration as by default but for the names. The application commits one changed ' +
-  'record on A; time until B has logged that it merged the object; CPU time of both processes around that. Medians of 15 changes.';
-
-function fleetFigures({ fleet: [small, large], stream }: Measured): Figure[] {
-  const size = countText(large.count);
-  const seconds = stream.behindMs / 1000;
-  const toSmall = `the same with ${countText(small.count)}`;
-  return [
-    bound(
-      `bytes in the bucket for one changed record, ${size}`,
-      large.bytes,
-      1024,
-      (value) => `${Math.round(value)} B`,
-    ),
-    bound(`CPU of one change on both sides, ${size} records`, large.cpuMs, 10, durationText),
-    ratio({
-      name: `CPU of one change on both sides, ${size} records`,
-      limit: 1.5,
-      of: toSmall,
-      value: large.cpuMs / small.cpuMs,
-      detail: `${durationText(large.cpuMs)} against ${durationText(small.cpuMs)}`,
-      how: FLEET_HOW,
-    }),
-    ratio({
-      name: `commit on A to visible on B, ${size} records`,
-      limit: 60,
-      of: 'a committed put',
-      value: large.visibleMs / large.putMs,
-      detail: `${durationText(large.visibleMs)} against ${durationText(large.putMs)}`,
-      how: FLEET_HOW,
-    }),
-    ratio({
-      name: `commit on A to visible on B, ${size} records`,
-      limit: 1.5,
-      of: toSmall,
-      value: large.visibleMs / small.visibleMs,
-      detail: `${durationText(large.visibleMs)} against ${durationText(small.visibleMs)}`,
-      how: FLEET_HOW,
-    }),
-    {
-      name: `${stream.puts} one-record transactions in ${stream.seconds.toFixed(1)} s`,
-      target: '≤ 2 s behind, < 100 objects, ≤ 250 MB',
-      measured: `${seconds.toFixed(2)} s behind, ${stream.mostObjects} objects, ${sizeText(stream.rssKb)}`,
-      isMet: seconds <= 2 && stream.mostObjects < 100 && stream.rssKb <= MEMORY_LIMIT_KB,
-      how:
-        'The same two instances, `delta_burst` and `delta_interval` as by default: from the last commit on A until B has merged the last ' +
-        'object; objects of A that the folder held at once; the higher RssAnon of both, the first sync and the join included.',
-    },
-  ];
-}
-
-function bound(name: string, value: number, limit: number, text: (value: number) => string): Figure {
-  return { name, target: `≤ ${text(limit)}`, measured: text(value), isMet: value <= limit, how: FLEET_HOW };
-}
-
 function remoteFigures({ merge, differing, large }: Measured): Figure[] {
   const name = `snapshot of ${countText(large)} records, ${differing} differ`;
   const how =
@@ -246,25 +180,6 @@ function remoteFigures({ merge, differing, large }: Measured): Figure[] {
       how,
     }),
   ];
-}
-
-interface Ratio {
-  name: string;
-  limit: number;
-  of: string;
-  value: number;
-  detail: string;
-  how: string;
-}
-
-function ratio({ name, limit, of, value, detail, how }: Ratio): Figure {
-  return {
-    name,
-    target: `≤ ${limit} × ${of}`,
-    measured: `${value.toFixed(value < 10 ? 2 : 1)} × (${detail})`,
-    isMet: value <= limit,
-    how,
-  };
 }
 
 const MEMORY_LIMIT_KB = 250 * 1024;

@@ -2,9 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { measureDeltas } from './all-deltas.ts';
 import { Bare } from './bare.ts';
 import { figuresOf, type Measured } from './figures.ts';
-import { measureFleet, measureStream } from './fleet.ts';
 import { machineLines } from './machine.ts';
 import { measureChanges, measureMerge } from './parts.ts';
 import { markdown, plainText } from './report.ts';
@@ -89,26 +89,11 @@ async function measure(bare: Bare, place: Workplace, isQuick: boolean): Promise<
   const larger = 4 * large;
   tell(`memory, ${larger} records`);
   const peaks = await measurePeaks(bare, place, larger);
-  tell('two instances, single changes');
-  const fleet = [await measureFleet(bare, place, SMALL), await measureFleet(bare, place, large)] as const;
-  tell('two instances, a stream of changes');
-  const stream = await measureStream(bare, place, large, 10_000);
+  tell('changes to a peer: folder, burst, SeaweedFS');
+  const deltas = await measureDeltas(bare, place, SMALL, large, whole.at(-1)!.objectKb * 1024);
   tell('a remote snapshot');
   const merge = await measureMerge(bare, place, large, DIFFERING, 5);
-  return {
-    large,
-    whole,
-    growth,
-    native,
-    duplicates,
-    waits,
-    largeWaits,
-    peaks,
-    fleet,
-    stream,
-    merge,
-    differing: DIFFERING,
-  };
+  return { large, whole, growth, native, duplicates, waits, largeWaits, peaks, merge, differing: DIFFERING, deltas };
 }
 
 /** Progress, on stderr so that the report can be redirected. */
