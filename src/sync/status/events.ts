@@ -67,9 +67,9 @@ export type SyncEventBody =
   | { readonly type: 'phase'; readonly phase: DatabasePhase }
   /** The path no longer leads to the data file that was open: that one is closed, and what is there is opened when it can be. */
   | { readonly type: 'dataFileReplaced'; readonly error: ErrorInfo }
-  /** There is no data file to open, or not yet a whole one; looked for again. */
   /** There is no data file yet, and nothing in the bucket to put into one: it is the application's to make. */
   | { readonly type: 'waitingForFile'; readonly path: string }
+  /** There is no data file to open, or not yet a whole one; looked for again. */
   | { readonly type: 'dataFileMissing'; readonly path: string; readonly tell?: FailureReport | undefined }
   /** The application's changes were recorded; they are to be published. `entries`: written to the shadow. */
   | { readonly type: 'localChange'; readonly entries: number; readonly txnId: number }
