@@ -60,6 +60,14 @@ export class Bare {
     return application;
   }
 
+  /** The application on `path`, and a reader of the LMDB at `peerPath` that follows it. Both are there, with the DBI. */
+  async pair(path: string, peerPath: string, count: number): Promise<Pair> {
+    const [command, ...args] = [...this.#command, 'pair', path, peerPath, DBI_NAME, String(count)];
+    const pair = new Pair(spawn(command!, args, { stdio: 'pipe' }));
+    await pair.ready;
+    return pair;
+  }
+
   #run(...args: string[]): Partial<Record<'ms' | 'rssAnonKb', number>> {
     const [command, ...first] = this.#command;
     return JSON.parse(execFileSync(command!, [...first, ...args], { encoding: 'utf8' }));
@@ -73,7 +81,8 @@ export interface Puts {
   readonly putUs: readonly number[];
 }
 
-export class Application {
+/** A process that answers each line on its stdin with one JSON object. */
+class Conversation {
   readonly ready: Promise<unknown>;
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #lines: AsyncIterator<string>;
@@ -85,21 +94,40 @@ export class Application {
     this.ready = this.#answer();
   }
 
-  /** Committed puts of one random record each. */
-  async put(times = 1, pauseUs = 0): Promise<Puts> {
-    this.#child.stdin.write(`put ${times} ${pauseUs}\n`);
-    return (await this.#answer()) as Puts;
-  }
-
   async stop(): Promise<void> {
     const ended = new Promise((done) => this.#child.on('close', done));
     this.#child.stdin.end();
     await ended;
   }
 
+  protected async ask(line: string): Promise<unknown> {
+    this.#child.stdin.write(`${line}\n`);
+    return this.#answer();
+  }
+
   async #answer(): Promise<unknown> {
     const { value, done } = await this.#lines.next();
     if (done) throw new Error('the application ended');
     return JSON.parse(value);
+  }
+}
+
+export class Application extends Conversation {
+  /** Committed puts of one random record each. */
+  async put(times = 1, pauseUs = 0): Promise<Puts> {
+    return (await this.ask(`put ${times} ${pauseUs}`)) as Puts;
+  }
+}
+
+export class Pair extends Conversation {
+  /** One committed put, until the peer shows it: from the end of the commit to visible. */
+  async pass(): Promise<{ seenMs: number; putMs: number }> {
+    const { seenUs, putUs } = (await this.ask('pass 1 0')) as { seenUs: [number]; putUs: [number] };
+    return { seenMs: seenUs[0] / 1000, putMs: putUs[0] / 1000 };
+  }
+
+  /** @returns how long the puts took, and how long after the last commit both DBIs held the same */
+  async burst(times: number, spacingUs: number): Promise<{ tookMs: number; equalMs: number }> {
+    return (await this.ask(`burst ${times} ${spacingUs}`)) as { tookMs: number; equalMs: number };
   }
 }

@@ -1,3 +1,5 @@
+import { type DeltaFigures, deltaFigures } from './delta-figures.ts';
+import { type Figure, ratio } from './figure.ts';
 import type { MergeResult } from './inside/merge.ts';
 import type { Changes } from './parts.ts';
 import { countText, durationText, sizeText } from './statistics.ts';
@@ -19,22 +21,14 @@ export interface Measured {
   readonly peaks: Peaks;
   readonly merge: MergeResult;
   readonly differing: number;
-}
-
-/** One promise, and what came of it. */
-export interface Figure {
-  readonly name: string;
-  readonly target: string;
-  readonly measured: string;
-  readonly isMet: boolean;
-  /** How it is measured. */
-  readonly how: string;
+  readonly deltas: DeltaFigures;
 }
 
 export function figuresOf(measured: Measured): Figure[] {
   return [
     ...wholeFigures(measured),
     ...memoryFigures(measured),
+    ...deltaFigures(measured.deltas),
     ...waitFigures(measured),
     ...changeFigures(measured),
     ...remoteFigures(measured),
@@ -186,25 +180,6 @@ function remoteFigures({ merge, differing, large }: Measured): Figure[] {
       how,
     }),
   ];
-}
-
-interface Ratio {
-  name: string;
-  limit: number;
-  of: string;
-  value: number;
-  detail: string;
-  how: string;
-}
-
-function ratio({ name, limit, of, value, detail, how }: Ratio): Figure {
-  return {
-    name,
-    target: `≤ ${limit} × ${of}`,
-    measured: `${value.toFixed(value < 10 ? 2 : 1)} × (${detail})`,
-    isMet: value <= limit,
-    how,
-  };
 }
 
 const MEMORY_LIMIT_KB = 250 * 1024;

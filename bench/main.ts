@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { measureDeltas } from './all-deltas.ts';
 import { Bare } from './bare.ts';
 import { figuresOf, type Measured } from './figures.ts';
 import { machineLines } from './machine.ts';
@@ -88,9 +89,11 @@ async function measure(bare: Bare, place: Workplace, isQuick: boolean): Promise<
   const larger = 4 * large;
   tell(`memory, ${larger} records`);
   const peaks = await measurePeaks(bare, place, larger);
+  tell('changes to a peer: folder, burst, SeaweedFS');
+  const deltas = await measureDeltas(bare, place, SMALL, large, whole.at(-1)!.objectKb * 1024);
   tell('a remote snapshot');
   const merge = await measureMerge(bare, place, large, DIFFERING, 5);
-  return { large, whole, growth, native, duplicates, waits, largeWaits, peaks, merge, differing: DIFFERING };
+  return { large, whole, growth, native, duplicates, waits, largeWaits, peaks, merge, differing: DIFFERING, deltas };
 }
 
 /** Progress, on stderr so that the report can be redirected. */

@@ -17,7 +17,10 @@ export interface ProductOptions {
   readonly folder: string;
   readonly instance: string;
   readonly lmdbPath: string;
-  readonly bucket: string;
+  /** A folder, or the section `storage` of the configuration. */
+  readonly bucket: string | Readonly<Record<string, unknown>>;
+  /** Further sections. */
+  readonly settings?: Readonly<Record<string, unknown>>;
   readonly command?: 'sync' | 'receive';
 }
 
@@ -40,14 +43,12 @@ export class Product {
   #ended = false;
   #complaint: string | undefined;
 
-  constructor({ folder, instance, lmdbPath, bucket, command = 'sync' }: ProductOptions) {
+  constructor({ folder, instance, lmdbPath, bucket, settings = {}, command = 'sync' }: ProductOptions) {
     const config = join(folder, `${instance}.yaml`);
     const lmdb = { path: lmdbPath, options: { create: true, map_size: '16GB' } };
+    const storage = typeof bucket === 'string' ? { type: 'fs', options: { root_path: bucket } } : bucket;
     // JSON is YAML.
-    writeFileSync(
-      config,
-      JSON.stringify({ lmdbs: { main: lmdb }, storage: { type: 'fs', options: { root_path: bucket } } }),
-    );
+    writeFileSync(config, JSON.stringify({ lmdbs: { main: lmdb }, storage, ...settings }));
     const args = [program, '--config', config, '--instance', instance, '--log-format', 'json', command];
     this.#child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'ignore', 'pipe'] });
     createInterface({ input: this.#child.stderr! }).on('line', (line) => this.#hear(line));
@@ -73,6 +74,11 @@ export class Product {
         this.#heard = resolve;
       });
     }
+  }
+
+  /** The newest log line with this message. */
+  last(message: string): Said {
+    return this.#said.findLast(({ fields }) => fields.msg === message)!;
   }
 
   /** CPU time of all threads that live, in ms; from the scheduler, in nanoseconds. */

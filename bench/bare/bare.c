@@ -10,6 +10,11 @@
  *                                       {waitUs: [...], putUs: [...]}: waiting for the write lock, and begin to commit
  *
  *                                       with LAYOUT `none` nothing is put: it waits for the lock and gives it back
+ *   bare pair PATH PEER DBI COUNT       the application on PATH, and a reader of the LMDB that follows it, PEER. On stdin
+ *                                       `pass N PAUSE_US`: N puts, each followed until the peer shows it, {seenUs, putUs}:
+ *                                       end of the commit to visible; `burst N SPACING_US`: N puts, one each SPACING_US,
+ *                                       then until both DBIs hold the same rows, {tookMs, equalMs}: the puts, and the
+ *                                       end of the last commit to equal
  *
  * LAYOUT: plain; native (the value begins with the 24-byte header); dup (DUPSORT, 100 duplicates a key).
  */
@@ -38,6 +43,7 @@ int mdb_cursor_open(MDB_txn *, MDB_dbi, MDB_cursor **);
 void mdb_cursor_close(MDB_cursor *);
 int mdb_cursor_get(MDB_cursor *, MDB_val *, MDB_val *, int);
 int mdb_cursor_put(MDB_cursor *, MDB_val *, MDB_val *, unsigned);
+int mdb_get(MDB_txn *, MDB_dbi, MDB_val *, MDB_val *);
 int mdb_put(MDB_txn *, MDB_dbi, MDB_val *, MDB_val *, unsigned);
 const char *mdb_strerror(int);
 
@@ -242,12 +248,120 @@ static void app(const char *path, const char *name, uint64_t count, const char *
   }
 }
 
+typedef struct { MDB_env *env; MDB_dbi dbi; } Opened;
+
+static Opened openDbi(const char *path, const char *name) {
+  Opened opened = { openEnv(path), 0 };
+  MDB_txn *txn;
+  check(mdb_txn_begin(opened.env, NULL, 0, &txn), "begin");
+  check(mdb_dbi_open(txn, name, 0, &opened.dbi), name);
+  check(mdb_txn_commit(txn), "commit");
+  return opened;
+}
+
+/* Commits one random record; key and value are left in the buffers. Returns the duration in us. */
+static double putOne(Opened of, uint64_t count, uint64_t *random, char *key, char *value) {
+  MDB_txn *txn;
+  makeKey(key, mix((*random)++) % count);
+  makeValue(value, *random);
+  uint64_t start = nano(CLOCK_MONOTONIC);
+  MDB_val k = { KEY, key }, v = { VALUE, value };
+  check(mdb_txn_begin(of.env, NULL, 0, &txn), "begin");
+  check(mdb_put(txn, of.dbi, &k, &v, 0), "put");
+  check(mdb_txn_commit(txn), "commit");
+  return (double)(nano(CLOCK_MONOTONIC) - start) / 1e3;
+}
+
+static int shows(Opened peer, char *key, const char *value) {
+  MDB_txn *txn;
+  MDB_val k = { KEY, key }, v;
+  check(mdb_txn_begin(peer.env, NULL, RDONLY, &txn), "begin");
+  int isThere = mdb_get(txn, peer.dbi, &k, &v) == 0 && v.size == VALUE && memcmp(v.data, value, VALUE) == 0;
+  mdb_txn_abort(txn);
+  return isThere;
+}
+
+static int differs(MDB_val a, MDB_val b) { return a.size != b.size || memcmp(a.data, b.data, a.size) != 0; }
+
+static int areEqual(Opened one, Opened other) {
+  MDB_txn *txns[2];
+  MDB_cursor *cursors[2];
+  Opened both[2] = { one, other };
+  for (int n = 0; n < 2; n++) {
+    check(mdb_txn_begin(both[n].env, NULL, RDONLY, &txns[n]), "begin");
+    check(mdb_cursor_open(txns[n], both[n].dbi, &cursors[n]), "cursor");
+  }
+  MDB_val key[2], value[2];
+  int equal = 1, more = 1;
+  while (equal && more) {
+    int ends[2];
+    for (int n = 0; n < 2; n++) ends[n] = mdb_cursor_get(cursors[n], &key[n], &value[n], NEXT) != 0;
+    more = !ends[0];
+    equal = ends[0] == ends[1] && (!more || !(differs(key[0], key[1]) || differs(value[0], value[1])));
+  }
+  for (int n = 0; n < 2; n++) {
+    mdb_cursor_close(cursors[n]);
+    mdb_txn_abort(txns[n]);
+  }
+  return equal;
+}
+
+static void await(int isDone, uint64_t since, useconds_t pauseUs) {
+  if (isDone) return;
+  if (sinceMs(since) > 60e3) {
+    fprintf(stderr, "the peer does not follow\n");
+    exit(1);
+  }
+  usleep(pauseUs);
+}
+
+static void pair(const char *path, const char *peerPath, const char *name, uint64_t count) {
+  Opened here = openDbi(path, name), peer = openDbi(peerPath, name);
+  char line[256], key[KEY], value[VALUE];
+  uint64_t random = nano(CLOCK_REALTIME);
+  printf("{}\n");
+  fflush(stdout);
+  while (fgets(line, sizeof line, stdin)) {
+    long times = 0, pauseUs = 0;
+    if (sscanf(line, "pass %ld %ld", &times, &pauseUs) == 2) {
+      double *seenUs = malloc(sizeof(double) * (size_t)times), *putUs = malloc(sizeof(double) * (size_t)times);
+      for (long n = 0; n < times; n++) {
+        if (n && pauseUs) usleep((useconds_t)pauseUs);
+        putUs[n] = putOne(here, count, &random, key, value);
+        uint64_t committed = nano(CLOCK_MONOTONIC);
+        for (int isThere = 0; !isThere;) await(isThere = shows(peer, key, value), committed, 50);
+        seenUs[n] = sinceMs(committed) * 1e3;
+      }
+      printf("{");
+      printList("seenUs", seenUs, times, ", ");
+      printList("putUs", putUs, times, "}\n");
+      free(seenUs);
+      free(putUs);
+    } else if (sscanf(line, "burst %ld %ld", &times, &pauseUs) == 2) {
+      uint64_t start = nano(CLOCK_MONOTONIC);
+      for (long n = 0; n < times; n++) {
+        double aheadUs = (double)n * (double)pauseUs - sinceMs(start) * 1e3;
+        if (aheadUs > 0) usleep((useconds_t)aheadUs);
+        putOne(here, count, &random, key, value);
+      }
+      double tookMs = sinceMs(start);
+      uint64_t committed = nano(CLOCK_MONOTONIC);
+      /* The last put is looked for first: comparing everything costs the product a core. */
+      for (int isThere = 0; !isThere;) await(isThere = shows(peer, key, value), committed, 1000);
+      for (int isEqual = 0; !isEqual;) await(isEqual = areEqual(here, peer), committed, 20000);
+      printf("{\"tookMs\": %.1f, \"equalMs\": %.1f}\n", tookMs, sinceMs(committed));
+    } else break;
+    fflush(stdout);
+  }
+}
+
 int main(int argc, char **argv) {
   const char *mode = argc > 1 ? argv[1] : "";
   if (!strcmp(mode, "fill") && argc == 6) fill(argv[2], argv[3], strtoull(argv[4], NULL, 10), argv[5]);
   else if (!strcmp(mode, "scan") && argc == 4) scan(argv[2], argv[3]);
   else if (!strcmp(mode, "append") && argc == 5) append(argv[2], strtoull(argv[3], NULL, 10), argv[4]);
   else if (!strcmp(mode, "app") && argc == 6) app(argv[2], argv[3], strtoull(argv[4], NULL, 10), argv[5]);
+  else if (!strcmp(mode, "pair") && argc == 6) pair(argv[2], argv[3], argv[4], strtoull(argv[5], NULL, 10));
   else return fprintf(stderr, "usage: see the top of bare.c\n"), 2;
   return 0;
 }

@@ -1,5 +1,6 @@
 """bare.c for machines without a C compiler: the same commands through Debian's python3-lmdb, whose C loops do the work."""
 
+import itertools
 import json
 import random
 import sys
@@ -106,7 +107,67 @@ def app(path, name, count, layout):
         print(json.dumps({"waitUs": wait_us, "putUs": put_us}), flush=True)
 
 
-if sys.argv[1] == "app":
-    app(*sys.argv[2:])
+def follow(is_done, pause_s):
+    start = time.monotonic()
+    while not is_done():
+        if time.monotonic() - start > 60:
+            sys.exit("the peer does not follow")
+        time.sleep(pause_s)
+
+
+def pair(path, peer_path, name, count):
+    envs = [open_env(path), open_env(peer_path)]
+    dbis = [env.open_db(name.encode()) for env in envs]
+    chosen = random.Random(time.time_ns())
+
+    def put_one():
+        record_key, record = key(chosen.randrange(int(count))), value(chosen.getrandbits(60))
+        start = time.monotonic()
+        with envs[0].begin(write=True, db=dbis[0]) as txn:
+            txn.put(record_key, record)
+        return record_key, record, (time.monotonic() - start) * 1e6
+
+    def shows(record_key, record):
+        with envs[1].begin(db=dbis[1]) as txn:
+            return txn.get(record_key) == record
+
+    def rows_of(side):
+        with envs[side].begin(db=dbis[side]) as txn, txn.cursor() as cursor:
+            yield from cursor.iternext(keys=True, values=True)
+
+    def are_equal():
+        return all(one == other for one, other in itertools.zip_longest(rows_of(0), rows_of(1)))
+
+    print("{}", flush=True)
+    for line in sys.stdin:
+        words = line.split()
+        if len(words) != 3 or words[0] not in ("pass", "burst"):
+            return
+        times, pause_us = int(words[1]), int(words[2])
+        if words[0] == "pass":
+            seen_us, put_us = [], []
+            for number in range(times):
+                if number and pause_us:
+                    time.sleep(pause_us / 1e6)
+                record_key, record, took_us = put_one()
+                committed = time.monotonic()
+                follow(lambda: shows(record_key, record), 50e-6)
+                seen_us.append((time.monotonic() - committed) * 1e6)
+                put_us.append(took_us)
+            print(json.dumps({"seenUs": seen_us, "putUs": put_us}), flush=True)
+            continue
+        start = time.monotonic()
+        for number in range(times):
+            time.sleep(max(0, number * pause_us / 1e6 - (time.monotonic() - start)))
+            record_key, record, _ = put_one()
+        took_ms = (time.monotonic() - start) * 1e3
+        committed = time.monotonic()
+        follow(lambda: shows(record_key, record), 1e-3)
+        follow(are_equal, 20e-3)
+        print(json.dumps({"tookMs": took_ms, "equalMs": (time.monotonic() - committed) * 1e3}), flush=True)
+
+
+if sys.argv[1] in ("app", "pair"):
+    globals()[sys.argv[1]](*sys.argv[2:])
 else:
     print(json.dumps(globals()[sys.argv[1]](*sys.argv[2:])))

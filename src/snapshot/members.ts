@@ -1,4 +1,4 @@
-import { gzip, type ZlibOptions } from 'node:zlib';
+import { gzip, gzipSync, type ZlibOptions } from 'node:zlib';
 
 /** Compresses the raw bytes of one member; the default runs in the libuv pool. */
 export type CompressMember = (raw: Buffer) => Promise<Buffer>;
@@ -15,6 +15,9 @@ const WINDOW_BITS = 12;
  */
 const MAX_RATIO = 64;
 
+/** A delta of a few entries is done here at once: to hand it to another thread costs more than to compress it. */
+const INLINE_BYTES = 16 * 1024;
+
 /** gzip, level 1 as the reference writes, in one job of the pool (the output chunk is as large as it can get). */
 export const compressMember: CompressMember = async (raw) => {
   const options: ZlibOptions = {
@@ -22,9 +25,12 @@ export const compressMember: CompressMember = async (raw) => {
     windowBits: WINDOW_BITS,
     chunkSize: Math.max(1024, raw.length + (raw.length >>> 8) + 64),
   };
-  const member = await new Promise<Buffer>((resolve, reject) => {
-    gzip(raw, options, (error, result) => (error ? reject(error) : resolve(result)));
-  });
+  const member =
+    raw.length <= INLINE_BYTES
+      ? gzipSync(raw, options)
+      : await new Promise<Buffer>((resolve, reject) => {
+          gzip(raw, options, (error, result) => (error ? reject(error) : resolve(result)));
+        });
   // zlib hands out a slice of the whole output chunk: keep only the bytes, members wait in upload queues.
   return padMember(Buffer.from(member), Math.ceil(raw.length / MAX_RATIO));
 };

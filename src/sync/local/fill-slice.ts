@@ -6,8 +6,11 @@ import {
   fillShadows,
   type LocalScope,
   removeFillMarker,
+  SHADOW_PREFIX,
   writeFillMarker,
 } from '../../shadow/index.ts';
+import { PROGRESS_EVERY_MS, type Report } from '../status/index.ts';
+import type { Clock } from '../time/index.ts';
 import type { LocalKnowledge } from './local-knowledge.ts';
 
 /** Copies DBIs into their empty shadows straight from what the writer builds on, all at once: a plan of them would only be a second copy. */
@@ -40,4 +43,19 @@ export function fillSlice(
   }
   if (known.isFirstMigration) writeFillMarker(transaction, { dbiName: name, lastKey });
   return filling;
+}
+
+/** Tells between two slices how far a filling is, every few seconds. It is given what is left to do, and what the last slice committed. */
+export function fillProgress(
+  clock: Pick<Clock, 'monotonicMs'>,
+  report: Report,
+): (left: Filling, view: DatabaseView) => void {
+  let lastMs = clock.monotonicMs();
+  return ({ name }, { dbis }) => {
+    const now = clock.monotonicMs();
+    if (now - lastMs < PROGRESS_EVERY_MS || name === undefined) return;
+    lastMs = now;
+    const filled = dbis.get(SHADOW_PREFIX + name)?.entries ?? 0;
+    report({ type: 'filling', dbi: name, filled, entries: dbis.get(name)?.entries ?? 0 });
+  };
 }

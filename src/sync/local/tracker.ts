@@ -14,7 +14,7 @@ import type { Clock } from '../time/index.ts';
 import { Base } from './base.ts';
 import type { ChangeTeller } from './change-teller.ts';
 import { compareLocal, isTrusted } from './compare-local.ts';
-import { fillSlice } from './fill-slice.ts';
+import { fillProgress, fillSlice } from './fill-slice.ts';
 import type { Held, Within } from './held.ts';
 import { LocalKnowledge } from './local-knowledge.ts';
 import { applyPlan, type LockedBody, type Rebased, recordUnder } from './rebase.ts';
@@ -250,14 +250,14 @@ export class Tracker {
     known.filling.add(plan.fills);
     // Without pages nothing tells what the application changed between two slices.
     const time = new SliceTime(this.#options.clock, this.#views.isPaged ? this.#options.lockMaxMs : 0);
+    const tell = fillProgress(this.#options.clock, this.#options.report);
     for (let base = view; ; base = this.base) {
-      const isFirst = base === view;
       const left = this.#locked((transaction, under) => {
         time.begin();
         // It may fail, or run once more.
         const filling = known.filling!.copy();
         const rebase = this.#rebase(transaction, base, under, filling);
-        if (isFirst && !rebase.recheckAll) applyPlan(transaction, plan, rebase.touched);
+        if (base === view && !rebase.recheckAll) applyPlan(transaction, plan, rebase.touched);
         const left = fillSlice(transaction, filling, under.view, known, () => time.isUp);
         time.written();
         return left;
@@ -265,6 +265,7 @@ export class Tracker {
       known.filling = left;
       known.isMarked = left !== undefined;
       if (!left) return;
+      tell(left, this.base.view);
       time.rest();
     }
   }

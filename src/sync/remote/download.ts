@@ -16,6 +16,7 @@ export async function downloadObject(
   name: string,
   makeSpool: (options: SpoolOptions) => Spool,
   signal: AbortSignal,
+  onProgress: (doneBytes: number) => void,
 ): Promise<Download> {
   const { stream } = await storage.load(name, { signal });
   let small: Buffer[] = [];
@@ -24,6 +25,7 @@ export async function downloadObject(
   try {
     for await (const chunk of stream) {
       sizeBytes += chunk.byteLength;
+      onProgress(sizeBytes);
       if (!spool && sizeBytes <= SMALL_BYTES) {
         small.push(Buffer.from(chunk));
         continue;

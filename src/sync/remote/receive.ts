@@ -10,7 +10,7 @@ import {
 } from '../../storage/index.ts';
 import type { Batch, ChainIndex, ListedObject } from '../chain/index.ts';
 import { isPassing, type MergeBatch, type MergeObject, type MergeResult } from '../local/index.ts';
-import { errorInfo, RepeatedFailure, type Report } from '../status/index.ts';
+import { downloadProgress, errorInfo, RepeatedFailure, type Report } from '../status/index.ts';
 import { type Clock, nowMs } from '../time/index.ts';
 import { type Download, downloadObject } from './download.ts';
 import { LimitMeter } from './limit-meter.ts';
@@ -279,8 +279,10 @@ export class Receiver {
   }
 
   #download(object: ListedObject, signal: AbortSignal): Promise<Download> {
-    const { storage, spool } = this.#options;
-    return downloadObject(storage, object.name.full, spool, signal);
+    const { storage, spool, clock, report } = this.#options;
+    const { name, sizeBytes: totalBytes } = object;
+    const onProgress = downloadProgress({ name: name.full, totalBytes, nowMs: () => clock.monotonicMs(), report });
+    return downloadObject(storage, name.full, spool, signal, onProgress);
   }
 
   /**

@@ -67,9 +67,9 @@ export type SyncEventBody =
   | { readonly type: 'phase'; readonly phase: DatabasePhase }
   /** The path no longer leads to the data file that was open: that one is closed, and what is there is opened when it can be. */
   | { readonly type: 'dataFileReplaced'; readonly error: ErrorInfo }
-  /** There is no data file to open, or not yet a whole one; looked for again. */
   /** There is no data file yet, and nothing in the bucket to put into one: it is the application's to make. */
   | { readonly type: 'waitingForFile'; readonly path: string }
+  /** There is no data file to open, or not yet a whole one; looked for again. */
   | { readonly type: 'dataFileMissing'; readonly path: string; readonly tell?: FailureReport | undefined }
   /** The application's changes were recorded; they are to be published. `entries`: written to the shadow. */
   | { readonly type: 'localChange'; readonly entries: number; readonly txnId: number }
@@ -119,6 +119,10 @@ export type SyncEventBody =
       readonly failures: number;
       readonly tell?: FailureReport | undefined;
     }
+  /** How far a large download is, every few seconds. `totalBytes`: as it was listed. */
+  | { readonly type: 'downloading'; readonly name: string; readonly doneBytes: number; readonly totalBytes: number }
+  /** How far the filling of a large DBI's shadow is, every few seconds. `entries`: of the DBI. */
+  | { readonly type: 'filling'; readonly dbi: string; readonly filled: number; readonly entries: number }
   /** An object was merged. `written`: its entries that won. */
   | {
       readonly type: 'loaded';

@@ -67,6 +67,12 @@ export function lineOf(event: SyncEventBody): Line | undefined {
       return event.over && info('Listing the storage works again', reportFields(event.over));
     case 'listFailed':
       return event.tell && error('Listing the storage failed', failureFields(event, event.tell));
+    case 'filling':
+      return info('Filling a shadow', { dbi: event.dbi, filled: event.filled, entries: event.entries });
+    case 'downloading': {
+      const { name, doneBytes, totalBytes } = event;
+      return info('Downloading remote update', { snapshot_name: name, done_bytes: doneBytes, total_bytes: totalBytes });
+    }
     case 'loaded':
       return loaded(event);
     case 'refused':

@@ -52,6 +52,20 @@ describe('the first filling, in slices of lmdb_lock_max (decision 4)', () => {
     assertFilled(peer);
   });
 
+  it('tells between two slices how far it is, every five seconds', () => {
+    const peer = filled();
+    peer.beforeLock.push(
+      () => {},
+      // Every look at this clock takes a millisecond.
+      () => {
+        for (let look = 0; look < 5000; look++) peer.clock.monotonicMs();
+      },
+    );
+    peer.tracker.localRound();
+    const told = peer.events.filter(({ type }) => type === 'filling');
+    expect(told).toMatchObject([{ dbi: 'd', filled: 128, entries: COUNT }]);
+  });
+
   it('in one transaction with lmdb_lock_max: 0s, and where only cursors can be used', () => {
     for (const options of [{ lockMaxMs: 0 }, { pages: false }]) {
       const peer = filled({ d: 0 }, options);
