@@ -35,6 +35,10 @@ export {
   StorageError,
 } from './storage/index.ts';
 export {
+  type ChangedDbi,
+  type ChangedKey,
+  type ChangeEvent,
+  type ChangeOrigin,
   type DatabasePhase,
   type DatabaseStatus,
   type ErrorInfo,

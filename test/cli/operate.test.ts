@@ -119,6 +119,13 @@ describe('doctor', () => {
     expect(of('pdns-caches').some((line) => line.startsWith('warning zone-cache-refresh-interval is 300'))).toBe(true);
   });
 
+  it('has nothing to say of caches where PowerDNS is told what changed', async () => {
+    const { config } = await initFor(place, 'pdns-4.9.18/before');
+    const told = `${readFileSync(config, 'utf8')}\nevents: {powerdns: {control_socket: /run/pdns.controlsocket}}\n`;
+    const { of } = await doctor(place.file('told.yaml', told), 'query-cache-ttl=20\n');
+    expect(of('pdns-caches')).toEqual(['ok PowerDNS is told what changed (events.powerdns)']);
+  });
+
   it('finds zones that exist twice, and ids that are counted', async () => {
     const { config, main } = await initFor(place, 'pdns-4.9.18/before');
     writeLmdb(main, (transaction) => {
@@ -240,7 +247,7 @@ describe('status', () => {
 
 describe('--json', () => {
   it('has a schema for each command, and each of them is used', async () => {
-    const verified = ['verify', 'verifyPair', 'status', 'doctor', 'migratePowerdns'];
+    const verified = ['verify', 'verifyPair', 'status', 'doctor', 'migratePowerdns', 'watch'];
     expect([...schemaNames].sort()).toEqual([...verified, 'stats', 'dump', 'snapshotsList', 'snapshotsDump'].sort());
   });
 

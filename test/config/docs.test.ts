@@ -89,7 +89,8 @@ function filesFor(section: string): ((entry: string) => string)[] {
     case 'health.start':
       return [(entry) => memory(`health: {start: {${entry}}}`)];
     default:
-      return [(entry) => memory(`${section}: {${entry}}`)];
+      // `events.exec`: a section in a section.
+      return [(entry) => memory(section.split('.').reduceRight((inner, key) => `${key}: {${inner}}`, entry))];
   }
 }
 

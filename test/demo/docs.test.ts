@@ -48,6 +48,8 @@ describe('docs/architecture.md', () => {
   it('names functions that there are', () => {
     const doors = [
       'server',
+      'events',
+      'powerdns',
       'shadow',
       'merge',
       'snapshot',

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { checkedLines } from '../cli/json-schema.ts';
 import { eventually } from '../support/eventually.ts';
 import { sampleOf } from '../support/exposition.ts';
 import { freePorts } from '../support/servers/processes.ts';
@@ -149,6 +150,8 @@ describe('lmdbstream watch', () => {
       },
       { what: 'both were told' },
     );
+    const lines = json.output.split('\n').filter((line) => line.startsWith('{"db"'));
+    expect(checkedLines('watch', lines.join('\n')).length).toBeGreaterThan(0);
     expect(keysOf(messagesIn(json.output))[0]).toBe('local key');
     expect(await plain.stop()).toBe(0);
     await syncer.stop();

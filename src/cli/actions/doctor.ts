@@ -24,7 +24,9 @@ export async function doctor(session: Session, flags: DoctorFlags): Promise<void
   for (const warning of config.warnings) findings.warning('configuration', warning, 'see docs/configuration.md');
   const isContainer = existsSync('/.dockerenv') || existsSync('/run/.containerenv');
   if (checkMachine({ pid: io.pid, isContainer }, findings)) {
-    const pdns = { lmdbs: [...config.lmdbs.values()], conf: pdnsConfOf(flags.pdnsConf) };
+    const { apiUrl, controlSocket } = config.events.powerdns;
+    const isTold = apiUrl !== '' || controlSocket !== '';
+    const pdns = { lmdbs: [...config.lmdbs.values()], conf: pdnsConfOf(flags.pdnsConf), isTold };
     for (const [name, lmdb] of [...config.lmdbs].sort(([a], [b]) => (a < b ? -1 : 1))) {
       await checkLmdb(lmdb, findings.of(name), pdns);
     }

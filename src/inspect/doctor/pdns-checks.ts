@@ -10,6 +10,8 @@ export interface PdnsSurroundings {
   readonly lmdbs: Iterable<LmdbConfig>;
   /** undefined: pdns.conf was not found, or may not be read. */
   readonly conf: PdnsConf | undefined;
+  /** lmdbstream tells PowerDNS what to forget (`events.powerdns`). */
+  readonly isTold: boolean;
 }
 
 const FIRST_NATIVE_SCHEMA = 5;
@@ -22,7 +24,7 @@ export function checkPdns(
   { transaction }: OpenDatabase,
   lmdb: LmdbConfig,
   findings: Findings,
-  { lmdbs, conf }: PdnsSurroundings,
+  { lmdbs, conf, isTold }: PdnsSurroundings,
 ): void {
   const file = pdnsFileOf(transaction);
   if (file?.role !== 'main') return;
@@ -35,7 +37,8 @@ export function checkPdns(
   checkShards(schemaVersion, shards, lmdb, lmdbs, findings);
   const zones = pdnsZonesOf(transaction);
   checkZones(zones, findings);
-  if (conf) checkConf(schemaVersion, conf, findings);
+  if (isTold) findings.ok('pdns-caches', 'PowerDNS is told what changed (events.powerdns)');
+  if (conf) checkConf(schemaVersion, conf, isTold, findings);
   else findings.info('pdns-conf', 'pdns.conf was not read', 'name it with --pdns-conf');
 }
 
@@ -103,13 +106,14 @@ const CACHES: readonly (readonly [name: string, defaultSeconds: number, what: st
   ['cache-ttl', 20, 'old answers are given'],
 ];
 
-function checkConf(version: number, conf: PdnsConf, findings: Findings): void {
-  for (const [name, defaultSeconds, what] of CACHES) {
+function checkConf(version: number, conf: PdnsConf, isTold: boolean, findings: Findings): void {
+  for (const [name, defaultSeconds, what] of isTold ? [] : CACHES) {
     const seconds = Number(conf.get(name) ?? defaultSeconds);
     if (!(seconds > 0)) continue;
     const message = `${name} is ${seconds}: for so many seconds after a change arrives, ${what}`;
-    if (name === 'zone-cache-refresh-interval') findings.warning('pdns-caches', message, `set ${name}=0`);
-    else findings.info('pdns-caches', message, 'lower it where that is too long');
+    if (name === 'zone-cache-refresh-interval')
+      findings.warning('pdns-caches', message, 'set events.powerdns (docs/events.md)');
+    else findings.info('pdns-caches', message, 'set events.powerdns, or lower it where that is too long');
   }
   if (version >= FIRST_NATIVE_SCHEMA && !isOn(conf, 'lmdb-lightning-stream')) {
     findings.error(
