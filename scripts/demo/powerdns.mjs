@@ -150,14 +150,11 @@ export async function runDemo(folder) {
   const change = (machine, to, what, args, answer) =>
     travel(machine, to, what, shortCommand(args), () => machine.util(...args), answer);
   const newZone = (from, to, zone, address) =>
-    travel(
-      from,
-      to,
-      'new zone',
-      `load-zone ${zone}`,
-      () => from.loadZone(zone, [`www 300 IN A ${address}`]),
-      [`www.${zone}`, 'A', [address]],
-    );
+    travel(from, to, 'new zone', `load-zone ${zone}`, () => from.loadZone(zone, [`www 300 IN A ${address}`]), [
+      `www.${zone}`,
+      'A',
+      [address],
+    ]);
 
   heading('Changes travel both ways');
   await newZone(a, b, ZONE, '192.0.2.1');
