@@ -1,6 +1,6 @@
 /** The application's database: what changed in it, and what is merged into it. */
 export type { FileWatch } from './data-file.ts';
-export { LmdbDatabase, type LmdbDatabaseOptions, schemaOf } from './lmdb-database.ts';
+export { LmdbDatabase, type LmdbDatabaseOptions } from './lmdb-database.ts';
 export { isPassing, LocalChanges } from './local-changes.ts';
 export type { Capture, LocalDatabase, MergeBatch, MergeObject, MergeResult, ShownState } from './local-database.ts';
 export { type DataFileReplacedError, isReplaced } from './same-file.ts';
