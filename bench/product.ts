@@ -76,11 +76,6 @@ export class Product {
     }
   }
 
-  /** The newest log line with this message. */
-  last(message: string): Said {
-    return this.#said.findLast(({ fields }) => fields.msg === message)!;
-  }
-
   /** CPU time of all threads that live, in ms; from the scheduler, in nanoseconds. */
   cpuMs(): number {
     try {

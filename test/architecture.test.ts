@@ -73,8 +73,6 @@ const SHELL = [
   'sync/process/blocked-workers.ts',
   'sync/process/first-file.ts',
   'sync/process/wait-for-file.ts',
-  'sync/clean/cleaner.ts',
-  'sync/clean/sleep.ts',
 ];
 
 /** The rooms of sync/, top to bottom. */

@@ -1,4 +1,4 @@
-import { parseSnapshotName, type SnapshotName, SnapshotNameError } from '../snapshot/index.ts';
+import { type SnapshotName, snapshotNameOf } from '../snapshot/index.ts';
 import type { ObjectInfo } from '../storage/index.ts';
 
 export interface NamedObject {
@@ -16,7 +16,7 @@ export interface InstanceObjects {
 export function byInstance(databaseName: string, listing: Iterable<ObjectInfo>): InstanceObjects[] {
   const found = new Map<string, NamedObject[]>();
   for (const info of listing) {
-    const name = parsed(info.name);
+    const name = snapshotNameOf(info.name);
     if (name?.databaseName !== databaseName) continue;
     const objects = found.get(name.instanceId);
     if (objects) objects.push({ name, info });
@@ -34,15 +34,6 @@ export function byInstance(databaseName: string, listing: Iterable<ObjectInfo>):
 export function objectsThatCount({ objects }: InstanceObjects): readonly NamedObject[] {
   const newestFull = objects.findLastIndex(({ name }) => name.kind === 'snapshot');
   return newestFull < 0 ? objects : objects.slice(newestFull);
-}
-
-function parsed(text: string): SnapshotName | undefined {
-  try {
-    return parseSnapshotName(text);
-  } catch (error) {
-    if (error instanceof SnapshotNameError) return undefined;
-    throw error;
-  }
 }
 
 function byTime({ name: a }: NamedObject, { name: b }: NamedObject): number {

@@ -1,6 +1,6 @@
 import type { LmdbConfig } from '../config/index.ts';
 import { Environment, type ReadTransaction } from '../lmdb/index.ts';
-import { cursorView, type DatabaseView, type Schema } from '../shadow/index.ts';
+import { cursorView, type DatabaseView, type Schema, schemaOf } from '../shadow/index.ts';
 
 /** One LMDB as a single read transaction sees it. */
 export interface OpenDatabase {
@@ -28,18 +28,4 @@ export async function withOpenDatabase<T>(
   } finally {
     environment.close();
   }
-}
-
-function schemaOf({
-  schemaTracksChanges,
-  dupsortHack,
-  droppedDbis,
-  acceptSchemaChange,
-  dbiOptions,
-}: LmdbConfig): Schema {
-  const overrideCreateFlags = new Map<string, number>();
-  for (const [name, options] of dbiOptions) {
-    if (options.overrideCreateFlags !== undefined) overrideCreateFlags.set(name, options.overrideCreateFlags);
-  }
-  return { native: schemaTracksChanges, dupsortHack, droppedDbis, acceptSchemaChange, overrideCreateFlags };
 }

@@ -158,27 +158,24 @@ export class ReadTransaction {
 
   /** Names of the DBIs, in key order; plain keys of the unnamed DBI are left out. */
   dbiNames(): string[] {
-    const names: string[] = [];
-    const cursor = this.cursor(this.openMain());
-    while (cursor.next()) {
-      const name = dbiNameOf(cursor.keyBuffer, cursor.keyStart, cursor.keyEnd);
-      if (this.#isDbi(name)) names.push(name);
-    }
-    cursor.close();
-    return names;
+    return this.root().dbiNames;
   }
 
-  /** The first key of the unnamed DBI that is not the name of another one: data that the application keeps there. */
-  firstPlainKey(): Buffer | undefined {
+  /** What the unnamed DBI holds: the names of the others, and the first key that is none: data that the application keeps there. */
+  root(): { readonly dbiNames: string[]; readonly plainKey: Buffer | undefined } {
+    const dbiNames: string[] = [];
+    let plainKey: Buffer | undefined;
     const cursor = this.cursor(this.openMain());
     try {
       while (cursor.next()) {
-        if (!this.#isDbi(dbiNameOf(cursor.keyBuffer, cursor.keyStart, cursor.keyEnd))) return cursor.key();
+        const name = dbiNameOf(cursor.keyBuffer, cursor.keyStart, cursor.keyEnd);
+        if (this.#isDbi(name)) dbiNames.push(name);
+        else plainKey ??= cursor.key();
       }
-      return undefined;
     } finally {
       cursor.close();
     }
+    return { dbiNames, plainKey };
   }
 
   #isDbi(name: string): boolean {

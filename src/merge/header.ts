@@ -57,6 +57,15 @@ export function readStored(entry: Entry, buffer: Buffer, start: number, end: num
   return true;
 }
 
+/**
+ * As `readStored`, where a value without a header is an error.
+ * @throws HeaderError
+ */
+export function takeStored(entry: Entry, dbiName: string, buffer: Buffer, start: number, end: number): void {
+  if (readStored(entry, buffer, start, end)) return;
+  throw new HeaderError(dbiName, entry.key(), headerProblem(buffer, start, end));
+}
+
 /** Why `applicationStart` said -1. */
 export function headerProblem(buffer: Uint8Array, start: number, end: number): string {
   if (end - start < HEADER_SIZE) return `value too short to contain a header (${end - start} bytes)`;

@@ -10,6 +10,7 @@ export {
   headerProblem,
   isDeleted,
   readStored,
+  takeStored,
   timestampHiOf,
   timestampLoOf,
   txnIdOf,

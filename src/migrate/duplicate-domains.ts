@@ -1,5 +1,5 @@
 import type { ReadTransaction, WriteTransaction } from '../lmdb/index.ts';
-import { compareTimes, Entry, HeaderError, HeaderWriter, headerProblem, readStored, timeOf } from '../merge/index.ts';
+import { compareTimes, Entry, HeaderWriter, takeStored, timeOf } from '../merge/index.ts';
 import { PDNS_DBI, pdnsChangeOf, SCHEMA_VERSION_KEY, schemaVersionOf } from '../powerdns/index.ts';
 import { MigrationEntryError, NotPdnsMainError } from './errors.ts';
 
@@ -77,9 +77,8 @@ function scan(transaction: ReadTransaction): {
   let kept: Zone | undefined;
   while (cursor.next()) {
     const { valueBuffer, valueStart, valueEnd } = cursor;
-    if (!readStored(entry, valueBuffer, valueStart, valueEnd)) {
-      throw new HeaderError(DOMAINS_INDEX, cursor.key(), headerProblem(valueBuffer, valueStart, valueEnd));
-    }
+    entry.setKey(cursor.keyBuffer, cursor.keyStart, cursor.keyEnd);
+    takeStored(entry, DOMAINS_INDEX, valueBuffer, valueStart, valueEnd);
     if (entry.deleted) continue;
     const zone = zoneOf(cursor.key(), entry);
     shown.push(zone.shown);

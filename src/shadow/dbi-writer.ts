@@ -85,7 +85,8 @@ export class DbiWriter {
     entry.setTime(timestampHi, timestampLo);
     entry.setValue(shadowKey, shadowKey.length, shadowKey.length);
     const present = this.#entries.find(shadowKey);
-    if (present && !incomingWins(present, entry)) return;
+    // The same entry again: a DBI that the application made anew is being filled from the shadow.
+    if (present && incomingWins(entry, present)) return;
     const main = this.#openMain();
     const key = shadowKey.subarray(0, applicationKeyLength(shadowKey, 0, shadowKey.length));
     const other = main === undefined ? undefined : this.#transaction.get(main, key);

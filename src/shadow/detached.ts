@@ -16,7 +16,6 @@ export function isDetached(dbiName: string, view: DatabaseView, { native, droppe
 
 /** All of them. */
 export function detachedDbis(view: DatabaseView, schema: Schema): string[] {
-  if (schema.native) return [];
   return storeOf(false)
     .dbiNames(view)
     .filter((name) => isDetached(name, view, schema));

@@ -20,7 +20,7 @@ export { WritePlan } from './plan.ts';
 export { FillWriter, PlanWriter } from './plan-writer.ts';
 export type { PlannedDbi, PlannedWrite, WinnerSink, WriteSink } from './planned.ts';
 export { RemoteComparer, type RemoteOptions } from './remote.ts';
-export type { Schema } from './schema.ts';
+export { type Schema, schemaOf } from './schema.ts';
 export { collectSince } from './since.ts';
 export { deltaSources, entryCount, snapshotSources } from './sources.ts';
 export {

@@ -1,3 +1,5 @@
+import type { LmdbConfig } from '../config/index.ts';
+
 /** How a database is kept; the same for all its DBIs. */
 export interface Schema {
   /** `schema_tracks_changes`: the application's own values carry the header, there is no shadow. */
@@ -9,4 +11,18 @@ export interface Schema {
   readonly droppedDbis: 'keep' | 'delete';
   /** Go on although PowerDNS's schema version differs. */
   readonly acceptSchemaChange: boolean;
+}
+
+/** What the configuration says of an LMDB. */
+export function schemaOf({
+  schemaTracksChanges: native,
+  dupsortHack,
+  droppedDbis,
+  acceptSchemaChange,
+  dbiOptions,
+}: LmdbConfig): Schema {
+  const overrides = [...dbiOptions].flatMap(([name, { overrideCreateFlags }]) =>
+    overrideCreateFlags === undefined ? [] : [[name, overrideCreateFlags] as const],
+  );
+  return { native, dupsortHack, droppedDbis, acceptSchemaChange, overrideCreateFlags: new Map(overrides) };
 }

@@ -110,11 +110,12 @@ class PagedDbi implements DbiView {
 /** The slow way, for a data file whose pages we cannot read: liblmdb's cursors. */
 export function cursorView(transaction: ReadTransaction): DatabaseView {
   const dbis = new Map<string, DbiView>();
-  for (const name of transaction.dbiNames()) {
+  const { dbiNames, plainKey } = transaction.root();
+  for (const name of dbiNames) {
     dbis.set(name, new CursorDbi(transaction, name, transaction.openDbi(name)!));
   }
   const flags = transaction.dbiFlags(transaction.openMain());
-  return { txnId: transaction.id, dbis, unnamed: { flags, plainKey: transaction.firstPlainKey() } };
+  return { txnId: transaction.id, dbis, unnamed: { flags, plainKey } };
 }
 
 class CursorDbi implements DbiView {

@@ -39,6 +39,7 @@ export {
   type SnapshotNameExtra,
   type SnapshotNameParts,
   shortHash,
+  snapshotNameOf,
   toInstanceId,
 } from './names.ts';
 export { type OpenObject, type ReadOptions, readSnapshot, type SnapshotSummary } from './read.ts';

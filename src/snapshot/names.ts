@@ -104,6 +104,16 @@ export function parseSnapshotName(full: string): SnapshotName {
   return fail('previous-timestamp', 'a delta needs exactly one extra F with the timestamp of the object before it');
 }
 
+/** The same for a text that may be anything; undefined: no name of ours. */
+export function snapshotNameOf(text: string): SnapshotName | undefined {
+  try {
+    return parseSnapshotName(text);
+  } catch (error) {
+    if (error instanceof SnapshotNameError) return undefined;
+    throw error;
+  }
+}
+
 function levelOf(extras: readonly SnapshotNameExtra[]): number {
   const level = extras.find(({ type, value }) => type === LEVEL_TYPE && LEVEL_VALUE.test(value));
   return level ? Number(level.value) : 0;

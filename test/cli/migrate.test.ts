@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/index.ts';
 import { runOnce } from '../support/fleet/run-once.ts';
+import { storedEntry } from '../support/objects/shadow-entries.ts';
 import {
   copyPdnsFiles,
   copyPdnsObjects,
@@ -32,12 +33,6 @@ function configOf(main: string, native = false): string {
 }
 
 const timeOf = (value: Buffer): bigint => value.readBigUInt64BE(0);
-const header = (time: bigint, flags = 0): Buffer => {
-  const bytes = Buffer.alloc(24);
-  bytes.writeBigUInt64BE(time);
-  bytes[17] = flags;
-  return bytes;
-};
 const reversed = (hex: string): string => Buffer.from(hex, 'hex').reverse().toString('hex');
 
 describe.each(['pdns-4.9.18-from-4.7.3', 'pdns-5.1.5-from-4.7.3'])(
@@ -55,9 +50,13 @@ describe.each(['pdns-4.9.18-from-4.7.3', 'pdns-5.1.5-from-4.7.3'])(
       const time = 1_700_000_000_000_000_000n;
       const name = Buffer.from('example\0gone\0');
       writeLmdb(main, (transaction) => {
-        transaction.put(transaction.openDbi('_sync_shadow_domains')!, Buffer.from('01020304', 'hex'), header(time, 1));
+        transaction.put(
+          transaction.openDbi('_sync_shadow_domains')!,
+          Buffer.from('01020304', 'hex'),
+          storedEntry(time, undefined),
+        );
         const key = Buffer.concat([name, Buffer.from('00000000010203040d', 'hex')]);
-        transaction.put(transaction.openDbi('_sync_shadow_domains_0')!, key, header(time, 1));
+        transaction.put(transaction.openDbi('_sync_shadow_domains_0')!, key, storedEntry(time, undefined));
       });
       const outcome = await place.run([...argv, '--json']);
       expect(outcome).toMatchObject({ code: 0, stderr: '' });
@@ -122,11 +121,7 @@ describe.each(['pdns-4.9.18-from-4.7.3', 'pdns-5.1.5-from-4.7.3'])(
       [
         'added',
         (t: Parameters<Parameters<typeof writeLmdb>[1]>[0]) => {
-          t.put(
-            t.openDbi('records_v5')!,
-            Buffer.from('412144556e657700000001', 'hex'),
-            Buffer.concat([header(0n), Buffer.from('x')]),
-          );
+          t.put(t.openDbi('records_v5')!, Buffer.from('412144556e657700000001', 'hex'), storedEntry(0n, 'x'));
         },
       ],
       [
@@ -144,7 +139,7 @@ describe.each(['pdns-4.9.18-from-4.7.3', 'pdns-5.1.5-from-4.7.3'])(
           const dbi = t.openDbi('records_v5')!;
           const cursor = t.cursor(dbi);
           cursor.next();
-          t.put(dbi, cursor.key(), Buffer.concat([header(0n), Buffer.from('other')]));
+          t.put(dbi, cursor.key(), storedEntry(0n, 'other'));
         },
       ],
     ])('refuses an entry that was %s after the last sync', async (word, change: (t: never) => void) => {
@@ -162,7 +157,7 @@ describe.each(['pdns-4.9.18-from-4.7.3', 'pdns-5.1.5-from-4.7.3'])(
         const dbi = transaction.openDbi('records_v5')!;
         const cursor = transaction.cursor(dbi);
         cursor.next();
-        transaction.put(dbi, cursor.key(), header(9_000_000_000_000_000_000n, 1));
+        transaction.put(dbi, cursor.key(), storedEntry(9_000_000_000_000_000_000n, undefined));
       });
       expect(await place.run(argv)).toMatchObject({ code: 0 });
       expect(timeOf([...entriesOf(`${main}-0`, 'records_v5').values()][0]!)).toBe(9_000_000_000_000_000_000n);

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { DbiFlag } from '../../src/lmdb/index.ts';
 import type { Application } from '../support/application/application.ts';
 import { eventually } from '../support/eventually.ts';
+import { storedEntry } from '../support/objects/shadow-entries.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { machine, texts } from './machine.ts';
 
@@ -98,14 +99,6 @@ describe('two applications in shadow mode', () => {
 });
 
 describe('two applications in native mode', () => {
-  /** The value as an application writes that tracks changes itself: header (docs/format.md), then its bytes. */
-  const native = (timestampNano: bigint, value: string, isDeleted = false): Buffer => {
-    const header = Buffer.alloc(24);
-    header.writeBigUInt64BE(timestampNano, 0);
-    header[17] = isDeleted ? 1 : 0;
-    return Buffer.concat([header, Buffer.from(value)]);
-  };
-
   /** Time of change, deleted flag and bytes of every entry. */
   const entriesOf = async (application: Application): Promise<Record<string, [number, boolean, string]>> => {
     const pairs = await application.scan('native').catch(() => []);
@@ -125,14 +118,14 @@ describe('two applications in native mode', () => {
     const b = await machine(folder, 'b', { lmdb });
     const [early, late] = [1_000n, 2_000n];
     await a.application.batch(
-      { op: 'put', dbi: 'native', key: 'a-wins', value: native(late, 'of a') },
-      { op: 'put', dbi: 'native', key: 'b-wins', value: native(early, 'of a') },
-      { op: 'put', dbi: 'native', key: 'only-a', value: native(early, '') },
+      { op: 'put', dbi: 'native', key: 'a-wins', value: storedEntry(late, 'of a') },
+      { op: 'put', dbi: 'native', key: 'b-wins', value: storedEntry(early, 'of a') },
+      { op: 'put', dbi: 'native', key: 'only-a', value: storedEntry(early, '') },
     );
     await b.application.batch(
-      { op: 'put', dbi: 'native', key: 'a-wins', value: native(early, 'of b') },
-      { op: 'put', dbi: 'native', key: 'b-wins', value: native(late, 'of b') },
-      { op: 'put', dbi: 'native', key: 'only-b', value: native(early, 'x') },
+      { op: 'put', dbi: 'native', key: 'a-wins', value: storedEntry(early, 'of b') },
+      { op: 'put', dbi: 'native', key: 'b-wins', value: storedEntry(late, 'of b') },
+      { op: 'put', dbi: 'native', key: 'only-b', value: storedEntry(early, 'x') },
     );
     a.start();
     b.start();
@@ -145,7 +138,7 @@ describe('two applications in native mode', () => {
     for (const { application } of [a, b]) {
       await eventually(async () => expect(await entriesOf(application)).toEqual(expected));
     }
-    await b.application.put('native', 'only-a', native(3_000n, '', true));
+    await b.application.put('native', 'only-a', storedEntry(3_000n, undefined));
     await eventually(async () => expect((await entriesOf(a.application))['only-a']).toEqual([3000, true, '']));
     const names = Object.keys(await a.application.dbis());
     expect(names.filter((name) => name.startsWith('_sync_shadow_'))).toEqual([]);

@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync, readlinkSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import { dumpLmdb } from '../support/application/lmdb-dump.ts';
 import { eventually } from '../support/eventually.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { PdnsMachine } from './powerdns-machine.ts';
+import { pdnsPair, zoneAnswers } from './powerdns-machine.ts';
 
 function moveMainObjects(from: string, to: string): void {
   for (const name of readdirSync(from).filter((object) => object.startsWith('main__')))
@@ -25,23 +25,9 @@ function openShards(pid: number): string[] {
   return [...new Set(targets.filter((path) => /pdns\.lmdb-0(?:-old)?$/.test(path)))];
 }
 
-async function zoneAnswers({ pdns }: PdnsMachine, zone: string): Promise<void> {
-  await eventually(async () => expect(await pdns.answers(`www.${zone}`, 'A')).toEqual(['192.0.2.7']), {
-    // A zone that was asked for before it came is refused for half a minute.
-    deadlineMs: 50_000,
-    intervalMs: 200,
-    what: `${zone} answers`,
-  });
-}
-
 it('PowerDNS 4.7 starts when its shard has come and its main file has not: it renames the shard, and the new one is synced', async () => {
   const folder = temporaryFolder();
-  const [a, b] = [await PdnsMachine.create(folder, 'a'), await PdnsMachine.create(folder, 'b')];
-  onTestFinished(async ({ task }) => {
-    await Promise.all([a.stop(), b.stop()]);
-    if (task.result?.state !== 'fail') return;
-    for (const { syncer } of [a, b]) process.stderr.write(`${syncer?.output.slice(-5000)}\n`);
-  });
+  const [a, b] = await pdnsPair(folder);
   const [bucket, held] = [join(folder, 'bucket'), join(folder, 'held')];
   mkdirSync(held);
   await a.pdns.start();

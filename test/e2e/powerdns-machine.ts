@@ -1,5 +1,7 @@
 import { join } from 'node:path';
+import { expect, onTestFinished } from 'vitest';
 import { PowerDns } from '../support/application/pdns.ts';
+import { eventually } from '../support/eventually.ts';
 import { Syncer, writeConfig } from './product.ts';
 
 /** A machine of a fleet: a PowerDNS and our process beside it, which share nothing but LMDB files. */
@@ -32,8 +34,35 @@ export class PdnsMachine {
     return this.#syncer!;
   }
 
+  /** What the process beside PowerDNS said at the end; nothing if it was never started. */
+  get lastWords(): string {
+    return this.#syncer?.output.slice(-5000) ?? '';
+  }
+
   async stop(): Promise<void> {
     if (this.#syncer?.isRunning) await this.#syncer.kill();
     await this.pdns.stop();
   }
+}
+
+/** Two machines, which end with the test; when it fails, their last words are shown. */
+export async function pdnsPair(folder: string): Promise<[a: PdnsMachine, b: PdnsMachine]> {
+  const a = await PdnsMachine.create(folder, 'a');
+  const b = await PdnsMachine.create(folder, 'b');
+  onTestFinished(async ({ task }) => {
+    await Promise.all([a.stop(), b.stop()]);
+    if (task.result?.state !== 'fail') return;
+    for (const { lastWords } of [a, b]) process.stderr.write(`${lastWords}\n`);
+  });
+  return [a, b];
+}
+
+/** Until a zone whose `www` is 192.0.2.7 is answered. */
+export async function zoneAnswers({ pdns }: PdnsMachine, zone: string): Promise<void> {
+  await eventually(async () => expect(await pdns.answers(`www.${zone}`, 'A')).toEqual(['192.0.2.7']), {
+    // A zone that was asked for before it came is refused for half a minute.
+    deadlineMs: 50_000,
+    intervalMs: 200,
+    what: `${zone} answers`,
+  });
 }

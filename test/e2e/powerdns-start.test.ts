@@ -1,9 +1,8 @@
 import { readdirSync } from 'node:fs';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { dumpLmdb } from '../support/application/lmdb-dump.ts';
-import { eventually } from '../support/eventually.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { PdnsMachine } from './powerdns-machine.ts';
+import { type PdnsMachine, pdnsPair, zoneAnswers } from './powerdns-machine.ts';
 
 type Step = 'a syncer' | 'a server' | 'b syncer' | 'b server';
 
@@ -17,11 +16,7 @@ const ORDERS: readonly (readonly [string, readonly Step[]])[] = [
 
 async function zoneOn(from: PdnsMachine, to: PdnsMachine, zone: string): Promise<void> {
   await from.pdns.loadZone(zone, 'www 3600 IN A 192.0.2.7');
-  await eventually(
-    async () => expect(await to.pdns.answers(`www.${zone}`, 'A')).toEqual(['192.0.2.7']),
-    // A zone that was asked for before it came is refused for half a minute.
-    { deadlineMs: 50_000, intervalMs: 200, what: `${zone} answers` },
-  );
+  await zoneAnswers(to, zone);
 }
 
 /** Flags of the DBIs of a shard that nobody has open in this process. */
@@ -32,14 +27,8 @@ function kindsOf({ pdns }: PdnsMachine): Record<string, readonly string[]> {
 
 describe('a fresh fleet of PowerDNS 4.7', () => {
   it.each(ORDERS)('%s: zones answer both ways, no file is renamed, and a restart changes nothing', async (_, order) => {
-    const folder = temporaryFolder();
-    const machines = { a: await PdnsMachine.create(folder, 'a'), b: await PdnsMachine.create(folder, 'b') };
-    const { a, b } = machines;
-    onTestFinished(async ({ task }) => {
-      await Promise.all([a.stop(), b.stop()]);
-      if (task.result?.state !== 'fail') return;
-      for (const { syncer } of [a, b]) process.stderr.write(`${syncer.output.slice(-5000)}\n`);
-    });
+    const [a, b] = await pdnsPair(temporaryFolder());
+    const machines = { a, b };
     for (const step of order) {
       const machine = machines[step[0] as 'a' | 'b'];
       if (step.endsWith('server')) await machine.pdns.start();

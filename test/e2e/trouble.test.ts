@@ -7,6 +7,21 @@ import { temporaryFolder } from '../support/temporary.ts';
 import { MIB, machine, texts } from './machine.ts';
 import { objectsOf, runProduct } from './product.ts';
 
+/** The syncer of b waits for the write lock, which the application of b holds; it has put `held`, and committed nothing yet. */
+async function waitingForLock(folder: string) {
+  const a = await machine(folder, 'a');
+  const b = await machine(folder, 'b');
+  await b.application.put('data', 'b', '1');
+  a.start();
+  const syncer = b.start();
+  await texts(a.application, 'data', { b: '1' });
+  await b.application.begin();
+  await b.application.batch({ op: 'put', dbi: 'data', key: 'held', value: '1' });
+  await a.application.put('data', 'a', '1');
+  await syncer.says(/waiting for the write lock/i);
+  return { a, b, syncer };
+}
+
 describe('a process that is stopped', () => {
   it('by SIGTERM: exit code 0, the last change is in the bucket, no reader stays, the next start goes on', async () => {
     const folder = temporaryFolder();
@@ -27,17 +42,7 @@ describe('a process that is stopped', () => {
   });
 
   it('while the application holds the write lock: nothing of the application’s waits, and the process still ends', async () => {
-    const folder = temporaryFolder();
-    const a = await machine(folder, 'a');
-    const b = await machine(folder, 'b');
-    await b.application.put('data', 'b', '1');
-    a.start();
-    const syncer = b.start();
-    await texts(a.application, 'data', { b: '1' });
-    await b.application.begin();
-    await b.application.batch({ op: 'put', dbi: 'data', key: 'held', value: '1' });
-    await a.application.put('data', 'a', '1');
-    await syncer.says(/waiting for the write lock/i);
+    const { a, b, syncer } = await waitingForLock(temporaryFolder());
     const ended = syncer.stop();
     await b.application.commit();
     expect(await ended).toBe(0);
@@ -49,17 +54,7 @@ describe('a process that is stopped', () => {
   it.each(['SIGTERM', 'SIGHUP'] as const)(
     'by %s, while the application never gives the write lock back: with exit code 0, and says what was left',
     async (signal) => {
-      const folder = temporaryFolder();
-      const a = await machine(folder, 'a');
-      const b = await machine(folder, 'b');
-      await b.application.put('data', 'b', '1');
-      a.start();
-      const syncer = b.start();
-      await texts(a.application, 'data', { b: '1' });
-      await b.application.begin();
-      await b.application.batch({ op: 'put', dbi: 'data', key: 'held', value: '1' });
-      await a.application.put('data', 'a', '1');
-      await syncer.says(/waiting for the write lock/i);
+      const { a, b, syncer } = await waitingForLock(temporaryFolder());
       expect(await syncer.stop(signal)).toBe(0);
       expect(syncer.output).toMatch(
         /"level":"warning".*keeps the write lock.*"dbs":"main"|"dbs":"main".*keeps the write lock/,

@@ -4,6 +4,7 @@ import { collectDownload } from '../../src/storage/index.ts';
 import type { Application } from '../support/application/application.ts';
 import { eventually } from '../support/eventually.ts';
 import { decodeObject } from '../support/objects/decode-object.ts';
+import { storedEntry } from '../support/objects/shadow-entries.ts';
 import { useSeaweedfs } from '../support/servers/index.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { fsPlace, Machine, objectsIn, openPlace, s3Place } from './buckets-machine.ts';
@@ -179,27 +180,21 @@ describe('the sweeper', () => {
     const lmdb = { schema_tracks_changes: true };
     const a = await Machine.create(folder, 'a', { place, lmdb });
     const keeper = await Machine.create(folder, 'keeper', { place, lmdb });
-    const native = (timestampNano: bigint, value: string, isDeleted = false): Buffer => {
-      const header = Buffer.alloc(24);
-      header.writeBigUInt64BE(timestampNano, 0);
-      header[17] = isDeleted ? 1 : 0;
-      return Buffer.concat([header, Buffer.from(value)]);
-    };
     const yearsAgo = (years: number): bigint => (BigInt(Date.now()) - BigInt(years) * 31_557_600_000n) * 1_000_000n;
     await a.application.batch(
-      { op: 'put', dbi: 'native', key: 'old-live', value: native(yearsAgo(3), 'x') },
-      { op: 'put', dbi: 'native', key: 'old-mark', value: native(yearsAgo(3), '', true) },
-      { op: 'put', dbi: 'native', key: 'recent-mark', value: native(yearsAgo(0), '', true) },
+      { op: 'put', dbi: 'native', key: 'old-live', value: storedEntry(yearsAgo(3), 'x') },
+      { op: 'put', dbi: 'native', key: 'old-mark', value: storedEntry(yearsAgo(3), undefined) },
+      { op: 'put', dbi: 'native', key: 'recent-mark', value: storedEntry(yearsAgo(0), undefined) },
     );
-    await keeper.application.put('native', 'mark-of-keeper', native(yearsAgo(3), '', true));
+    await keeper.application.put('native', 'mark-of-keeper', storedEntry(yearsAgo(3), undefined));
     const keeping = keeper.start();
     const sweeper = { enabled: true, retention_days: 370, first_interval: '1ms', interval: '100ms' };
     const sweeping = a.start({ more: { sweeper } });
     const keysOf = async ({ application }: Machine) => [...(await entriesOf(application, 'native')).keys()];
     await eventually(async () => expect(await keysOf(a)).toEqual(['old-live', 'recent-mark']));
-    await keeper.application.put('native', 'from-keeper', native(yearsAgo(0), 'y'));
+    await keeper.application.put('native', 'from-keeper', storedEntry(yearsAgo(0), 'y'));
     await eventually(async () => expect(await keysOf(a)).toEqual(['from-keeper', 'old-live', 'recent-mark']));
-    await a.application.put('native', 'from-a', native(yearsAgo(0), 'z'));
+    await a.application.put('native', 'from-a', storedEntry(yearsAgo(0), 'z'));
     await eventually(async () => expect(await keysOf(keeper)).toContain('from-a'));
     expect(await keysOf(keeper)).toContain('mark-of-keeper');
     expect(await keysOf(a)).toEqual(['from-a', 'from-keeper', 'old-live', 'recent-mark']);

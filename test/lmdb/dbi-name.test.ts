@@ -56,12 +56,16 @@ describe('names of DBIs', () => {
   });
 
   it('reach liblmdb byte for byte, both ways', async () => {
-    const path = openEnvironment().path;
-    const application = await startApplication(path);
+    const environment = openEnvironment();
+    const application = await startApplication(environment.path);
     const names = [of(0x64, 0xfe), of(0x64, 0xff), Buffer.from('dé')].map((bytes) => dbiNameOf(bytes));
     await application.batch(
       ...names.slice(0, 2).map((dbi) => ({ op: 'put', dbi, key: 'k', value: dbi.at(-1)! }) as const),
     );
     expect(Object.keys(await application.dbis())).toEqual(names.slice(0, 2));
+    environment.write((transaction) => void transaction.openOrCreateDbi(names[2]!, 0));
+    const inOrder = [...names].sort(compareDbiNames);
+    expect(Object.keys(await application.dbis())).toEqual(inOrder);
+    expect(environment.read((transaction) => transaction.dbiNames())).toEqual(inOrder);
   });
 });

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { openServiceNotifier } from '../../src/cli/service/index.ts';
 import { ServiceNotifier, watchdogIntervalMs } from '../../src/cli/service/notifier.ts';
 import { addressOf, openNotifySocket } from '../../src/cli/service/notify-socket.ts';
@@ -169,6 +169,7 @@ describe('the real socket', () => {
       const config = writeConfig(folder, 'c', { lmdbs: { main: { path: db, options: { create: true } } }, bucket });
       const env = { NOTIFY_SOCKET: path, WATCHDOG_USEC: '200000' };
       const syncer = new Syncer({ config, instance: 'a', env, limitMs: 50_000 });
+      onTestFinished(() => syncer.kill());
       await manager.says(/^READY=1$/m);
       await manager.says(/^WATCHDOG=1$/m);
       expect(manager.said).not.toContain('STOPPING');

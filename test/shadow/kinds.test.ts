@@ -54,6 +54,25 @@ describe('a DBI that is dropped and made again as another kind', () => {
   });
 });
 
+describe('a DBI of pairs that is dropped, kept by the configuration, and made again', () => {
+  it('gets all of them back, those with an empty key or duplicate too', () => {
+    const peer = makePeer({ droppedDbis: 'keep' });
+    const put = (key: string, value: string): ApplicationWrite => ({ op: 'put', dbi: 'd', key, value, flags: dupSort });
+    peer.tracker.localRound();
+    peer.write(put('k', ''), put('m', 'x'));
+    peer.tracker.localRound();
+    peer.write(drop);
+    peer.tracker.localRound();
+    peer.write(put('z', 'new'));
+    peer.tracker.localRound();
+    const keys = (): string[] => peer.mainDump().d!.map(([key]) => String(key));
+    expect(keys()).toEqual(['k', 'm', 'z']);
+    peer.tracker.fullScan();
+    expect(keys()).toEqual(['k', 'm', 'z']);
+    peer.assertMainIsShadow();
+  });
+});
+
 describe('integer keys of a remote object', () => {
   it('of another size than those here, of which only deletion marks are left', async () => {
     const peer = withDbi([{ op: 'put', dbi: 'd', key: u64(1), value: 'v', flags: integerKey }]);

@@ -214,6 +214,19 @@ describe('stopping', () => {
     expect(a.storage.stored).toHaveLength(1);
   });
 
+  it('a change that nobody has noticed is recorded and published before the end', async () => {
+    const bucket = new MemoryStorage();
+    const a = new Instance({ name: 'a', bucket });
+    a.put('k', '1');
+    a.start();
+    await a.until('stored', () => a.storage.stored.length === 1);
+    // In one turn of the event loop: neither the file watch nor the poll can tell of it.
+    a.put('last', '2');
+    await a.stop();
+    expect(a.storage.stored.length).toBe(2);
+    expect(await newestKeys(bucket, 'a')).toEqual(['last']);
+  });
+
   it('a change that is due is published before the end', async () => {
     const bucket = new MemoryStorage();
     const a = new Instance({ name: 'a', bucket });

@@ -1,9 +1,9 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { buildSnapshotName, parseSnapshotName, type SnapshotName, toTimestampNano } from '../../src/snapshot/index.ts';
+import { buildSnapshotName, toTimestampNano } from '../../src/snapshot/index.ts';
 import { MemoryStorage } from '../../src/storage/index.ts';
 import { type Clock, systemClock } from '../../src/sync/index.ts';
 import { decode } from '../snapshot/support.ts';
-import { Gate, Instance, objectsOf } from '../support/fleet/instance.ts';
+import { Gate, Instance, kindsOf, namesOf, objectsOf } from '../support/fleet/instance.ts';
 import { dbiOf, objectOf } from '../support/objects/objects.ts';
 
 /** The machine's clock, which a test can move forward. Timers are the machine's own. */
@@ -15,9 +15,6 @@ class MovedClock {
     monotonicMs: () => systemClock.monotonicMs() + this.movedMs,
   };
 }
-
-const namesOf = (stored: readonly string[]): SnapshotName[] => stored.map((name) => parseSnapshotName(name));
-const kindsOf = (stored: readonly string[]): string[] => namesOf(stored).map(({ kind }) => kind);
 
 /** A reader of the reference's kind, that writes nothing: the newest `.pb.gz` of each instance, merged, and nothing else. */
 async function readAsLegacy(bucket: MemoryStorage): Promise<Record<string, string>> {

@@ -1,14 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { parseSnapshotName, type SnapshotName } from '../../src/snapshot/index.ts';
 import { MemoryStorage } from '../../src/storage/index.ts';
 import { type Clock, systemClock } from '../../src/sync/index.ts';
 import { decode } from '../snapshot/support.ts';
-import { failure, Instance, objectsOf } from '../support/fleet/instance.ts';
+import { failure, Instance, kindsOf, namesOf, objectsOf } from '../support/fleet/instance.ts';
 
-const namesOf = (stored: readonly string[]): SnapshotName[] => stored.map((name) => parseSnapshotName(name));
-const kindsOf = (stored: readonly string[]): string[] => namesOf(stored).map(({ kind }) => kind);
-
-/** Keys of an object, deleted ones with a dash before. */
+/** Keys of an object, those of deletions too. */
 async function keysIn(bucket: MemoryStorage, name: string): Promise<string[]> {
   const objects = await objectsOf(bucket, name);
   const { snapshot } = await decode(objects.get(name)!);

@@ -1,4 +1,4 @@
-import { parseSnapshotName, type SnapshotName, SnapshotNameError } from '../../snapshot/index.ts';
+import { type SnapshotName, snapshotNameOf } from '../../snapshot/index.ts';
 import {
   FULL_TOKEN_BUCKET,
   type TokenBucketLimits,
@@ -74,10 +74,5 @@ function nameIn(body: unknown): SnapshotName | undefined {
   if (typeof body !== 'object' || body === null || !('object' in body) || typeof body.object !== 'string') {
     return undefined;
   }
-  try {
-    return parseSnapshotName(body.object);
-  } catch (error) {
-    if (error instanceof SnapshotNameError) return undefined;
-    throw error;
-  }
+  return snapshotNameOf(body.object);
 }

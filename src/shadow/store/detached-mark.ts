@@ -1,5 +1,5 @@
 import { dbiNameBytes, dbiNameOf, PRIVATE_DBI_PREFIX, type WriteTransaction } from '../../lmdb/index.ts';
-import { applicationStart, HeaderWriter, timeOf } from '../../merge/index.ts';
+import { applicationStart, HeaderWriter } from '../../merge/index.ts';
 import type { DatabaseView } from '../view.ts';
 
 /**
@@ -29,8 +29,7 @@ export function detachedMarks(view: DatabaseView): ReadonlyMap<string, number> {
 export function writeDetachedMark(transaction: WriteTransaction, dbiName: string, flags: number | undefined): void {
   const key = dbiNameBytes(dbiName);
   if (flags !== undefined) {
-    const first = timeOf(1n);
-    const header = new HeaderWriter(transaction.id).set(first.hi, first.lo, 0);
+    const header = new HeaderWriter(transaction.id).set(0, 1, 0);
     const value = Buffer.alloc(header.length + FLAGS_BYTES);
     header.copy(value);
     value.writeUInt16BE(flags, header.length);

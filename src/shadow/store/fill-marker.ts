@@ -1,5 +1,5 @@
 import { dbiNameBytes, dbiNameOf, PRIVATE_DBI_PREFIX, type WriteTransaction } from '../../lmdb/index.ts';
-import { applicationStart, HeaderWriter, timeOf, txnIdOf } from '../../merge/index.ts';
+import { applicationStart, HeaderWriter, txnIdOf } from '../../merge/index.ts';
 import type { DatabaseView } from '../view.ts';
 import { shadowedName, shadowName } from './names.ts';
 
@@ -65,8 +65,7 @@ export function writeFillMarker(transaction: WriteTransaction, { dbiName, lastKe
   const name = dbiNameBytes(dbiName);
   const length = Buffer.alloc(NAME_LENGTH_BYTES);
   length.writeUInt16BE(name.length);
-  const first = timeOf(1n);
-  const header = new HeaderWriter(transaction.id).set(first.hi, first.lo, 0);
+  const header = new HeaderWriter(transaction.id).set(0, 1, 0);
   transaction.put(
     transaction.openOrCreateDbi(MARKER_DBI, 0),
     KEY,

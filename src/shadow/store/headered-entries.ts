@@ -1,6 +1,6 @@
 import { compareKeys, type KeyOrder, sameBytes } from '../../btree/index.ts';
 import { ByteMatcher } from '../../lmdb/index.ts';
-import { Entry, HeaderError, headerProblem, readStored } from '../../merge/index.ts';
+import { Entry, takeStored } from '../../merge/index.ts';
 import type { DbiView, EntryReader, EntryWalker } from '../view.ts';
 import type { StoredEntries, StoredReader, StoredWalker } from './store.ts';
 
@@ -61,13 +61,8 @@ class HeaderedWalker extends MatchingEntry implements StoredWalker {
   next(): boolean {
     const walker = this.#walker;
     if (!walker.next()) return false;
-    this.keyBuffer = walker.keyBuffer;
-    this.keyStart = walker.keyStart;
-    this.keyEnd = walker.keyEnd;
-    const { valueBuffer, valueStart, valueEnd } = walker;
-    if (!readStored(this, valueBuffer, valueStart, valueEnd)) {
-      throw badHeader(this.#name, this, valueBuffer, valueStart, valueEnd);
-    }
+    this.setKey(walker.keyBuffer, walker.keyStart, walker.keyEnd);
+    takeStored(this, this.#name, walker.valueBuffer, walker.valueStart, walker.valueEnd);
     return true;
   }
 }
@@ -85,18 +80,10 @@ class HeaderedReader extends MatchingEntry implements StoredReader {
   find(key: Buffer, keyStart: number, keyEnd: number): boolean {
     const reader = this.#reader;
     if (!reader.get(key, keyStart, keyEnd)) return false;
-    this.keyBuffer = key;
-    this.keyStart = keyStart;
-    this.keyEnd = keyEnd;
     const { valueBuffer, valueStart, valueEnd } = reader;
-    if (readStored(this, valueBuffer, valueStart, valueEnd)) return true;
     if (valueStart === valueEnd) return false;
-    throw badHeader(this.#name, this, valueBuffer, valueStart, valueEnd);
+    this.setKey(key, keyStart, keyEnd);
+    takeStored(this, this.#name, valueBuffer, valueStart, valueEnd);
+    return true;
   }
 }
-
-export function badHeader(name: string, { keyBuffer, keyStart, keyEnd }: Entry, ...stored: Stored): HeaderError {
-  return new HeaderError(name, keyBuffer.subarray(keyStart, keyEnd), headerProblem(...stored));
-}
-
-type Stored = [buffer: Buffer, start: number, end: number];

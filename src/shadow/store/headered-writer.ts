@@ -1,6 +1,5 @@
 import { type Cursor, type Dbi, PutFlag, type WriteTransaction } from '../../lmdb/index.ts';
-import { ENTRY_DELETED, Entry, HeaderWriter, readStored } from '../../merge/index.ts';
-import { badHeader } from './headered-entries.ts';
+import { Entry, HeaderWriter, takeStored } from '../../merge/index.ts';
 import type { EntryWriter, StoredDbi } from './store.ts';
 
 /** Writes entries, header first, to a DBI of the application's LMDB. */
@@ -24,7 +23,7 @@ export class HeaderedWriter implements EntryWriter {
   }
 
   put(entry: Entry): void {
-    const header = this.#header.set(entry.timestampHi, entry.timestampLo, entry.deleted ? ENTRY_DELETED : 0);
+    const header = this.#header.set(entry.timestampHi, entry.timestampLo, entry.flags);
     const { keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd } = entry;
     const cursor = this.#cursor;
     // The shadow of a DUPSORT DBI may have another order; LMDB refuses an append out of order, and it is done the plain way.
@@ -44,7 +43,7 @@ export class HeaderedWriter implements EntryWriter {
     const stored = this.#stored;
     const value = bytes as Uint8Array as Buffer;
     stored.setKey(key, 0, key.length);
-    if (!readStored(stored, value, 0, value.length)) throw badHeader(this.#name, stored, value, 0, value.length);
+    takeStored(stored, this.#name, value, 0, value.length);
     return stored;
   }
 }

@@ -284,7 +284,10 @@ export class ChainIndex {
 
   /** Everything that was refused is looked at again. */
   forgetRefusals(): void {
-    for (const objects of this.#catalogue.instances.values()) for (const object of objects) object.forgetRefusal();
+    for (const [instanceId, objects] of this.#catalogue.instances) {
+      for (const object of objects) object.forgetRefusal();
+      this.#undecided.add(instanceId);
+    }
   }
 
   /** Names of listed objects that could not be used. */

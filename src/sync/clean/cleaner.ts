@@ -1,10 +1,10 @@
 import type { CleanupConfig } from '../../config/index.ts';
 import { describeError } from '../../errors/index.ts';
 import type { Log } from '../../log/index.ts';
-import { parseSnapshotName, type SnapshotName, SnapshotNameError } from '../../snapshot/index.ts';
+import { type SnapshotName, snapshotNameOf } from '../../snapshot/index.ts';
 import type { ObjectStorage } from '../../storage/index.ts';
+import type { Clock } from '../time/index.ts';
 import { type CleanDeletion, type CleanReason, decideCleaning, type Sighting } from './decide.ts';
-import { type Sleep, sleep } from './sleep.ts';
 
 /** For metrics; called as things happen. */
 export interface CleanerObserver {
@@ -27,10 +27,10 @@ export interface CleanerOptions {
   readonly log: Log;
   readonly observer?: CleanerObserver;
   /** Milliseconds since 1970 UTC. */
-  readonly now?: () => number;
+  readonly now: () => number;
   /** Uniform in [0, 1). */
-  readonly random?: () => number;
-  readonly sleep?: Sleep;
+  readonly random: () => number;
+  readonly sleep: Clock['sleep'];
 }
 
 export interface CleanReport {
@@ -50,21 +50,16 @@ const CONCURRENT_DELETES = 8;
 export class Cleaner {
   readonly #options: CleanerOptions;
   readonly #log: Log;
-  readonly #now: () => number;
-  readonly #random: () => number;
-  readonly #sleep: Sleep;
   #sightings: ReadonlyMap<string, Sighting> = new Map();
 
   constructor(options: CleanerOptions) {
     this.#options = options;
     this.#log = options.log;
-    this.#now = options.now ?? Date.now;
-    this.#random = options.random ?? Math.random;
-    this.#sleep = options.sleep ?? sleep;
   }
 
   /** Runs at once and then about every `interval`, until aborted; resolves then. Failures never end it. */
   async run(signal: AbortSignal): Promise<void> {
+    const { config, random, sleep } = this.#options;
     while (!signal.aborted) {
       try {
         await this.runOnce(signal);
@@ -73,7 +68,7 @@ export class Cleaner {
         throw error;
       }
       // Spread by 20 % (CLN): machines that were started together do not list the bucket together for ever.
-      await this.#sleep(this.#options.config.intervalMs * (0.8 + 0.4 * this.#random()), signal);
+      await sleep(config.intervalMs * (0.8 + 0.4 * random()), signal);
     }
   }
 
@@ -90,7 +85,7 @@ export class Cleaner {
       return { listed: 0, deleted: [], failed: [], listFailed: true };
     }
     const { deletions, sightings } = decideCleaning({
-      now: this.#now(),
+      now: this.#options.now(),
       ownInstanceId: instanceId,
       listing,
       sightings: this.#sightings,
@@ -118,7 +113,8 @@ export class Cleaner {
     this.#options.observer?.listCalled?.();
     const names: SnapshotName[] = [];
     for await (const { name } of this.#options.storage.list(`${this.#options.databaseName}__`, { signal })) {
-      const parsed = parseOrIgnore(name);
+      // A foreign object is none of our business; the receiver says so, once.
+      const parsed = snapshotNameOf(name);
       if (parsed) names.push(parsed);
     }
     return names;
@@ -138,15 +134,5 @@ export class Cleaner {
     this.#options.observer?.deleted?.(reason);
     this.#log.debug('deleted an object', { object: name, reason });
     return true;
-  }
-}
-
-/** A foreign object is none of our business; the receiver says so, once. */
-function parseOrIgnore(name: string): SnapshotName | undefined {
-  try {
-    return parseSnapshotName(name);
-  } catch (error) {
-    if (error instanceof SnapshotNameError) return undefined;
-    throw error;
   }
 }

@@ -8,4 +8,3 @@ export {
   decideCleaning,
   type Sighting,
 } from './decide.ts';
-export { type Sleep, sleep } from './sleep.ts';

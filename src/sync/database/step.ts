@@ -23,6 +23,7 @@ const FIRST_LISTING_RETRY_MS = 1000;
  * | running   | localChange, looked                    | publish; `looked`: when no full snapshot was stored for the force interval  |
  * | running   | downloaded; merged; publisher          | merge, but after ten loads what is due is taken first              |
  * | any       | stop                                   | stopping: everything but the publisher ends                        |
+ * | stopping  | localChange                            | publish, if the publisher still runs                               |
  * | stopping  | workEnded; publisherEnded              | the publisher ends after one last attempt; then ended              |
  *
  * Whatever is not in the table changes nothing. Local changes that are recorded before `running` are published by what the start
@@ -53,7 +54,8 @@ export function step(state: DatabaseState, event: DatabaseEvent, nowMs: number):
       return due(state, nowMs);
     case 'localChange': {
       const changed = { ...state, hasLocalChanges: true };
-      return state.stage === 'running' ? publish(changed) : stay(changed);
+      const isPublished = state.stage === 'running' || (state.stage === 'stopping' && state.isPublisherRunning);
+      return isPublished ? publish(changed) : stay(changed);
     }
     case 'looked':
       return looked(state, event.sinceFullMs, event.txnId);

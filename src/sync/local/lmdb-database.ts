@@ -1,4 +1,4 @@
-import type { LmdbConfig, SweeperConfig } from '../../config/index.ts';
+import type { SweeperConfig } from '../../config/index.ts';
 import type { Environment, InstanceLock } from '../../lmdb/index.ts';
 import type { Log } from '../../log/index.ts';
 import { timeOf } from '../../merge/index.ts';
@@ -48,20 +48,6 @@ export interface LmdbDatabaseOptions {
 interface HeldCapture {
   readonly held: Held;
   readonly capture: Capture;
-}
-
-/** What the configuration says of an LMDB, as `LmdbDatabase` wants it. */
-export function schemaOf({
-  schemaTracksChanges: native,
-  dupsortHack,
-  droppedDbis,
-  acceptSchemaChange,
-  dbiOptions,
-}: LmdbConfig): Schema {
-  const overrides = [...dbiOptions].flatMap(([name, { overrideCreateFlags }]) =>
-    overrideCreateFlags === undefined ? [] : [[name, overrideCreateFlags] as const],
-  );
-  return { native, dupsortHack, droppedDbis, acceptSchemaChange, overrideCreateFlags: new Map(overrides) };
 }
 
 /** The tracker over liblmdb. Takes its turns, and reads on with cursors after an error in a page: that is caught here alone. */

@@ -56,7 +56,7 @@ export class LocalChanges {
     if (this.#options.local.hasNews) await this.#round();
   }
 
-  /** Until aborted. @throws DataFileReplacedError; UnsupportedDbiError, HeaderError, NotLmdbError: what only the operator can mend */
+  /** Until aborted; what was committed by then is recorded. @throws DataFileReplacedError; UnsupportedDbiError, HeaderError, NotLmdbError: what only the operator can mend */
   async run(signal: AbortSignal): Promise<void> {
     const { local, config, clock, onTick } = this.#options;
     const watch = local.watch(() => this.#wake.notify());
@@ -78,6 +78,8 @@ export class LocalChanges {
         onTick();
         wasNotified = await this.#wake.wait(pollMs, signal);
       }
+      // What nobody noticed yet was committed before the stop all the same. A single pass has looked.
+      if (!config.onlyOnce) await this.look();
     } finally {
       watch.close();
     }

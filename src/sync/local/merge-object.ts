@@ -1,6 +1,6 @@
 import { MapFullError, type WriteTransaction } from '../../lmdb/index.ts';
 import type { Log } from '../../log/index.ts';
-import { compareTimes, type Time, timeOf } from '../../merge/index.ts';
+import { compareTimes, nanoOf, type Time, timeOf } from '../../merge/index.ts';
 import { SchemaGuard, schemaVersionIn } from '../../powerdns/index.ts';
 import {
   type DatabaseView,
@@ -10,7 +10,7 @@ import {
   type WinnerSink,
   WritePlan,
 } from '../../shadow/index.ts';
-import { type DbiHeader, RefusedSnapshotError, type readSnapshot } from '../../snapshot/index.ts';
+import { RefusedSnapshotError, type readSnapshot } from '../../snapshot/index.ts';
 import type { Report } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
 import type { MergeBatch, MergeObject, MergeResult } from './local-database.ts';
@@ -65,7 +65,6 @@ export async function mergeObjects(
     const joined = await join(tracker, view.view, first!, options);
     if (joined) return [joined];
   }
-  const onDbi = (dbi: DbiHeader): void => tracker.learnFlags(dbi.name, dbi.flags);
   const plan = new WritePlan();
   const results: MergeResult[] = [];
   try {
@@ -74,7 +73,7 @@ export async function mergeObjects(
       if (objects.length > 1) plan.noteDisorder();
       for (const object of objects) {
         const before = plan.count;
-        const comparer = await readInto(plan, view.view, object, { ...options, onDbi }, objects.length > 1);
+        const comparer = await readInto(tracker, plan, view.view, object, options, objects.length > 1);
         results.push(resultOf(comparer, plan.count - before, object.name, options));
       }
     } finally {
@@ -96,10 +95,11 @@ export function holdsEntries({ dbis }: DatabaseView): boolean {
 
 /** @param isOneOfMany what came before it cannot be taken back */
 async function readInto(
+  tracker: Tracker,
   winners: WinnerSink,
   view: DatabaseView,
   { name, body }: MergeObject,
-  options: MergeOptions & { readonly onDbi: (dbi: DbiHeader) => void },
+  options: MergeOptions,
   isOneOfMany = false,
 ): Promise<RemoteComparer> {
   const { schema, log, signal, maxDecompressedBytes } = options;
@@ -111,7 +111,7 @@ async function readInto(
       cutoff: options.cutoff(),
       onPrivateDbi: (dbi: string) =>
         log.warn('A remote snapshot holds a private DBI, which is ignored', { object: name, dbi }),
-      onDbi: options.onDbi,
+      onDbi: (dbi) => tracker.learnFlags(dbi.name, dbi.flags),
     },
     isOneOfMany ? withoutRestart(winners, name) : winners,
   );
@@ -151,11 +151,10 @@ async function join(
 ): Promise<MergeResult | undefined> {
   const { schema, extraBlocks } = options;
   let joined: MergeResult | undefined;
-  const onDbi = (dbi: DbiHeader): void => tracker.learnFlags(dbi.name, dbi.flags);
   const write = async (transaction: WriteTransaction): Promise<boolean> => {
     const tidy = (): void => options.collectGarbage('minor');
     const winners = new DirectWinners(transaction, { native: schema.native, extraBlocks }, tidy);
-    const comparer = await readInto(winners, view, object, { ...options, onDbi });
+    const comparer = await readInto(tracker, winners, view, object, options);
     if (winners.outcome !== 'complete') return false;
     winners.finish();
     joined = resultOf(comparer, winners.count, object.name, options);
@@ -174,5 +173,5 @@ function noteFuture(comparer: RemoteComparer, name: string, { clock, report }: M
   const limit = timeOf(clock.nowNano() + FAR_FUTURE_NANO);
   const { newestHi, newestLo } = comparer;
   if (compareTimes(newestHi, newestLo, limit.hi, limit.lo) <= 0) return;
-  report({ type: 'futureTimestamps', name, newestNano: (BigInt(newestHi) << 32n) | BigInt(newestLo) });
+  report({ type: 'futureTimestamps', name, newestNano: nanoOf({ hi: newestHi, lo: newestLo }) });
 }

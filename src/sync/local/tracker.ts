@@ -218,10 +218,10 @@ export class Tracker {
   async writeAsItComes(body: (transaction: WriteTransaction) => Promise<boolean>): Promise<boolean> {
     const base = this.base;
     const lock = this.#options.lock.take();
-    let under: Held | undefined;
+    let under: Held | Within | undefined;
     try {
-      under = this.#views.hold();
-      if (under.id !== base.id || !(await body(lock.transaction))) return false;
+      under = this.#views.under(lock.transaction);
+      if (under.view.txnId !== base.id || !(await body(lock.transaction))) return false;
       if (this.#moveOn(lock.commit(), under)) under = undefined;
       return true;
     } finally {

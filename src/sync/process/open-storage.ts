@@ -3,7 +3,7 @@ import { describeError } from '../../errors/index.ts';
 import type { Log } from '../../log/index.ts';
 import { createStorage, type ObjectStorage, StorageError, type StorageObserver } from '../../storage/index.ts';
 import { RepeatedFailure, reportFields } from '../status/index.ts';
-import type { Clock } from '../time/index.ts';
+import { type Clock, nowMs } from '../time/index.ts';
 
 export interface OpeningOptions {
   readonly observer?: StorageObserver | undefined;
@@ -31,7 +31,7 @@ export async function openStorage(
     } catch (error) {
       if (signal.aborted) return undefined;
       if (config.onlyOnce || !(error instanceof StorageError && error.retryable)) throw error;
-      const report = opening.failed(Number(clock.nowNano() / 1_000_000n));
+      const report = opening.failed(nowMs(clock));
       onFailed?.(error, opening.failures);
       if (report) {
         const fields = { error: describeError(error), ...reportFields(report) };

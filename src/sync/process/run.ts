@@ -274,7 +274,7 @@ async function runWorkers(groups: readonly string[][], options: Run): Promise<Fa
     const clocks = databases.map((name, index) => ({ name, clock: new LockClock(lockCells, index) }));
     for (const { name, clock } of clocks) options.onWorker(name, clock, worker);
     workers.set(worker, clocks);
-    const stopWatching = watchLocks(databases, lockCells, log);
+    const stopWatching = watchLocks(clocks, log);
     return new Promise<void>((resolve) => {
       worker.on('message', (message: WorkerMessage) => {
         if (message.type === 'events') options.onEvents(message.events);
@@ -312,8 +312,8 @@ async function runWorkers(groups: readonly string[][], options: Run): Promise<Fa
 }
 
 /** Tells of long waits for a write lock, from outside the thread that waits. */
-function watchLocks(databases: readonly string[], cells: SharedArrayBuffer, log: Log): () => void {
-  const clocks = databases.map((name, index) => ({ name, clock: new LockClock(cells, index), toldMs: 0 }));
+function watchLocks(watched: readonly { name: string; clock: LockClock }[], log: Log): () => void {
+  const clocks = watched.map((entry) => ({ ...entry, toldMs: 0 }));
   const timer = setInterval(() => {
     for (const entry of clocks) {
       const since = entry.clock.waitingSinceMs;

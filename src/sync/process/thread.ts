@@ -1,5 +1,4 @@
 import type { Config } from '../../config/index.ts';
-import { LmdbstreamError } from '../../errors/index.ts';
 import { createLog, descriptorStream, type Log, type LogFields, type LogStyle } from '../../log/index.ts';
 import type { StorageObserver } from '../../storage/index.ts';
 import { type DatabaseChanges, DatabaseSync, systemPorts } from '../database/index.ts';
@@ -53,8 +52,7 @@ export type WorkerMessage =
       readonly level: Exclude<keyof Log, 'child'>;
       readonly message: string;
       readonly fields: LogFields;
-    }
-  | { readonly type: 'ended' };
+    };
 
 /** `stack`: of an error that is nobody's mistake but ours. */
 export type SerializedError = ErrorInfo;
@@ -129,6 +127,8 @@ export async function runDatabases(
   const log = logStyle ? createLog({ ...logStyle, stream: descriptorStream(2) }) : postingLog(tell);
   const stop = new AbortController();
   signal.addEventListener('abort', () => stop.abort(), { once: true });
+  // The order may have come while this module was loaded.
+  if (signal.aborted) stop.abort();
   const batch = new EventBatch<SyncEvent>(systemClock, (events) => tell({ type: 'events', events }));
   const changed = new EventBatch<ChangeEvent>(
     systemClock,
@@ -191,7 +191,6 @@ export async function runDatabases(
         if (!onlyOnce && !(await waitForFirstFile(first, stop.signal))) return;
         await runReopening(reopening, stop.signal);
       } catch (error) {
-        if (stop.signal.aborted && signal.aborted && !(error instanceof LmdbstreamError)) throw error;
         tell({ type: 'failed', database: name, error: errorInfo(error) });
         stop.abort();
       } finally {
@@ -202,5 +201,4 @@ export async function runDatabases(
   }
   changed.flush();
   batch.flush();
-  tell({ type: 'ended' });
 }

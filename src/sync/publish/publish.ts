@@ -2,7 +2,7 @@ import { GENERATION_ID, type SnapshotName } from '../../snapshot/index.ts';
 import { type ObjectStorage, type RetryPolicy, StorageError } from '../../storage/index.ts';
 import { namesOf, nextTimeNano, type OwnChain, type PublishPlan, planPublishing } from '../chain/index.ts';
 import { type Capture, isPassing, type LocalDatabase, type ShownState } from '../local/index.ts';
-import { errorInfo, type Report } from '../status/index.ts';
+import { errorInfo, type Report, refOf } from '../status/index.ts';
 import { type Clock, Wake } from '../time/index.ts';
 import { Allowance, type AllowanceLimits } from './allowance.ts';
 import { DeltaKeys } from './delta-keys.ts';
@@ -261,11 +261,9 @@ export class Publisher {
       this.#lastTxnId = capture.txnId;
       this.#gaveUp = undefined;
       onStored(name, sizeBytes, capture.included);
-      const { full, instanceId, timestampNano, kind } = name;
-      const object = { name: full, instanceId, timestampNano, kind };
       const storeMs = clock.monotonicMs() - startedMs;
       if (role === 'compacted') report({ type: 'compacted' });
-      report({ type: 'stored', object, sizeBytes, txnId: capture.txnId, encodeMs, storeMs });
+      report({ type: 'stored', object: refOf(name), sizeBytes, txnId: capture.txnId, encodeMs, storeMs });
     }
     if (!made.waitsFor) this.#published = Math.max(this.#published, carries);
     if (!made.waitsFor) this.#isAtBucket = false;

@@ -10,11 +10,10 @@ import {
 } from '../../storage/index.ts';
 import type { Batch, ChainIndex, ListedObject } from '../chain/index.ts';
 import { isPassing, type MergeBatch, type MergeObject, type MergeResult } from '../local/index.ts';
-import { downloadProgress, errorInfo, RepeatedFailure, type Report } from '../status/index.ts';
+import { downloadProgress, errorInfo, RepeatedFailure, type Report, refOf } from '../status/index.ts';
 import { type Clock, nowMs } from '../time/index.ts';
 import { type Download, downloadObject } from './download.ts';
 import { LimitMeter } from './limit-meter.ts';
-import { refOf } from './object-ref.ts';
 import { Sightings } from './sightings.ts';
 
 export interface ReceiverOptions {

@@ -1,6 +1,5 @@
 import type { SnapshotName } from '../../snapshot/index.ts';
-import type { Report } from '../status/index.ts';
-import { refOf } from './object-ref.ts';
+import { type Report, refOf } from '../status/index.ts';
 
 /** Tells of what a listing shows that the one before it did not: instances that came or went, newer objects of peers. */
 export class Sightings {

@@ -1,4 +1,5 @@
 import { LmdbstreamError } from '../../errors/index.ts';
+import type { SnapshotName } from '../../snapshot/index.ts';
 import type { FailureReport } from './repeated-failure.ts';
 
 /** Where a database is in its life. */
@@ -23,6 +24,10 @@ export interface ObjectRef {
   /** The time that the name claims. */
   readonly timestampNano: bigint;
   readonly kind: 'snapshot' | 'delta';
+}
+
+export function refOf({ full: name, instanceId, timestampNano, kind }: SnapshotName): ObjectRef {
+  return { name, instanceId, timestampNano, kind };
 }
 
 /** What LMDB tells of an environment, and the size of the data file in use. */

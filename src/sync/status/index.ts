@@ -19,6 +19,7 @@ export {
   type LmdbStats,
   type ObjectRef,
   type Report,
+  refOf,
   type SyncEvent,
   type SyncEventBody,
 } from './events.ts';

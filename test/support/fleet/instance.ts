@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { type Config, parseConfig } from '../../../src/config/index.ts';
 import type { Log } from '../../../src/log/index.ts';
+import { parseSnapshotName, type SnapshotName } from '../../../src/snapshot/index.ts';
 import type { CallOptions, ObjectBody, ObjectDownload, ObjectInfo, ObjectStorage } from '../../../src/storage/index.ts';
 import { type MemoryStorage, StorageError } from '../../../src/storage/index.ts';
 import { type Clock, type DatabaseStatus, DatabaseSync, systemClock, systemPorts } from '../../../src/sync/index.ts';
@@ -233,3 +234,6 @@ export async function objectsOf(bucket: MemoryStorage, prefix = ''): Promise<Map
   }
   return objects;
 }
+
+export const namesOf = (stored: readonly string[]): SnapshotName[] => stored.map((name) => parseSnapshotName(name));
+export const kindsOf = (stored: readonly string[]): string[] => namesOf(stored).map(({ kind }) => kind);

@@ -261,6 +261,14 @@ export class Peer {
     }
   }
 
+  /** After another round: main is its shadow, nothing was missed, nothing is left open. */
+  assertInStep(): void {
+    this.tracker.localRound();
+    this.assertMainIsShadow();
+    this.assertNothingMissed();
+    this.assertNoLeaks();
+  }
+
   /** After a test: only the base is held, and nothing was left behind by an error. */
   assertNoLeaks(): void {
     const open = this.environment.openTransactions;

@@ -13,3 +13,17 @@ export function makePeer(options: Partial<PeerOptions> = {}, clock: LogicalClock
   });
   return peer;
 }
+
+/** The application commits one entry of the DBI `d`. */
+export function put(peer: Peer, key: string, value: string): void {
+  peer.write({ op: 'put', dbi: 'd', key, value });
+}
+
+/** With a shadow already, and one recorded entry: `a` is `first`. */
+export function startedPeer(options: Partial<PeerOptions> = {}): Peer {
+  const peer = makePeer(options);
+  peer.tracker.localRound();
+  put(peer, 'a', 'first');
+  peer.tracker.localRound();
+  return peer;
+}

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { silentLog } from '../../../src/log/index.ts';
 import { MemoryStorage, StorageError } from '../../../src/storage/index.ts';
-import { Cleaner, type CleanerOptions, type CleanReason, sleep } from '../../../src/sync/clean/index.ts';
+import { Cleaner, type CleanerOptions, type CleanReason } from '../../../src/sync/clean/index.ts';
+import { systemClock } from '../../../src/sync/time/index.ts';
 import { at, CONFIG, fullName, MINUTE_MS, nano } from './support.ts';
 
 const BODY = Buffer.from('any');
@@ -21,6 +22,8 @@ async function setUp(names: readonly string[], change: Partial<CleanerOptions> =
     included: () => new Map(),
     log,
     now: () => clock.nowMs,
+    random: Math.random,
+    sleep: systemClock.sleep,
     observer: {
       listCalled: () => void seen.lists++,
       listFailed: () => void seen.listsFailed++,
@@ -180,6 +183,8 @@ describe('the cleaner as a service', () => {
 });
 
 describe('sleep', () => {
+  const { sleep } = systemClock;
+
   it('ends with its signal, also when that is aborted already or the time is longer than a timer holds', async () => {
     const abort = new AbortController();
     let ended = false;

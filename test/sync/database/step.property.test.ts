@@ -162,7 +162,9 @@ class Model {
       });
     }
     if (noise && this.ended === 0) {
-      moves.push(() => this.tell({ type: 'localChange' }));
+      // Who records looks once more when it is stopped, but not in a single pass.
+      const records = this.#world.settings.onlyOnce ? !this.#isWorkStopped : !this.#isWorkEndTold;
+      if (records) moves.push(() => this.tell({ type: 'localChange' }));
       moves.push(() => this.tell({ type: 'news' }));
       moves.push(() => this.tell({ type: 'looked', sinceFullMs: 100, txnId: 1 }));
     }
@@ -217,6 +219,22 @@ describe('the step of a database, in any order of what happens', () => {
         model.tell({ type: 'stop' });
         for (let i = 0; i < MOST_STEPS && model.ended === 0; i++) model.move(false);
         expect([model.ended, model.state.stage]).toEqual([1, 'ended']);
+      }),
+      RUNS,
+    );
+  });
+
+  it('what is recorded while it stops is published, where something may be', () => {
+    fc.assert(
+      fc.property(world, fc.nat(150), (given, stopAt) => {
+        const model = new Model(given);
+        for (let i = 0; i < stopAt; i++) model.move(true);
+        fc.pre(model.state.stage !== 'stopping');
+        const { isPublisherRunning } = model.state;
+        model.tell({ type: 'stop' });
+        const before = model.unpublished;
+        model.tell({ type: 'localChange' });
+        expect(model.unpublished - before).toBe(isPublisherRunning && model.ended === 0 ? 1 : 0);
       }),
       RUNS,
     );

@@ -2,9 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { KeySet } from '../../../src/shadow/index.ts';
 import type { Capture } from '../../../src/sync/local/index.ts';
 import type { Peer } from '../../support/fleet/peer.ts';
-import { makePeer } from '../../support/fleet/peers.ts';
-
-const put = (peer: Peer, key: string, value: string): void => peer.write({ op: 'put', dbi: 'd', key, value });
+import { makePeer, put } from '../../support/fleet/peers.ts';
 
 async function started(options: Parameters<typeof makePeer>[0] = {}): Promise<Peer> {
   const peer = makePeer(options);

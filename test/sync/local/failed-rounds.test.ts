@@ -5,26 +5,9 @@ import { UnsupportedDbiError } from '../../../src/shadow/index.ts';
 import { shadowName } from '../../../src/shadow/store/names.ts';
 import { CorruptSnapshotError } from '../../../src/snapshot/index.ts';
 import type { Peer } from '../../support/fleet/peer.ts';
-import { makePeer } from '../../support/fleet/peers.ts';
+import { makePeer, put, startedPeer } from '../../support/fleet/peers.ts';
 import { dbiOf, objectOf } from '../../support/objects/objects.ts';
-import { entryOf, shadowOf } from '../../support/objects/shadow-entries.ts';
-
-const put = (peer: Peer, key: string, value: string): void => peer.write({ op: 'put', dbi: 'd', key, value });
-
-function started(options: Parameters<typeof makePeer>[0] = {}): Peer {
-  const peer = makePeer(options);
-  peer.tracker.localRound();
-  put(peer, 'a', 'first');
-  peer.tracker.localRound();
-  return peer;
-}
-
-function assertInStep(peer: Peer): void {
-  peer.tracker.localRound();
-  peer.assertMainIsShadow();
-  peer.assertNothingMissed();
-  peer.assertNoLeaks();
-}
+import { entryOf, shadowOf, storedEntry } from '../../support/objects/shadow-entries.ts';
 
 describe('a round that fails', () => {
   const fail = (peer: Peer): void => {
@@ -33,7 +16,7 @@ describe('a round that fails', () => {
   };
 
   it('keeps what it noticed, and gives up the old reader', () => {
-    const peer = started();
+    const peer = startedPeer();
     const held = peer.tracker.base.id;
     for (const key of ['b', 'c', 'd']) {
       put(peer, key, key);
@@ -45,31 +28,31 @@ describe('a round that fails', () => {
     expect(peer.tracker.hasNews).toBe(true);
     expect(peer.tracker.localRound()).toBe(true);
     expect(peer.tracker.hasNews).toBe(false);
-    assertInStep(peer);
+    peer.assertInStep();
   });
 
   it('with DUPSORT pairs that come and go, dropped and new DBIs', () => {
-    const peer = started();
+    const peer = startedPeer();
     const flags = DbiFlag.dupSort;
     peer.write({ op: 'put', dbi: 'dup', key: 'k', value: '1', flags }, { op: 'put', dbi: 'dup', key: 'k', value: '2' });
     peer.tracker.localRound();
     peer.write({ op: 'del', dbi: 'dup', key: 'k', value: '1' }, { op: 'put', dbi: 'dup', key: 'k', value: '3' });
     fail(peer);
     peer.tracker.localRound();
-    assertInStep(peer);
+    peer.assertInStep();
     peer.write({ op: 'drop', dbi: 'd', remove: true }, { op: 'put', dbi: 'new', key: 'k', value: 'v' });
     fail(peer);
     put(peer, 'z', 'again');
     fail(peer);
     peer.tracker.localRound();
-    assertInStep(peer);
+    peer.assertInStep();
   });
 
   it.each([
     ['so few that they are remembered', false],
     ['so many that everything must be compared', true],
   ])('does not let the application’s file grow: %s', (_, isOverflown) => {
-    const peer = started();
+    const peer = startedPeer();
     peer.write({ op: 'fill', dbi: 'd', prefix: 'k', from: 0, count: 500, valueBytes: 1000 });
     peer.tracker.localRound();
     // A DBI that is new in a failed round cannot be remembered key by key.
@@ -84,7 +67,7 @@ describe('a round that fails', () => {
     for (let i = 0; i < 30; i++) rewrite();
     expect(peer.application.info().last_pgno).toBe(pages);
     peer.tracker.localRound();
-    assertInStep(peer);
+    peer.assertInStep();
   });
 
   /** The next round gets its reader under the lock; the one after the commit fails. */
@@ -104,7 +87,7 @@ describe('a round that fails', () => {
   }
 
   it('after its commit: the change is still to be published', () => {
-    const peer = started();
+    const peer = startedPeer();
     put(peer, 'b', '2');
     const mend = failAfterCommit(peer, new LmdbError('NO_QUIET_MOMENT', 'begin', 0, 'planned'));
     expect(() => peer.tracker.localRound()).toThrow(/planned/);
@@ -112,11 +95,11 @@ describe('a round that fails', () => {
     expect(shadowOf(peer, 'd').b).toMatchObject({ value: '2' });
     expect(peer.tracker.localRound()).toBe(true);
     expect(peer.tracker.localRound()).toBe(false);
-    assertInStep(peer);
+    peer.assertInStep();
   });
 
   it('not for a reader table that is full after the commit: the reader from under the lock is the base', () => {
-    const peer = started();
+    const peer = startedPeer();
     put(peer, 'b', '2');
     const mend = failAfterCommit(peer, new ReadersFullError(4));
     expect(peer.tracker.localRound()).toBe(true);
@@ -125,11 +108,11 @@ describe('a round that fails', () => {
     expect(peer.tracker.localRound()).toBe(false);
     put(peer, 'b', '3');
     expect(peer.tracker.localRound()).toBe(true);
-    assertInStep(peer);
+    peer.assertInStep();
   });
 
   it('leaves no transaction behind, whatever it was', async () => {
-    const peer = started();
+    const peer = startedPeer();
     await expect(peer.merge(Buffer.from('no gzip'))).rejects.toThrow(CorruptSnapshotError);
     peer.assertNoLeaks();
     peer.failsNextLock = true;
@@ -149,17 +132,17 @@ describe('a round that fails', () => {
   });
 
   it('a map_size above that of the file counts from the start', () => {
-    const peer = started({ application: { mapSizeBytes: 2 ** 20 }, mapSizeBytes: 16 * 2 ** 20 });
+    const peer = startedPeer({ application: { mapSizeBytes: 2 ** 20 }, mapSizeBytes: 16 * 2 ** 20 });
     peer.write({ op: 'fill', dbi: 'd', prefix: 'k', from: 0, count: 500, valueBytes: 1000 });
     peer.tracker.localRound();
     expect(peer.environment.info().mapSizeBytes).toBe(16 * 2 ** 20);
-    assertInStep(peer);
+    peer.assertInStep();
   });
 
   it.each([0, 1])(
     'a map that is full in the middle of a merge, lmdb_lock_max %s ms: the application has enlarged it, and nothing is lost',
     async (lockMaxMs) => {
-      const peer = started({ application: { mapSizeBytes: 2 ** 20 }, lockMaxMs });
+      const peer = startedPeer({ application: { mapSizeBytes: 2 ** 20 }, lockMaxMs });
       // Told by the next commit; our own map stays as it is until it is full.
       peer.application.resize(64 * 2 ** 20);
       put(peer, 'b', '2');
@@ -176,12 +159,12 @@ describe('a round that fails', () => {
       expect(peer.mainDump().d).toHaveLength(1002);
       expect(peer.environment.info().mapSizeBytes).toBe(64 * 2 ** 20);
       expect(peer.locks - locks).toBeGreaterThan(lockMaxMs > 0 ? 10 : 1);
-      assertInStep(peer);
+      peer.assertInStep();
     },
   );
 
   it('a merge that fails between two slices: what it wrote stands, and the object is merged whole the next time', async () => {
-    const peer = started({ lockMaxMs: 1 });
+    const peer = startedPeer({ lockMaxMs: 1 });
     const nano = peer.clock.nowNano();
     const entries = Array.from({ length: 300 }, (_, i) => ({ key: `k${i}`, value: 'v', nano }));
     const object = objectOf([dbiOf('d', entries)]);
@@ -192,15 +175,15 @@ describe('a round that fails', () => {
       },
     );
     await expect(peer.merge(object)).rejects.toThrow(MapFullError);
-    assertInStep(peer);
+    peer.assertInStep();
     expect(peer.mainDump().d!.length).toBeLessThan(300);
     expect((await peer.merge(object)).written).toBeLessThan(300);
     expect(peer.mainDump().d).toHaveLength(301);
-    assertInStep(peer);
+    peer.assertInStep();
   });
 
   it('a map that stays full: the change is kept, and recorded when the application has made it larger', () => {
-    const peer = started({ application: { mapSizeBytes: 2 ** 20 } });
+    const peer = startedPeer({ application: { mapSizeBytes: 2 ** 20 } });
     peer.write({ op: 'fill', dbi: 'd', prefix: 'k', from: 0, count: 450, valueBytes: 1000 });
     expect(() => peer.tracker.localRound()).toThrow(MapFullError);
     expect(() => peer.tracker.localRound()).toThrow(MapFullError);
@@ -208,24 +191,18 @@ describe('a round that fails', () => {
     peer.application.resize(16 * 2 ** 20);
     put(peer, 'one', 'more');
     expect(peer.tracker.localRound()).toBe(true);
-    assertInStep(peer);
+    peer.assertInStep();
   });
 });
 
 describe('native mode', () => {
-  const headed = (nano: bigint, value: string): Buffer => {
-    const header = Buffer.alloc(24);
-    header.writeBigUInt64BE(nano);
-    return Buffer.concat([header, Buffer.from(value)]);
-  };
-
   it('the application’s change under our nose is compared with the remote entry, both ways', async () => {
     const peer = makePeer({ native: true });
     peer.tracker.localRound();
     peer.beforeLock.push(() =>
       peer.write(
-        { op: 'put', dbi: 'd', key: 'older', value: headed(5n, 'mine') },
-        { op: 'put', dbi: 'd', key: 'newer', value: headed(50n, 'mine') },
+        { op: 'put', dbi: 'd', key: 'older', value: storedEntry(5n, 'mine') },
+        { op: 'put', dbi: 'd', key: 'newer', value: storedEntry(50n, 'mine') },
       ),
     );
     const entries = ['newer', 'older'].map((key) => ({ key, value: 'theirs', nano: 10n }));

@@ -1,19 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { CorruptPageError } from '../../../src/btree/index.ts';
 import type { Peer } from '../../support/fleet/peer.ts';
-import { makePeer } from '../../support/fleet/peers.ts';
+import { put, startedPeer } from '../../support/fleet/peers.ts';
 import { dbiOf, objectOf } from '../../support/objects/objects.ts';
 import { shadowOf } from '../../support/objects/shadow-entries.ts';
-
-const put = (peer: Peer, key: string, value: string): void => peer.write({ op: 'put', dbi: 'd', key, value });
-
-function started(): Peer {
-  const peer = makePeer({ pages: true });
-  peer.tracker.localRound();
-  put(peer, 'a', 'first');
-  peer.tracker.localRound();
-  return peer;
-}
 
 /** From now on a view's pages are damaged, as a custom comparator or a broken disk would make them look. */
 function spoilPages(peer: Peer): void {
@@ -38,7 +28,7 @@ describe('a page that cannot be read (decision 3): cursors read on', () => {
   const changesOf = (peer: Peer): number => peer.events.filter(({ type }) => type === 'localChange').length;
 
   it('a local change is recorded all the same, and later ones', async () => {
-    const peer = started();
+    const peer = startedPeer();
     spoilPages(peer);
     put(peer, 'a', 'second');
     const before = changesOf(peer);
@@ -54,7 +44,7 @@ describe('a page that cannot be read (decision 3): cursors read on', () => {
   });
 
   it('a remote object is merged all the same', async () => {
-    const peer = started();
+    const peer = startedPeer();
     spoilPages(peer);
     put(peer, 'a', 'second');
     const nano = peer.clock.nowNano() + 3_600_000_000_000n;
@@ -71,7 +61,7 @@ describe('a page that cannot be read (decision 3): cursors read on', () => {
   });
 
   it('any other error is passed on, and pages stay in use', () => {
-    const peer = started();
+    const peer = startedPeer();
     expect(peer.tracker.fallBack(new Error('another'))).toBe(false);
     expect(peer.tracker.views.isPaged).toBe(true);
   });

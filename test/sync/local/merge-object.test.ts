@@ -19,13 +19,6 @@ function empty(lockMaxMs = 1): Peer {
   return peer;
 }
 
-function assertInStep(peer: Peer): void {
-  peer.tracker.localRound();
-  peer.assertMainIsShadow();
-  peer.assertNothingMissed();
-  peer.assertNoLeaks();
-}
-
 describe('the first object of an empty instance', () => {
   it('is written in slices of lmdb_lock_max, and main is what the shadow says after each (I4)', async () => {
     const peer = empty();
@@ -41,7 +34,7 @@ describe('the first object of an empty instance', () => {
     expect(peer.locks).toBeGreaterThan((2 * COUNT) / 64);
     expect(Object.keys(peer.mainDump())).toEqual(['d', 'e']);
     expect(peer.tracker.hasNews).toBe(false);
-    assertInStep(peer);
+    peer.assertInStep();
   });
 
   it('is one transaction with lmdb_lock_max: 0s, and when it is a delta (I9)', async () => {
@@ -52,7 +45,7 @@ describe('the first object of an empty instance', () => {
       const peer = empty(lockMaxMs);
       expect((await peer.merge(object, name)).written).toBe(2 * COUNT);
       expect(peer.locks).toBe(1);
-      assertInStep(peer);
+      peer.assertInStep();
     }
   });
 
@@ -68,7 +61,7 @@ describe('the first object of an empty instance', () => {
     expect([written, hasLocalChanges]).toEqual([2 * COUNT, true]);
     const main = Object.fromEntries(peer.mainDump().d!);
     expect([main.k000, main.k001, main.k002, main.k499, main.z]).toEqual(['mine', undefined, 'theirs', 'mine', 'mine']);
-    assertInStep(peer);
+    peer.assertInStep();
     expect((await peer.merge(object)).written).toBe(0);
   });
 
@@ -80,7 +73,7 @@ describe('the first object of an empty instance', () => {
     expect([written, hasLocalChanges, peer.afterLock.length]).toEqual([2 * COUNT, true, 0]);
     const main = Object.fromEntries(peer.mainDump().d!);
     expect([main.k000, main.k001, main.k002, main.k499]).toEqual(['mine', 'mine', 'theirs', 'mine']);
-    assertInStep(peer);
+    peer.assertInStep();
   });
 
   it('killed in the middle: what is written agrees, is nothing of ours (I12), and the rest comes with the next merge', async () => {
@@ -97,10 +90,10 @@ describe('the first object of an empty instance', () => {
     peer.restart();
     expect(peer.tracker.localRound()).toBe(false);
     expect(peer.mainDump().d).toHaveLength(128);
-    assertInStep(peer);
+    peer.assertInStep();
     expect((await peer.merge(object)).written).toBe(2 * COUNT - 128);
     expect(new Set(Object.values(shadowOf(peer, 'd')).map(({ nano }) => nano))).toEqual(new Set([NANO]));
-    assertInStep(peer);
+    peer.assertInStep();
   });
 
   it.each([
@@ -111,7 +104,7 @@ describe('the first object of an empty instance', () => {
     const peer = empty();
     await expect(peer.merge(bad)).rejects.toThrow();
     expect([peer.locks, peer.dump().size]).toEqual([0, 0]);
-    assertInStep(peer);
+    peer.assertInStep();
   });
 
   it.each([0, 1])('keys that come twice are compared with each other, lmdb_lock_max: %s ms (I1)', async (lockMaxMs) => {
@@ -119,7 +112,7 @@ describe('the first object of an empty instance', () => {
     const peer = empty(lockMaxMs);
     await peer.merge(objectOf([dbiOf('d', twice)]));
     expect(new Set(peer.mainDump().d!.map(([, value]) => value))).toEqual(new Set(['a']));
-    assertInStep(peer);
+    peer.assertInStep();
   });
 
   it.each([0, 1])('a map that is full in the middle, lmdb_lock_max %s ms: the rest is written', async (lockMaxMs) => {
@@ -131,7 +124,7 @@ describe('the first object of an empty instance', () => {
     await peer.merge(objectOf([dbiOf('d', entriesOf(1000, 'theirs'.padEnd(3000, '.')))]));
     expect(peer.mainDump().d).toHaveLength(1000);
     expect(peer.environment.info().mapSizeBytes).toBe(64 * 2 ** 20);
-    assertInStep(peer);
+    peer.assertInStep();
   });
 });
 
@@ -148,6 +141,6 @@ describe('a large object that meets what is here', () => {
     const { locks } = peer;
     expect((await peer.merge(newer, DELTA)).written).toBe(COUNT);
     expect(peer.locks - locks).toBe(1);
-    assertInStep(peer);
+    peer.assertInStep();
   });
 });

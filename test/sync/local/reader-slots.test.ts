@@ -2,13 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { ReadersFullError } from '../../../src/lmdb/index.ts';
 import { isPassing } from '../../../src/sync/local/index.ts';
 import type { Peer } from '../../support/fleet/peer.ts';
-import { makePeer } from '../../support/fleet/peers.ts';
+import { makePeer, put } from '../../support/fleet/peers.ts';
 import { dbiOf, objectOf } from '../../support/objects/objects.ts';
 
 /** The application opens first, and so decides how many slots there are. */
 const withSlots = (maxReaders: number): Peer => makePeer({ pages: maxReaders >= 4, application: { maxReaders } });
-
-const put = (peer: Peer, key: string, value: string): void => peer.write({ op: 'put', dbi: 'd', key, value });
 
 describe('few slots in the reader table', () => {
   it.each([1, 2, 3, 4])('%i: changes are recorded, merged and published', async (slots) => {

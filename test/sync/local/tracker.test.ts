@@ -2,44 +2,27 @@ import { describe, expect, it } from 'vitest';
 import { CorruptPageError } from '../../../src/btree/index.ts';
 import { shadowName } from '../../../src/shadow/store/names.ts';
 import type { Peer } from '../../support/fleet/peer.ts';
-import { makePeer } from '../../support/fleet/peers.ts';
+import { makePeer, put, startedPeer } from '../../support/fleet/peers.ts';
 import { dbiOf, objectOf } from '../../support/objects/objects.ts';
 import { shadowOf } from '../../support/objects/shadow-entries.ts';
-
-const put = (peer: Peer, key: string, value: string): void => peer.write({ op: 'put', dbi: 'd', key, value });
-
-function started(options: Parameters<typeof makePeer>[0] = {}): Peer {
-  const peer = makePeer(options);
-  peer.tracker.localRound();
-  put(peer, 'a', 'first');
-  peer.tracker.localRound();
-  return peer;
-}
-
-function assertInStep(peer: Peer): void {
-  peer.tracker.localRound();
-  peer.assertMainIsShadow();
-  peer.assertNothingMissed();
-  peer.assertNoLeaks();
-}
 
 describe('the application commits between our read view and our write lock (I3; W3)', () => {
   for (const pages of [true, false]) {
     const how = pages ? 'pages' : 'cursors';
 
     it(`the newer value of a key that is being recorded (${how})`, () => {
-      const peer = started({ pages });
+      const peer = startedPeer({ pages });
       put(peer, 'a', 'second');
       peer.beforeLock.push(() => put(peer, 'a', 'third'));
       peer.tracker.localRound();
       expect(peer.beforeLock).toEqual([]);
       expect(shadowOf(peer, 'd').a).toMatchObject({ value: 'third', nano: peer.clock.nowNano() });
       expect(peer.tracker.hasNews).toBe(false);
-      assertInStep(peer);
+      peer.assertInStep();
     });
 
     it(`a deletion, and a change that is taken back (${how})`, () => {
-      const peer = started({ pages });
+      const peer = startedPeer({ pages });
       put(peer, 'b', '1');
       put(peer, 'c', '1');
       peer.tracker.localRound();
@@ -51,21 +34,21 @@ describe('the application commits between our read view and our write lock (I3; 
       peer.tracker.localRound();
       expect(shadowOf(peer, 'd').b).toMatchObject({ deleted: true });
       expect(shadowOf(peer, 'd').c).toMatchObject({ deleted: false, value: '1' });
-      assertInStep(peer);
+      peer.assertInStep();
     });
 
     it(`a key for which a remote entry is about to be written: the local change is the later one (${how})`, async () => {
-      const peer = started({ pages });
+      const peer = startedPeer({ pages });
       const nano = peer.clock.nowNano() + 500_000_000n;
       peer.beforeLock.push(() => put(peer, 'a', 'mine'));
       const result = await peer.merge(objectOf([dbiOf('d', [{ key: 'a', value: 'theirs', nano }])]));
       expect(result.hasLocalChanges).toBe(true);
       expect(peer.mainDump()).toEqual({ d: [['a', 'mine']] });
-      assertInStep(peer);
+      peer.assertInStep();
     });
 
     it(`a later remote entry wins all the same, and the others of the object too (${how})`, async () => {
-      const peer = started({ pages });
+      const peer = startedPeer({ pages });
       const nano = peer.clock.nowNano() + 3_600_000_000_000n;
       peer.beforeLock.push(() => put(peer, 'a', 'mine'));
       const entries = ['a', 'b'].map((key) => ({ key, value: 'theirs', nano }));
@@ -74,31 +57,31 @@ describe('the application commits between our read view and our write lock (I3; 
         ['a', 'theirs'],
         ['b', 'theirs'],
       ]);
-      assertInStep(peer);
+      peer.assertInStep();
     });
 
     it(`a remote deletion of a key that the application changes again (${how})`, async () => {
-      const peer = started({ pages });
+      const peer = startedPeer({ pages });
       const nano = peer.clock.nowNano() + 500_000_000n;
       peer.beforeLock.push(() => put(peer, 'a', 'mine'));
       await peer.merge(objectOf([dbiOf('d', [{ key: 'a', value: undefined, nano }])]));
       expect(peer.mainDump().d).toEqual([['a', 'mine']]);
-      assertInStep(peer);
+      peer.assertInStep();
     });
 
     it(`the application drops the DBI that a remote entry is about to go into (${how})`, async () => {
-      const peer = started({ pages });
+      const peer = startedPeer({ pages });
       const nano = peer.clock.nowNano() + 3_600_000_000_000n;
       peer.beforeLock.push(() => peer.write({ op: 'drop', dbi: 'd', remove: true }));
       await peer.merge(objectOf([dbiOf('d', [{ key: 'b', value: 'theirs', nano }])]));
       expect(peer.mainDump().d).toEqual([['b', 'theirs']]);
       expect(shadowOf(peer, 'd').a).toMatchObject({ deleted: true });
-      assertInStep(peer);
+      peer.assertInStep();
     });
   }
 
   it('with lmdb_lock_max, between two slices of one object', async () => {
-    const peer = started({ lockMaxMs: 1 });
+    const peer = startedPeer({ lockMaxMs: 1 });
     const nano = peer.clock.nowNano() + 1n;
     const keys = Array.from({ length: 300 }, (_, i) => `k${String(i).padStart(3, '0')}`);
     peer.beforeLock.push(
@@ -120,14 +103,14 @@ describe('the application commits between our read view and our write lock (I3; 
     expect([result.written, result.hasLocalChanges, peer.beforeLock.length]).toEqual([300, true, 0]);
     const main = Object.fromEntries(peer.mainDump().d!);
     expect([main.k000, main.k001, main.k002, main.k299]).toEqual(['mine', undefined, 'theirs', 'mine']);
-    assertInStep(peer);
+    peer.assertInStep();
     expect((await peer.merge(object)).written).toBe(0);
   });
 });
 
 describe('a DBI that the application drops, with dropped_dbis: delete (decision 9)', () => {
   it('its entries are deleted, here and at the peer, where the DBI stays, empty', async () => {
-    const [peer, other] = [started(), makePeer()];
+    const [peer, other] = [startedPeer(), makePeer()];
     other.tracker.localRound();
     await other.merge(await peer.snapshot());
     expect(other.mainDump()).toEqual({ d: [['a', 'first']] });
@@ -135,11 +118,11 @@ describe('a DBI that the application drops, with dropped_dbis: delete (decision 
     expect(peer.tracker.localRound()).toBe(true);
     await other.merge(await peer.snapshot());
     expect(other.dump().get('d')).toEqual([]);
-    assertInStep(other);
+    other.assertInStep();
   });
 
   it('also when it is dropped while we are stopped, once a peer tells its kind again', async () => {
-    const [peer, other] = [started(), makePeer()];
+    const [peer, other] = [startedPeer(), makePeer()];
     other.tracker.localRound();
     await other.merge(await peer.snapshot());
     peer.close();
@@ -153,7 +136,7 @@ describe('a DBI that the application drops, with dropped_dbis: delete (decision 
   });
 
   it('and when we are stopped after it: its kind is remembered, and the peer still hears of it', async () => {
-    const [peer, other] = [started(), makePeer()];
+    const [peer, other] = [startedPeer(), makePeer()];
     other.tracker.localRound();
     await other.merge(await peer.snapshot());
     peer.write({ op: 'drop', dbi: 'd', remove: true });
@@ -163,15 +146,15 @@ describe('a DBI that the application drops, with dropped_dbis: delete (decision 
     peer.tracker.localRound();
     await other.merge(await peer.snapshot());
     expect(other.mainDump()).toEqual({});
-    assertInStep(other);
+    other.assertInStep();
   });
 
   it('and made again with other entries', () => {
-    const peer = started();
+    const peer = startedPeer();
     peer.write({ op: 'drop', dbi: 'd', remove: true }, { op: 'put', dbi: 'd', key: 'b', value: '2' });
     peer.tracker.localRound();
     expect(shadowOf(peer, 'd')).toMatchObject({ a: { deleted: true }, b: { deleted: false, value: '2' } });
-    assertInStep(peer);
+    peer.assertInStep();
   });
 });
 
@@ -189,7 +172,7 @@ describe('checks on ourselves', () => {
   };
 
   it('a full scan finds nothing where nothing is wrong, and takes no lock', () => {
-    const peer = started();
+    const peer = startedPeer();
     const locks = peer.locks;
     expect(peer.tracker.fullScan()).toBe(false);
     expect(peer.locks).toBe(locks);
@@ -199,26 +182,26 @@ describe('checks on ourselves', () => {
   it.each(['value', 'missing', 'alive'] as const)(
     'a full scan finds and repairs a planted difference: %s (I6)',
     (change) => {
-      const peer = started();
+      const peer = startedPeer();
       corruptShadow(peer, change);
       expect(peer.tracker.fullScan()).toBe(true);
       expect(peer.status.fullScanDifferences).toBe(1);
       expect(peer.mainDump()).toEqual({ d: [['a', 'first']] });
-      assertInStep(peer);
+      peer.assertInStep();
       expect(peer.tracker.fullScan()).toBe(false);
     },
   );
 
   it('a full scan that comes upon a change of the application says that it is to be published', () => {
-    const peer = started();
+    const peer = startedPeer();
     put(peer, 'b', '2');
     expect(peer.tracker.fullScan()).toBe(true);
     expect(peer.status.fullScanDifferences).toBe(0);
-    assertInStep(peer);
+    peer.assertInStep();
   });
 
   it('a reader that is no longer protected: everything is compared, told and counted', () => {
-    const peer = started();
+    const peer = startedPeer();
     put(peer, 'b', '2');
     const isTrusted = peer.tracker.views.isTrusted;
     peer.tracker.views.isTrusted = () => false;
@@ -229,17 +212,17 @@ describe('checks on ourselves', () => {
     put(peer, 'c', '3');
     peer.tracker.localRound();
     expect(peer.status.distrustedReaders).toBe(1);
-    assertInStep(peer);
+    peer.assertInStep();
   });
 
   it('the base is really listed in the lock table', () => {
-    const peer = started();
+    const peer = startedPeer();
     expect(peer.tracker.views.isTrusted(peer.tracker.base)).toBe(true);
     expect(peer.environment.readers().filter(({ pid }) => pid === process.pid)).toHaveLength(1);
   });
 
   it('pages that cannot be read in the middle of the work: cursors from then on', () => {
-    const peer = started();
+    const peer = startedPeer();
     peer.tracker.fallBack(new CorruptPageError(2, 'planned by the test'));
     put(peer, 'b', '2');
     expect(peer.tracker.localRound()).toBe(true);
@@ -251,11 +234,11 @@ describe('checks on ourselves', () => {
   });
 
   it('drop-shadow while we run: the shadow is made again, at the latest by the next full scan', () => {
-    const peer = started();
+    const peer = startedPeer();
     peer.application.batch({ op: 'drop', dbi: shadowName('d'), remove: true });
     put(peer, 'b', '2');
     peer.tracker.localRound();
     peer.tracker.fullScan();
-    assertInStep(peer);
+    peer.assertInStep();
   });
 });

@@ -8,7 +8,7 @@ import type { Capture, LocalDatabase } from '../../../src/sync/local/index.ts';
 import { Publisher, type PublisherOptions } from '../../../src/sync/publish/index.ts';
 import type { SyncEventBody } from '../../../src/sync/status/index.ts';
 import { type Clock, systemClock } from '../../../src/sync/time/index.ts';
-import { FaultyStorage, failure, Gate } from '../../support/fleet/instance.ts';
+import { FaultyStorage, failure, Gate, kindsOf } from '../../support/fleet/instance.ts';
 
 function keysOf(...keys: string[]): KeySet {
   const set = new KeySet();
@@ -97,12 +97,12 @@ function setUp({ mode = 'off', clock = systemClock, limits, hasLegacyWriter = fa
     await running;
   };
   const running = publisher.run(stop.signal);
-  return { local, storage, events, stored, publisher, stop, running, published, ended };
+  return { local, storage, events, stored, publisher, stop, published, ended };
 }
 
 describe('Publisher', () => {
   it('a request that came after the view was taken is not counted as published by its upload (I3)', async () => {
-    const { local, storage, publisher, stop, running } = setUp();
+    const { local, storage, publisher, stop, published, ended } = setUp();
     const gate = new Gate();
     storage.beforeStore = () => gate.pass();
     publisher.request();
@@ -110,14 +110,13 @@ describe('Publisher', () => {
     publisher.request();
     gate.open();
     while (local.captures < 2) await systemClock.sleep(1, stop.signal);
-    while (publisher.facts.isDue) await systemClock.sleep(1, stop.signal);
-    stop.abort();
-    await running;
+    await published();
+    await ended();
     expect([local.captures, storage.stored.length]).toEqual([2, 2]);
   });
 
   it('a store that fails gives its keys back, and the body that replaces it carries them', async () => {
-    const { local, storage, publisher, stop, running } = setUp();
+    const { local, storage, publisher, published, ended } = setUp();
     local.unpublished = keysOf('a');
     let isFirst = true;
     let before: KeySet | undefined;
@@ -130,36 +129,33 @@ describe('Publisher', () => {
       throw failure('store');
     };
     publisher.request();
-    while (publisher.facts.isDue) await systemClock.sleep(1, stop.signal);
-    stop.abort();
-    await running;
+    await published();
+    await ended();
     expect([before!.count, local.captures, local.unpublished.count]).toEqual([0, 2, 0]);
   });
 
   it('a stop in the middle of an outage: what was not published stays unpublished, and is told', async () => {
-    const { local, storage, events, publisher, stop, running } = setUp();
+    const { local, storage, events, publisher, stop, ended } = setUp();
     local.unpublished = keysOf('a');
     storage.beforeStore = () => {
       throw failure('store');
     };
     publisher.request();
     while (storage.storeAttempts < 2) await systemClock.sleep(1, stop.signal);
-    stop.abort();
-    await running;
+    await ended();
     expect(local.unpublished.count).toBe(1);
     expect(publisher.facts.isDue).toBe(true);
     expect(events.at(-1)).toMatchObject({ type: 'leftUnpublished' });
   });
 
   it('names never go back, although the view’s time does (decision 10)', async () => {
-    const { local, stored, publisher, stop, running } = setUp();
+    const { local, stored, publisher, published, ended } = setUp();
     for (const nano of [5000n, 4000n, 4000n]) {
       local.timestampNano = nano;
       publisher.request();
-      while (publisher.facts.isDue) await systemClock.sleep(1, stop.signal);
+      await published();
     }
-    stop.abort();
-    await running;
+    await ended();
     expect([...stored].sort()).toEqual(stored);
     expect(new Set(stored).size).toBe(3);
   });
@@ -185,8 +181,6 @@ class SleepingClock implements Clock {
     this.nowMs += ms;
   }
 }
-
-const kindsOf = (stored: readonly string[]): string[] => stored.map((name) => parseSnapshotName(name).kind);
 
 describe('Publisher of deltas', () => {
   it('over the burst a delta waits for its turn, and what changes meanwhile is in it', async () => {

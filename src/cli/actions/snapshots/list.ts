@@ -1,9 +1,4 @@
-import {
-  parseSnapshotName,
-  type SnapshotName,
-  SnapshotNameError,
-  type TimestampNano,
-} from '../../../snapshot/index.ts';
+import { snapshotNameOf, type TimestampNano } from '../../../snapshot/index.ts';
 import { compareNames, type ObjectInfo } from '../../../storage/index.ts';
 import { SMALL_REQUEST_LIMIT_MS, withStorage } from '../../bucket.ts';
 import { jsonLine, jsonTime } from '../../json.ts';
@@ -39,7 +34,7 @@ export async function list(session: Session, flags: ListFlags): Promise<void> {
 
 async function byTime(objects: AsyncIterable<ObjectInfo>): Promise<ObjectInfo[]> {
   const timed: { info: ObjectInfo; timestampNano: TimestampNano | undefined }[] = [];
-  for await (const info of objects) timed.push({ info, timestampNano: timeOf(info.name) });
+  for await (const info of objects) timed.push({ info, timestampNano: snapshotNameOf(info.name)?.timestampNano });
   return timed
     .sort(
       (left, right) =>
@@ -54,7 +49,7 @@ function compareTimes(left: TimestampNano | undefined, right: TimestampNano | un
 }
 
 function objectJson({ name, sizeBytes, modifiedMs }: ObjectInfo): object {
-  const parsed = parse(name);
+  const parsed = snapshotNameOf(name);
   return {
     name,
     sizeBytes,
@@ -64,17 +59,4 @@ function objectJson({ name, sizeBytes, modifiedMs }: ObjectInfo): object {
     time: parsed ? jsonTime(parsed.timestampNano) : null,
     kind: parsed?.kind ?? null,
   };
-}
-
-function timeOf(name: string): TimestampNano | undefined {
-  return parse(name)?.timestampNano;
-}
-
-function parse(name: string): SnapshotName | undefined {
-  try {
-    return parseSnapshotName(name);
-  } catch (error) {
-    if (error instanceof SnapshotNameError) return undefined;
-    throw error;
-  }
 }
