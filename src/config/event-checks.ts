@@ -40,6 +40,12 @@ function* checkPowerDns({ apiUrl, apiKeyFile, controlSocket, notify }: EventsCon
 
 /** Not repeated in messages: it may hold a password. */
 function* checkUrl(url: string, path: readonly string[]): Generator<Problem> {
-  if (url === '' || (/^https?:\/\//.test(url) && URL.canParse(url))) return;
-  yield { path, what: 'not an http or https URL', hint: 'write the scheme too: http://localhost:8081' };
+  if (url === '') return;
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
+    yield { path, what: 'not an http or https URL', hint: 'write the scheme too: http://localhost:8081' };
+    return;
+  }
+  const { username, password } = new URL(url);
+  if (username !== '' || password !== '')
+    yield { path, what: 'must not hold a user name or password', hint: 'use the file with the secret instead' };
 }

@@ -55,6 +55,7 @@ export class Delivery implements Consumer {
   readonly #loop: Promise<void>;
   #current = new AbortController();
   #underWay = 0;
+  #isNudged = false;
 
   constructor(options: DeliveryOptions) {
     this.name = options.name;
@@ -73,14 +74,24 @@ export class Delivery implements Consumer {
     this.#wake.notify();
   }
 
+  /** Calls `deliver` without any event, or with what waits: it has something to do that is no event. */
+  nudge(): void {
+    this.#isNudged = true;
+    this.#wake.notify();
+  }
+
   async close(signal: AbortSignal): Promise<void> {
     const giveUp = (): void => this.#current.abort(signal.reason);
     signal.addEventListener('abort', giveUp, { once: true });
     if (signal.aborted) giveUp();
     this.#stop.abort();
     await this.#loop;
-    if (!this.#pending.isEmpty && !signal.aborted) await this.#tell();
+    if (this.#hasWork && !signal.aborted) await this.#tell();
     signal.removeEventListener('abort', giveUp);
+  }
+
+  get #hasWork(): boolean {
+    return this.#isNudged || !this.#pending.isEmpty;
   }
 
   async #run(): Promise<void> {
@@ -88,7 +99,7 @@ export class Delivery implements Consumer {
     const { signal } = this.#stop;
     let pauseMs = retryMs;
     while (!signal.aborted) {
-      if (this.#pending.isEmpty) {
+      if (!this.#hasWork) {
         await this.#wake.wait(Number.POSITIVE_INFINITY, signal);
         continue;
       }
@@ -107,6 +118,7 @@ export class Delivery implements Consumer {
   async #tell(): Promise<boolean> {
     const { name, clock, log, deliver, onOutcome } = this.#options;
     const events = this.#pending.take();
+    this.#isNudged = false;
     // One of its own: what listens to a signal that lives as long as the process is never let go.
     if (!this.#current.signal.aborted) this.#current = new AbortController();
     this.#underWay = events.length;
@@ -116,6 +128,7 @@ export class Delivery implements Consumer {
     } catch (error) {
       this.#underWay = 0;
       this.#pending.giveBack(events);
+      this.#isNudged = true;
       onOutcome?.({ consumer: name, events, failed: true });
       const report = this.#failure.failed(nowMs(clock));
       if (report) {

@@ -1,4 +1,4 @@
-import { rmSync, statSync } from 'node:fs';
+import { chmodSync, rmSync, statSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { type ChangeEvent, PendingChanges } from '../sync/index.ts';
 import type { Consumer } from './consumer.ts';
@@ -7,6 +7,10 @@ import { linesOf } from './message.ts';
 
 /** Bytes that may wait for one slow reader in the socket's own buffer. */
 const BUFFER_BYTES = 256 * 1024;
+/** Whoever reads takes memory for what waits. */
+const MOST_READERS = 100;
+/** Owner and group: names of an application's keys are nobody else's business, whatever the umask says. */
+const MODE = 0o660;
 
 /** Whoever connects to a Unix socket gets every event from then on, as NDJSON. */
 export class SocketConsumer implements Consumer {
@@ -20,7 +24,10 @@ export class SocketConsumer implements Consumer {
     this.#server = server;
     this.#path = path;
     this.#maxKeys = maxKeys;
+    server.maxConnections = MOST_READERS;
     server.on('connection', (socket) => this.#accept(socket));
+    // One connection that could not be accepted: too many open files.
+    server.on('error', () => {});
   }
 
   /**
@@ -38,6 +45,7 @@ export class SocketConsumer implements Consumer {
       });
       server.listen(path, resolve);
     });
+    chmodSync(path, MODE);
     return new SocketConsumer(server, path, maxKeys);
   }
 
@@ -54,9 +62,16 @@ export class SocketConsumer implements Consumer {
     for (const reader of this.#readers) reader.offer(event);
   }
 
-  async close(): Promise<void> {
+  /** Readers get what waits for them; those that do not take it within `signal` are cut off. */
+  async close(signal: AbortSignal): Promise<void> {
+    const cutOff = (): void => {
+      for (const reader of this.#readers) reader.cutOff();
+    };
+    signal.addEventListener('abort', cutOff, { once: true });
     for (const reader of this.#readers) reader.end();
+    if (signal.aborted) cutOff();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    signal.removeEventListener('abort', cutOff);
     rmSync(this.#path, { force: true });
   }
 
@@ -91,8 +106,11 @@ class Reader {
   }
 
   end(): void {
-    this.#socket.end();
-    this.#socket.unref();
+    this.#socket.end(linesOf(this.#pending.take()));
+  }
+
+  cutOff(): void {
+    this.#socket.destroy();
   }
 
   #write(): void {

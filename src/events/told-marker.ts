@@ -62,7 +62,9 @@ export class ToldMarkers {
 
   /** A consumer was told these, after all that came before them. */
   told(consumer: string, events: readonly ChangeEvent[]): void {
-    for (const { db, txnId } of events) {
+    for (const { db, txnId, origin } of events) {
+      // What was there at the start is told before what was missed, with the same id.
+      if (origin.kind === 'start') continue;
       const ofDb = this.#told.get(db) ?? new Map<string, number>();
       this.#told.set(db, ofDb.set(consumer, txnId));
     }

@@ -20,6 +20,7 @@ describe('events', () => {
     ['{exec: {command: ["", x]}}', 'events.exec.command', /empty/],
     ['{exec: {timeout: 0s}}', 'events.exec.timeout', /above 0/],
     ['{webhook: {url: "user:s3cret@host"}}', 'events.webhook.url', /^(?!.*s3cret).*not an http or https URL/s],
+    ['{webhook: {url: "http://user:s3cret@h/"}}', 'events.webhook.url', /^(?!.*s3cret).*must not hold a user name/s],
     ['{webhook: {secret_file: /s}}', 'events.webhook.secret_file', /needs webhook.url/],
     [`{socket: {path: /${'x'.repeat(107)}}}`, 'events.socket.path', /longer than 107 bytes/],
     [
@@ -40,7 +41,7 @@ describe('events', () => {
   });
 
   it('a log never shows the path of a webhook, and what was formatted can be loaded again', () => {
-    const config = parseWith('events: {webhook: {url: "https://u:s3cret@h/s3cret?t=s3cret", secret_file: /etc/hook}}');
+    const config = parseWith('events: {webhook: {url: "https://h/s3cret?t=s3cret", secret_file: /etc/hook}}');
     const text = redactConfig(config);
     expect(text).not.toContain('s3cret');
     expect(text).toContain('https://h/***');

@@ -1,13 +1,10 @@
 import { createHmac } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
-  Delivery,
-  type DeliveryOptions,
-  type DeliveryOutcome,
   execDelivery,
   linesOf,
   messageOf,
@@ -15,13 +12,20 @@ import {
   SocketConsumer,
   webhookDelivery,
 } from '../../src/events/index.ts';
-import { silentLog } from '../../src/log/index.ts';
-import { type ChangeEvent, systemClock } from '../../src/sync/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { change, put } from './support.ts';
 
 const never = new AbortController().signal;
+
+/** A process that has ended and that nobody has asked for is none that runs. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
 
 describe('the message', () => {
   it('keys are text where they can be, else base64', () => {
@@ -47,97 +51,6 @@ describe('the message', () => {
   });
 });
 
-describe('delivery', () => {
-  function delivery(options: Partial<DeliveryOptions> & Pick<DeliveryOptions, 'deliver'>) {
-    const outcomes: DeliveryOutcome[] = [];
-    const lines: string[] = [];
-    const consumer = new Delivery({
-      name: 'test',
-      maxKeys: 100,
-      clock: systemClock,
-      log: { ...silentLog, warn: (line) => lines.push(`warn ${line}`), info: (line) => lines.push(`info ${line}`) },
-      retryMs: 1,
-      maxRetryMs: 2,
-      onOutcome: (outcome) => outcomes.push(outcome),
-      ...options,
-    });
-    return { consumer, outcomes, lines };
-  }
-
-  it('tells everything once, one batch at a time', async () => {
-    const told: number[] = [];
-    let underWay = 0;
-    const { consumer, lines } = delivery({
-      deliver: async (events) => {
-        expect(++underWay).toBe(1);
-        await Promise.resolve();
-        told.push(...events.map(({ txnId }) => txnId));
-        underWay--;
-      },
-    });
-    for (let txnId = 1; txnId <= 50; txnId++) {
-      consumer.offer(change({ d: [put('k')] }, { txnId }));
-      if (txnId % 7 === 0) await Promise.resolve();
-    }
-    await eventually(() => told.length === 50, { what: 'all told' });
-    expect(told).toEqual(Array.from({ length: 50 }, (_, at) => at + 1));
-    await consumer.close(never);
-    expect(lines).toEqual([]);
-  });
-
-  it('a failure is told once, counted, and everything told again when it works', async () => {
-    let fails = 5;
-    const told: ChangeEvent[] = [];
-    const { consumer, outcomes, lines } = delivery({
-      deliver: async (events) => {
-        if (fails-- > 0) throw new Error('not now');
-        told.push(...events);
-      },
-    });
-    consumer.offer(change({ d: [put('1')] }, { txnId: 1 }));
-    consumer.offer(change({ d: [put('2')] }, { txnId: 2 }));
-    await eventually(() => told.length === 2, { what: 'told after failures' });
-    expect(told.map(({ txnId }) => txnId)).toEqual([1, 2]);
-    expect(outcomes.filter(({ failed }) => failed)).toHaveLength(5);
-    expect(lines.filter((line) => line.startsWith('warn')).length).toBe(3);
-    expect(lines.at(-1)).toMatch(/^info .*works again/);
-    await consumer.close(never);
-  });
-
-  it('closing makes one last attempt, and no more than that', async () => {
-    let attempts = 0;
-    const { consumer } = delivery({
-      retryMs: 1e9,
-      maxRetryMs: 1e9,
-      deliver: async () => {
-        attempts++;
-        throw new Error('never');
-      },
-    });
-    consumer.offer(change({ d: [put('1')] }));
-    await eventually(() => attempts === 1, { what: 'first attempt' });
-    await consumer.close(never);
-    expect(attempts).toBe(2);
-  });
-
-  it('closing gives up an attempt that hangs when its time is over', async () => {
-    let isHanging = false;
-    const { consumer } = delivery({
-      deliver: (_, signal) =>
-        new Promise((_resolve, reject) => {
-          isHanging = true;
-          signal.addEventListener('abort', () => reject(new Error('given up')));
-        }),
-    });
-    consumer.offer(change({ d: [put('1')] }));
-    await eventually(() => isHanging, { what: 'hanging' });
-    const patience = new AbortController();
-    const closed = consumer.close(patience.signal);
-    patience.abort();
-    await closed;
-  });
-});
-
 describe('exec', () => {
   const events = [change({ d: [put('a')] }, { txnId: 1 }), change({ d: [put('b')] }, { txnId: 2 })];
 
@@ -152,6 +65,24 @@ describe('exec', () => {
       [change({ d: Array.from({ length: 100_000 }, () => put('key')) })],
       never,
     );
+  });
+
+  it('a command is done when it has ended, although it left something running that keeps its standard error', async () => {
+    const pidFile = join(temporaryFolder(), 'pid');
+    const command = ['/bin/sh', '-c', `sleep 1000 & echo $! > '${pidFile}'`];
+    await execDelivery({ command, timeoutMs: 300_000 })(events, never);
+    process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL');
+  });
+
+  it('what a command has started ends with it when its time is over', async () => {
+    const pidFile = join(temporaryFolder(), 'pid');
+    const command = ['/bin/sh', '-c', `sleep 1000 & echo $! > '${pidFile}'; wait`];
+    const patience = new AbortController();
+    const told = execDelivery({ command, timeoutMs: 300_000 })(events, patience.signal);
+    const pid = await eventually(() => Number(readFileSync(pidFile, 'utf8')) || false, { what: 'it runs' });
+    patience.abort();
+    await expect(told).rejects.toThrow(/SIGKILL/);
+    await eventually(() => !isRunning(pid as number), { what: 'nothing of it runs' });
   });
 
   it.each([
@@ -239,14 +170,52 @@ describe('socket', () => {
     consumer.offer(event);
     const expected = linesOf([event]);
     await eventually(() => one.text() === expected && two.text() === expected, { what: 'both told' });
-    await consumer.close();
+    await consumer.close(never);
     expect(existsSync(path)).toBe(false);
+  });
+
+  it('is open to its owner and group only, whatever the umask', async () => {
+    const path = join(temporaryFolder(), 'events.sock');
+    const before = process.umask(0);
+    const consumer = await SocketConsumer.open(path, 100).finally(() => process.umask(before));
+    onTestFinished(() => consumer.close(never));
+    expect(statSync(path).mode & 0o777).toBe(0o660);
+  });
+
+  it('ends although a reader takes nothing', async () => {
+    const path = join(temporaryFolder(), 'events.sock');
+    const consumer = await SocketConsumer.open(path, 100_000);
+    const slow = reader(path);
+    await eventually(() => consumer.readers === 1, { what: 'connected' });
+    slow.socket.pause();
+    const keys = Array.from({ length: 1000 }, (_, at) => put(`key ${at} ${'x'.repeat(1000)}`));
+    for (let txnId = 1; txnId <= 20; txnId++) consumer.offer(change({ d: keys }, { txnId }));
+    const patience = new AbortController();
+    const closed = consumer.close(patience.signal);
+    patience.abort();
+    await closed;
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it('a reader gets what waits for it when we end', async () => {
+    const path = join(temporaryFolder(), 'events.sock');
+    const consumer = await SocketConsumer.open(path, 100_000);
+    const slow = reader(path);
+    await eventually(() => consumer.readers === 1, { what: 'connected' });
+    slow.socket.pause();
+    const keys = Array.from({ length: 1000 }, (_, at) => put(`key ${at} ${'x'.repeat(1000)}`));
+    for (let txnId = 1; txnId <= 20; txnId++) consumer.offer(change({ d: keys }, { txnId }));
+    expect(consumer.waiting).toBeGreaterThan(0);
+    const closed = consumer.close(never);
+    slow.socket.resume();
+    await closed;
+    await eventually(() => slow.text().endsWith('\n') && slow.text().includes('"txnID":20'), { what: 'the last one' });
   });
 
   it('one that does not read costs bounded memory, and learns that there was much', async () => {
     const path = join(temporaryFolder(), 'events.sock');
     const consumer = await SocketConsumer.open(path, 100);
-    onTestFinished(() => consumer.close());
+    onTestFinished(() => consumer.close(AbortSignal.abort()));
     const slow = reader(path);
     await eventually(() => consumer.readers === 1, { what: 'connected' });
     slow.socket.pause();
@@ -264,7 +233,7 @@ describe('socket', () => {
     const path = join(folder, 'events.sock');
     const first = await SocketConsumer.open(path, 100);
     await expect(SocketConsumer.open(path, 100)).rejects.toThrow(/another process listens/);
-    await first.close();
+    await first.close(never);
     const file = join(folder, 'file');
     writeFileSync(file, '');
     await expect(SocketConsumer.open(file, 100)).rejects.toThrow(/is no socket/);

@@ -4,6 +4,8 @@ import type { ChangeEvent, RunningSync, SyncEvent } from '../../sync/index.ts';
 import type { Session } from '../session.ts';
 import { version } from '../version.ts';
 
+type ChangeListener = (event: ChangeEvent) => void;
+
 /** The HTTP server of a sync. */
 export interface ServedSync {
   onEvent(event: SyncEvent): void;
@@ -31,8 +33,13 @@ export async function serve(
   let running: RunningSync | undefined;
   const lockWaitingSinceMs = (db: string): number | undefined => running?.lockWaitingSinceMs(db);
   const listNow = (db: string): void => running?.listNow(db);
-  const subscribeChanges = (listener: (event: ChangeEvent) => void): (() => void) =>
-    running?.changes.subscribe(listener) ?? (() => {});
+  /** Readers that came before the sync was there. */
+  const early = new Map<ChangeListener, () => void>();
+  const subscribeChanges = (listener: ChangeListener): (() => void) => {
+    if (running) return running.changes.subscribe(listener);
+    early.set(listener, () => early.delete(listener));
+    return () => early.get(listener)?.();
+  };
   const asked = { lockWaitingSinceMs, listNow, subscribeChanges, eventsWaiting };
   const source = new ProcessSource({ config, databases, log, ...asked });
   const server: RunningServer = await startServer({ config, source, version: version(), log });
@@ -41,6 +48,7 @@ export async function serve(
     onOutcome: (outcome) => source.postOutcome(outcome),
     onStarted: (started) => {
       running = started;
+      for (const listener of early.keys()) early.set(listener, started.changes.subscribe(listener));
     },
     close: async () => {
       await server.close();

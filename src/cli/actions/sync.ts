@@ -27,7 +27,10 @@ export async function sync(session: Session, mode: RunOptions['mode'], flags: Sy
     (name) => onlyDatabases.length === 0 || onlyDatabases.includes(name),
   );
   const events = await openConfiguredEvents(session, databases, (outcome) => served?.onOutcome(outcome));
-  const served = await serve(session, databases, () => events?.waiting());
+  const served = await serve(session, databases, () => events?.waiting()).catch(async (error: unknown) => {
+    await events?.close();
+    throw error;
+  });
   const notifier = await openServiceNotifier(io, databases);
   const stopping = (): void => notifier?.stopping();
   signal.addEventListener('abort', stopping, { once: true });

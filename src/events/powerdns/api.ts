@@ -73,7 +73,7 @@ export class PdnsApi implements PdnsCache {
   }
 }
 
-/** PowerDNS writes special bytes of a zone's name as `=XX` in URLs. */
+/** PowerDNS writes special bytes of a zone's name as `=XX` in URLs. The root would be a path that goes nowhere. */
 function zoneId(zone: string): string {
-  return absolute(zone).replaceAll('/', '=2F');
+  return zone === '' ? '=2E' : absolute(zone).replaceAll('=', '=3D').replaceAll('/', '=2F');
 }

@@ -19,7 +19,7 @@ export class ControlSocket implements PdnsCache {
   }
 
   async flush(name: string, signal: AbortSignal): Promise<void> {
-    await this.#counts(`purge ${name === '' ? '.' : name}$`, signal);
+    await this.#counts(`purge ${dotted(name)}$`, signal);
   }
 
   async flushEverything(signal: AbortSignal): Promise<void> {
@@ -31,7 +31,7 @@ export class ControlSocket implements PdnsCache {
   }
 
   async notify(zone: string, signal: AbortSignal): Promise<void> {
-    await this.#ask(`notify ${zone}`, signal);
+    await this.#ask(`notify ${dotted(zone)}`, signal);
   }
 
   /** Purging answers with the number of entries that were forgotten. */
@@ -40,6 +40,7 @@ export class ControlSocket implements PdnsCache {
     if (!/^\d+$/.test(answer)) throw this.#error(`answered ${JSON.stringify(answer)} to ${command}`);
   }
 
+  /** @returns the answer, which is never empty: PowerDNS that ends meanwhile has done nothing */
   #ask(command: string, signal: AbortSignal): Promise<string> {
     const { path, timeoutMs } = this.#options;
     return new Promise((resolve, reject) => {
@@ -60,7 +61,8 @@ export class ControlSocket implements PdnsCache {
       });
       socket.on('close', () => {
         signal.removeEventListener('abort', giveUp);
-        resolve(answer.trim());
+        if (answer.trim() === '') reject(this.#error(`closed without an answer to ${command}`));
+        else resolve(answer.trim());
       });
     });
   }
@@ -68,4 +70,9 @@ export class ControlSocket implements PdnsCache {
   #error(what: string, cause?: unknown): EventConsumerError {
     return new EventConsumerError('powerdns', `${this.#options.path}: ${what}`, HINT, cause);
   }
+}
+
+/** The root has no other name. */
+function dotted(name: string): string {
+  return name === '' ? '.' : name;
 }

@@ -32,7 +32,7 @@ export class PdnsConsumer implements Consumer {
     this.#planner.learn(event);
     if (event.origin.kind !== 'start') this.#delivery.offer(event);
     // Records had come before their zone was known.
-    else if (!this.#planner.isEmpty) this.#delivery.offer({ ...event, dbis: [] });
+    else if (!this.#planner.isEmpty) this.#delivery.nudge();
   }
 
   close(signal: AbortSignal): Promise<void> {

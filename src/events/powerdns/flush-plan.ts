@@ -54,6 +54,10 @@ export class FlushPlanner {
   /** Zones that were not known before: those that came, when an event cannot say which. */
   readonly #fresh = new Set<string>();
   readonly #names = new Map<string, Set<string>>();
+  /** Names of a plan that failed. */
+  readonly #again = new Set<string>();
+  /** Zones of a plan that failed: they are still to be told to their secondaries. */
+  readonly #owed = new Set<string>();
   #everything = false;
 
   constructor(limits: FlushLimits = FLUSH_LIMITS) {
@@ -80,26 +84,29 @@ export class FlushPlanner {
   }
 
   get isEmpty(): boolean {
-    return !this.#everything && this.#zoneWide.size === 0 && this.#names.size === 0;
+    return [this.#zoneWide, this.#names, this.#again, this.#owed].every(({ size }) => size === 0) && !this.#everything;
   }
 
   /** What is to be flushed now; the planner then starts anew, but knows its zones. */
   take(): FlushPlan {
-    const names = [...this.#zoneWide];
-    for (const [zone, ofZone] of this.#names) if (!this.#zoneWide.has(zone)) names.push(...ofZone);
-    const zones = [...new Set([...this.#zoneWide, ...this.#names.keys()])];
+    const wide = new Set([...this.#zoneWide, ...this.#again]);
+    const names = [...wide];
+    for (const [zone, ofZone] of this.#names) if (!wide.has(zone)) names.push(...ofZone);
+    const zones = [...new Set([...this.#zoneWide, ...this.#names.keys(), ...this.#owed])];
     const everything = this.#everything || names.length > this.#limits.maxNames;
     const moved = this.#everything ? [...new Set([...this.#moved, ...this.#fresh])] : [...this.#moved];
     const plan = { everything, names: everything ? [] : names, moved, signed: [...this.#rekeyed], zones };
     this.#everything = false;
     for (const set of [this.#zoneWide, this.#moved, this.#rekeyed, this.#fresh, this.#names]) set.clear();
+    for (const set of [this.#again, this.#owed]) set.clear();
     return plan;
   }
 
   /** A plan that failed is part of the next one. */
-  giveBack({ everything, names, moved, signed }: FlushPlan): void {
+  giveBack({ everything, names, moved, signed, zones }: FlushPlan): void {
     this.#everything ||= everything;
-    for (const name of names) this.#zoneWide.add(name);
+    for (const name of names) this.#again.add(name);
+    for (const zone of zones) this.#owed.add(zone);
     for (const zone of moved) this.#moved.add(zone);
     for (const zone of signed) this.#rekeyed.add(zone);
   }
@@ -130,7 +137,7 @@ export class FlushPlanner {
       return;
     }
     const ofZone = this.#names.get(zone) ?? new Set<string>();
-    ofZone.add(fullName(relativeName, zone));
+    ofZone.add(fullName(highestOf(relativeName), zone));
     this.#names.set(zone, ofZone);
     if (ofZone.size > this.#limits.maxNamesPerZone) this.#flushZone(zone);
   }
@@ -153,6 +160,14 @@ function* changesOf(dbis: readonly ChangedDbi[]): Generator<PdnsChange> {
 
 function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/**
+ * The name just below the zone's apex: a record that comes or goes may also make or remove the names between, which have no records,
+ * and with them what a wildcard beside them answers.
+ */
+function highestOf(relativeName: string): string {
+  return relativeName.slice(relativeName.lastIndexOf('.') + 1);
 }
 
 /** FNV-1a, 31 bits. */

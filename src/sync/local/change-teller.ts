@@ -34,6 +34,9 @@ export class ChangeTeller {
   readonly #duplicates = new DuplicateZones();
   readonly #waiting: Omit<ChangeEventBody, 'txnId'>[] = [];
   #isLost = false;
+  #hasStarted = false;
+  /** The base of the last `flush`: everything up to it has been told. */
+  #toldTxnId = 0;
   /** Whose changes our next commits bring; undefined: nobody's, such as those of the sweeper. */
   #writer: ChangeOrigin | undefined = LOCAL;
 
@@ -81,26 +84,34 @@ export class ChangeTeller {
     const known = from?.pages && !isLost && isTrusted() ? from : undefined;
     if (hasZones) this.#lookAtZones(known, to);
     if (!receiver?.listening.isOn || (!from && !isLost)) return;
+    // All of it is told by `started` as missed; told before, it would count as all that was missed.
+    if (receiver.missed && !this.#hasStarted) return;
     const dbis = known ? this.#changes(known, to, receiver.listening.maxKeys) : everything(to);
     if (dbis.length === 0) return;
-    if (receiver.listening.namesZones) this.#nameUnnamed(dbis, to, receiver.listening.maxKeys);
+    if (receiver.listening.namesZones) this.#nameUnnamed(dbis, to);
     for (const origin of origins) if (origin) this.#waiting.push({ origin, dbis });
   }
 
   /** Tells what has come together. @param txnId of the base now: everything up to it is told with this */
   flush(txnId: number): void {
-    for (const event of this.#waiting.splice(0)) this.#options.receiver?.onChange({ ...event, txnId });
+    const events = this.#waiting.splice(0);
+    // Only with the last one everything is told: whoever is killed between two must be told the second.
+    for (const [index, event] of events.entries())
+      this.#options.receiver?.onChange({ ...event, txnId: index === events.length - 1 ? txnId : this.#toldTxnId });
+    this.#toldTxnId = txnId;
   }
 
   /** At the start, after the first round: the zones that are there, and what was not told before we ended. */
   started(view: Held): void {
     const { native, receiver } = this.#options;
+    this.#hasStarted = true;
+    this.#toldTxnId = view.id;
     if (!receiver?.listening.isOn) return;
     const { missed, onChange } = receiver;
     const { maxKeys, namesZones } = receiver.listening;
     const { id: txnId } = view;
     if (namesZones) {
-      for (const dbi of zonesIn(view.view, maxKeys)) onChange({ origin: START, txnId, dbis: [dbi] });
+      for (const dbi of zonesIn(view.view)) onChange({ origin: START, txnId, dbis: [dbi] });
     }
     if (!missed) return;
     const { sinceTxnId } = missed;
@@ -110,10 +121,9 @@ export class ChangeTeller {
   }
 
   /** Zones that came with too many others to be named are named all the same: their records will only tell their ids. */
-  #nameUnnamed(dbis: readonly ChangedDbi[], { view }: Held, maxKeys: number): void {
+  #nameUnnamed(dbis: readonly ChangedDbi[], { view }: Held): void {
     const unnamed = new Set(dbis.flatMap(({ name, keys }) => (keys ? [] : [name])));
-    for (const dbi of zonesIn(view, maxKeys, (name) => unnamed.has(name)))
-      this.#waiting.push({ origin: START, dbis: [dbi] });
+    for (const dbi of zonesIn(view, (name) => unnamed.has(name))) this.#waiting.push({ origin: START, dbis: [dbi] });
   }
 
   #lookAtZones(from: Held | undefined, to: Held): void {
@@ -147,7 +157,5 @@ export class ChangeTeller {
 
 /** Where nothing tells what changed. */
 function everything({ view }: Held): ChangedDbi[] {
-  return [...view.dbis.values()]
-    .filter(({ name, entries }) => !isPrivate(name) && entries > 0)
-    .map(({ name }) => ({ name, keys: undefined }));
+  return [...view.dbis.values()].filter(({ name }) => !isPrivate(name)).map(({ name }) => ({ name, keys: undefined }));
 }

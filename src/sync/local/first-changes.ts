@@ -16,10 +16,12 @@ const ANY_TIME = { hi: 0xffff_ffff, lo: 0xffff_ffff };
 /** A record of PowerDNS names its zone by the id that is only in the first of these; the others say which zones are signed. */
 const ZONES = /^(domains|keydata)(_v5)?_0$/;
 
-/** All zones of PowerDNS and their keys, in parts of `maxKeys` keys at most. */
+/** So many zones are told at once. */
+const PART_KEYS = 10_000;
+
+/** All zones of PowerDNS and their keys, in parts. */
 export function* zonesIn(
   view: DatabaseView,
-  maxKeys: number,
   isWanted: (dbiName: string) => boolean = () => true,
 ): Generator<ChangedDbi> {
   for (const dbi of view.dbis.values()) {
@@ -27,9 +29,9 @@ export function* zonesIn(
     const isDupSort = (dbi.flags & DbiFlag.dupSort) !== 0;
     const walker = dbi.walk();
     for (let more = walker.next(); more; ) {
-      const collector = new ChangeCollector(maxKeys, !isDupSort);
+      const collector = new ChangeCollector(PART_KEYS, !isDupSort);
       collector.begin(dbi.name);
-      for (let count = 0; more && count < maxKeys; count++, more = walker.next()) {
+      for (let count = 0; more && count < PART_KEYS; count++, more = walker.next()) {
         const { keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd } = walker;
         if (isDupSort) collector.pair(keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd, true);
         else collector.candidate(keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd);

@@ -12,6 +12,7 @@ import {
   type Schema,
   snapshotSources,
 } from '../../shadow/index.ts';
+import { snapshotNameOf } from '../../snapshot/index.ts';
 import type { ChangeOrigin, EnvironmentStats, LmdbStats, Report } from '../status/index.ts';
 import { Sweeper } from '../sweep/index.ts';
 import { type Clock, nowMs } from '../time/index.ts';
@@ -271,9 +272,5 @@ export class LmdbDatabase implements LocalDatabase {
 
 /** All objects of a batch are of one instance. */
 function originOf({ objects: [first] }: MergeBatch): ChangeOrigin | undefined {
-  return first && { kind: 'remote', instanceId: instanceOf(first.name) };
-}
-
-function instanceOf(objectName: string): string {
-  return objectName.split('__')[1] ?? objectName;
+  return first && { kind: 'remote', instanceId: snapshotNameOf(first.name)?.instanceId ?? first.name };
 }

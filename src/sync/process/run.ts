@@ -9,6 +9,7 @@ import { systemClock } from '../time/index.ts';
 import { BlockedWorkers } from './blocked-workers.ts';
 import { ChangeHub } from './change-hub.ts';
 import { HintSender } from './hint-sender.ts';
+import { ListenFlag } from './listen-flag.ts';
 import { LockClock } from './lock-clock.ts';
 import { startWorker } from './start-worker.ts';
 import type { SerializedError, WorkerChanges, WorkerMessage, WorkerOrder } from './thread.ts';
@@ -140,8 +141,8 @@ interface Run extends Required<Pick<StartOptions, 'mode' | 'log' | 'onlyDatabase
   readonly signal: AbortSignal;
   readonly onEvents: (events: readonly SyncEvent[]) => void;
   readonly onChanges: (changes: readonly ChangeEvent[]) => void;
-  /** How workers begin to tell of changes. */
-  readonly changes: () => WorkerChanges;
+  /** How workers tell of changes. */
+  readonly changes: WorkerChanges;
   readonly onWorker: (name: string, clock: LockClock, worker: Worker) => void;
 }
 
@@ -164,16 +165,14 @@ class StartedSync {
     };
     const { maxKeys } = config.events;
     const { toldTxnIds, namesZones = false } = options.changes ?? {};
-    let isOn = options.changes !== undefined;
-    const onListen = (isWanted: boolean): void => {
-      isOn = isWanted;
-      this.#order({ listen: isWanted });
-    };
-    this.changes = new ChangeHub({ maxKeys, onListen });
+    const listenCell = ListenFlag.newCell();
+    const flag = new ListenFlag(listenCell);
+    flag.set(options.changes !== undefined);
+    this.changes = new ChangeHub({ maxKeys, onListen: (isOn) => flag.set(isOn) });
     const run: Run = {
       ...{ config, mode, log, onlyDatabases, logStyle, onBlocked, signal, onEvents, onWorker },
       onChanges: (changes) => this.changes.post(changes),
-      changes: () => ({ isOn, maxKeys, namesZones, toldTxnIds }),
+      changes: { listenCell, maxKeys, namesZones, toldTxnIds },
     };
     this.ended = this.#run(options, run).finally(() => this.changes.end());
     // Whoever only stops and never looks must not be ended by it.
@@ -196,10 +195,6 @@ class StartedSync {
   subscribe(listener: (event: SyncEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
-  }
-
-  #order(order: WorkerOrder): void {
-    for (const worker of new Set(this.#workers.values())) worker.postMessage(order);
   }
 
   stop(): Promise<'done' | 'stopped'> {
@@ -270,7 +265,7 @@ async function runWorkers(groups: readonly string[][], options: Run): Promise<Fa
   const ended = groups.map((databases) => {
     const lockCells = LockClock.cellsFor(databases.length);
     const { config, mode, log, logStyle } = options;
-    const worker = startWorker({ config, mode, databases, lockCells, logStyle, changes: options.changes() });
+    const worker = startWorker({ config, mode, databases, lockCells, logStyle, changes: options.changes });
     const clocks = databases.map((name, index) => ({ name, clock: new LockClock(lockCells, index) }));
     for (const { name, clock } of clocks) options.onWorker(name, clock, worker);
     workers.set(worker, clocks);

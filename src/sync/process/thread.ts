@@ -15,6 +15,7 @@ import { nowMs, systemClock } from '../time/index.ts';
 import { EventBatch } from './event-batch.ts';
 import { waitForFirstFile } from './first-file.ts';
 import { collectGarbage } from './garbage.ts';
+import { ListenFlag } from './listen-flag.ts';
 import { LockClock } from './lock-clock.ts';
 import { openStorage } from './open-storage.ts';
 import { OpeningStorage } from './opening-storage.ts';
@@ -34,13 +35,15 @@ export interface WorkerInput {
 }
 
 /** How changes of the application's DBIs are told. */
-export interface WorkerChanges extends ChangeListening {
+export interface WorkerChanges extends Omit<ChangeListening, 'isOn'> {
+  /** Of a `ListenFlag`. */
+  readonly listenCell: SharedArrayBuffer;
   /** Given: what was not told before the start is told then. By database: the last transaction that was. */
   readonly toldTxnIds: ReadonlyMap<string, number> | undefined;
 }
 
-/** What the main thread asks of a worker that works. `listen`: whether somebody wants to know what changes. */
-export type WorkerOrder = 'stop' | { readonly listNow: string } | { readonly listen: boolean };
+/** What the main thread asks of a worker that works. */
+export type WorkerOrder = 'stop' | { readonly listNow: string };
 
 /** What a worker tells. */
 export type WorkerMessage =
@@ -105,23 +108,18 @@ function reportTo(db: string, onEvent: (event: SyncEvent) => void, log: Log): Re
   };
 }
 
-/** What a thread that works can be asked. */
-export interface ThreadControls {
-  /** Lists the bucket of a database at once. */
-  listNow(database: string): void;
-  /** Whether changes are told. */
-  listen(isOn: boolean): void;
-}
-
 /** The application waits for these: they are only collected with what is there at the same moment. */
 const CHANGES_WAIT_MS = 2;
 
-/** Keeps the databases of one thread in step, until aborted or, with only_once, done. */
+/**
+ * Keeps the databases of one thread in step, until aborted or, with only_once, done.
+ * @param onReady given what lists the bucket of a database at once
+ */
 export async function runDatabases(
   input: WorkerInput,
   signal: AbortSignal,
   tell: Tell,
-  onReady: (controls: ThreadControls) => void = () => {},
+  onReady: (listNow: (database: string) => void) => void = () => {},
 ): Promise<void> {
   const { config, mode, logStyle } = input;
   const log = logStyle ? createLog({ ...logStyle, stream: descriptorStream(2) }) : postingLog(tell);
@@ -154,13 +152,16 @@ export async function runDatabases(
     const databases = new Map<string, DatabaseSync>();
     // A flag of V8 counts for the whole process: it is set where the process is ours.
     const tuning = logStyle ? { collectGarbage } : {};
-    const listening = { ...input.changes };
-    onReady({
-      listNow: (name) => databases.get(name)?.listNow(),
-      listen: (isOn) => {
-        listening.isOn = isOn;
+    const { listenCell, maxKeys, namesZones, toldTxnIds } = input.changes;
+    const flag = new ListenFlag(listenCell);
+    const listening: ChangeListening = {
+      get isOn() {
+        return flag.isOn;
       },
-    });
+      maxKeys,
+      namesZones,
+    };
+    onReady((name) => databases.get(name)?.listNow());
     const run = async (name: string, index: number): Promise<void> => {
       try {
         const lockWatch = new LockClock(input.lockCells, index);
@@ -171,7 +172,6 @@ export async function runDatabases(
         };
         const report = reportTo(name, onEvent, log);
         const { onlyOnce, lmdbPollIntervalMs: pollMs } = config;
-        const { toldTxnIds } = input.changes;
         let missed: DatabaseChanges['missed'] = toldTxnIds && { sinceTxnId: toldTxnIds.get(name) };
         const reopening: Reopening = {
           lmdb: config.lmdbs.get(name)!,

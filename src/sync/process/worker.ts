@@ -1,6 +1,6 @@
 import module from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { ThreadControls, WorkerInput, WorkerOrder } from './thread.ts';
+import type { WorkerInput, WorkerOrder } from './thread.ts';
 
 /** What a thread is started with: it loads what it needs before it knows what it is for. */
 export interface WorkerBoot {
@@ -14,18 +14,13 @@ if (port) {
   const { enableCompileCache } = module as { enableCompileCache?: (folder: string) => unknown };
   if (compileCacheFolder !== undefined) enableCompileCache?.(compileCacheFolder);
   const stop = new AbortController();
-  let controls: ThreadControls | undefined;
-  let isListening: boolean | undefined;
+  let listNow = (_database: string): void => {};
   // The first message is what to do; what comes before that is begun may get lost: a hint is no more than a hint.
   const input = new Promise<WorkerInput>((resolve) => {
     port.once('message', (message: WorkerInput) => {
       port.on('message', (message: WorkerOrder) => {
         if (message === 'stop') stop.abort();
-        else if ('listNow' in message) controls?.listNow(message.listNow);
-        else {
-          isListening = message.listen;
-          controls?.listen(message.listen);
-        }
+        else listNow(message.listNow);
       });
       resolve(message);
     });
@@ -36,9 +31,8 @@ if (port) {
     await input,
     stop.signal,
     (message) => port.postMessage(message),
-    (ready) => {
-      controls = ready;
-      if (isListening !== undefined) ready.listen(isListening);
+    (list) => {
+      listNow = list;
     },
   );
   port.close();

@@ -187,6 +187,13 @@ describe('at a start', () => {
     expect(await restarted(peer, 1_000_000)).toEqual(['missed: d many']);
   });
 
+  it('a DBI that may have been emptied is told, too', async () => {
+    const peer = await started();
+    peer.write({ op: 'del', dbi: 'd', key: 'a' });
+    await peer.local.localRound();
+    expect(await restarted(peer, undefined)).toEqual(['missed: d many']);
+  });
+
   it('an empty database has nothing to tell', async () => {
     const peer = makePeer({ changes: LISTENING });
     peer.toldTxnId = undefined;
@@ -195,11 +202,15 @@ describe('at a start', () => {
     expect(told(peer)).toEqual([]);
   });
 
-  it('zones of PowerDNS are told in parts', async () => {
-    const peer = await started({ changes: { maxKeys: 2, namesZones: true } });
+  it('zones of PowerDNS are told in parts, whatever the limit of keys', async () => {
+    const peer = await started({ changes: { maxKeys: 0, namesZones: true } });
     const flags = DbiFlag.dupSort;
-    peer.write(...['a', 'b', 'c'].map((key) => ({ op: 'put', dbi: 'domains_0', key, value: '1', flags }) as const));
+    const names = Array.from({ length: 10_001 }, (_, at) => `z${String(at).padStart(5, '0')}`);
+    peer.write(...names.map((key) => ({ op: 'put', dbi: 'domains_0', key, value: '1', flags }) as const));
     await peer.local.localRound();
-    expect(await restarted(peer, peer.local.txnId)).toEqual(['start: domains_0 +a=1 +b=1', 'start: domains_0 +c=1']);
+    const parts = await restarted(peer, peer.local.txnId);
+    expect(parts).toHaveLength(2);
+    expect(parts[0]!.split(' ')).toHaveLength(2 + 10_000);
+    expect(parts[1]).toBe('start: domains_0 +z10000=1');
   });
 });
