@@ -7,6 +7,7 @@ import { Bare } from './bare.ts';
 import { figuresOf, type Measured } from './figures.ts';
 import { machineLines } from './machine.ts';
 import { measureChanges, measureMerge } from './parts.ts';
+import { benchPdns } from './pdns.ts';
 import { markdown, plainText } from './report.ts';
 import { tablesOf } from './tables.ts';
 import { measureLargeWaits, measureWaits } from './waits.ts';
@@ -20,6 +21,7 @@ const USAGE = `usage: npm run bench -- [--quick] [--python] [--folder DIR] [--no
   --quick       up to 100 k records, a minute; docs/performance.md is left alone
   --python      do the bare work with python3-lmdb even where there is a C compiler
   --folder DIR  where the databases go, on a real disk (default: ${tmpdir()})
+  --pdns        only how soon two PowerDNS servers see each other's changes: docs/powerdns.md
   --start       only how long the installed program takes to start: docs/packages.md
   --no-build    measure what was built last`;
 
@@ -32,6 +34,7 @@ export async function main(args: readonly string[]): Promise<number> {
     args: [...args],
     options: {
       quick: { type: 'boolean', default: false },
+      pdns: { type: 'boolean', default: false },
       python: { type: 'boolean', default: false },
       folder: { type: 'string', default: tmpdir() },
       'no-build': { type: 'boolean' },
@@ -44,6 +47,10 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   const place = new Workplace(values.folder);
   try {
+    if (values.pdns) {
+      await benchPdns(place);
+      return 0;
+    }
     const bare = Bare.build(place.folder, values.python);
     const measured = await measure(bare, place, values.quick);
     const command = ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' ');

@@ -33,7 +33,11 @@ describe('init', () => {
     ['pdns-5.1.5/before', 2, true],
   ])('finds main file, shards and schema of %s', async (name, count, native) => {
     const { main, config } = await initFor(place, name);
-    const { lmdbs, instance } = parseConfig(readFileSync(config, 'utf8'));
+    const text = readFileSync(config, 'utf8');
+    const { lmdbs, instance, events } = parseConfig(text);
+    expect(events.powerdns.controlSocket).toBe('');
+    const told = parseConfig(text.replace(/^#events:\n# {2}(.*)$/m, 'events:\n  $1')).events;
+    expect(told.powerdns.controlSocket, 'the comment is right').toBe('/run/pdns/pdns.controlsocket');
     expect(instance).toBe('local');
     expect([...lmdbs.keys()]).toEqual(['main', 'shard-0', 'shard-1'].slice(0, count));
     for (const lmdb of lmdbs.values()) {

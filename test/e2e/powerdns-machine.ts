@@ -60,7 +60,6 @@ export async function pdnsPair(folder: string): Promise<[a: PdnsMachine, b: Pdns
 /** Until a zone whose `www` is 192.0.2.7 is answered. */
 export async function zoneAnswers({ pdns }: PdnsMachine, zone: string): Promise<void> {
   await eventually(async () => expect(await pdns.answers(`www.${zone}`, 'A')).toEqual(['192.0.2.7']), {
-    // A zone that was asked for before it came is refused for half a minute.
     deadlineMs: 50_000,
     intervalMs: 200,
     what: `${zone} answers`,

@@ -46,8 +46,14 @@ lmdb_lock_max: 100ms
 # Status page, health and metrics, for this machine only.
 http:
   address: 127.0.0.1:8500
-`;
+${isPdns ? EVENTS : ''}`;
 }
+
+const EVENTS = `
+# PowerDNS forgets what changed, and answers with it at once; see docs/events.md. The socket lies in its socket-dir.
+#events:
+#  powerdns: {control_socket: /run/pdns/pdns.controlsocket}
+`;
 
 function lmdbText({ name, path, noSubdir, isNative, hasDuplicates, mapSizeBytes }: FoundLmdb, isPdns: boolean): string {
   const lines = [
