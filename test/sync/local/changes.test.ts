@@ -84,6 +84,9 @@ describe('changes are told', () => {
     const peer = await started();
     peer.beforeLock.push(() => put(peer, 'x', 'mine'));
     await peer.merge(objectOf([dbiOf('d', [{ key: 'c', value: 'new', nano: later(peer) }])]), FROM_B);
+    const [first, second] = peer.changes;
+    expect(second!.txnId, 'everything is told with the second one').toBe(peer.local.txnId);
+    expect(first!.txnId, 'and not with the first: it may be the only one before a kill').toBeLessThan(second!.txnId);
     expect(told(peer)).toEqual(['local: d +x', 'remote b: d +c']);
   });
 
@@ -169,6 +172,21 @@ describe('at a start', () => {
     await peer.merge(objectOf([dbiOf('d', [{ key: 'a', value: undefined, nano: later(peer) }])]), FROM_B);
     put(peer, 'c', '1');
     expect(await restarted(peer, txnId)).toEqual(['missed: d -a +c']);
+  });
+
+  it('what the application writes between two slices of the first look is told with what was missed, not before it', async () => {
+    const peer = makePeer({ changes: { ...LISTENING, maxKeys: 1000 }, lockMaxMs: 1 });
+    const keys = Array.from({ length: 500 }, (_, at) => `k${at}`);
+    peer.write(...keys.map((key) => ({ op: 'put', dbi: 'd', key, value: '1' }) as const));
+    peer.beforeLock.push(
+      () => {},
+      () => put(peer, 'x', '1'),
+    );
+    await peer.local.localRound();
+    expect(peer.beforeLock).toEqual([]);
+    const [event, ...others] = told(peer);
+    expect(others).toEqual([]);
+    expect(event!.split(' ').slice(2).sort()).toEqual([...keys, 'x'].map((key) => `+${key}`).sort());
   });
 
   it('pairs of a DUPSORT DBI get their keys back', async () => {
