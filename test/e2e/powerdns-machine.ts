@@ -36,7 +36,7 @@ export class PdnsMachine {
 
   /** What the process beside PowerDNS said at the end; nothing if it was never started. */
   get lastWords(): string {
-    return this.#syncer?.output.slice(-5000) ?? '';
+    return this.#syncer?.output.slice(-20_000) ?? '';
   }
 
   async stop(): Promise<void> {
@@ -57,11 +57,13 @@ export async function pdnsPair(folder: string): Promise<[a: PdnsMachine, b: Pdns
   return [a, b];
 }
 
-/** Until a zone whose `www` is 192.0.2.7 is answered. */
-export async function zoneAnswers({ pdns }: PdnsMachine, zone: string): Promise<void> {
-  await eventually(async () => expect(await pdns.answers(`www.${zone}`, 'A')).toEqual(['192.0.2.7']), {
-    deadlineMs: 50_000,
-    intervalMs: 200,
-    what: `${zone} answers`,
+/** Until a zone whose `www` is 192.0.2.7 is answered. @throws with what is missing: the process, the zone in the LMDB, or the answer */
+export async function zoneAnswers({ pdns, syncer }: PdnsMachine, zone: string): Promise<void> {
+  const name = `www.${zone}`;
+  const answers = async () => expect(await pdns.answers(name, 'A')).toEqual(['192.0.2.7']);
+  await eventually(answers, { deadlineMs: 50_000, intervalMs: 200, what: `${zone} answers` }).catch(async (error) => {
+    const records = await pdns.records(zone).catch((missing: Error) => [missing.message]);
+    const state = `lmdbstream ${syncer.isRunning ? 'runs' : 'has ended'}, PowerDNS says ${await pdns.status(name, 'A')}`;
+    throw new Error(`${error.message}: ${state}, its LMDB has ${JSON.stringify(records)}`, { cause: error });
   });
 }
