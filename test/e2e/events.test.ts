@@ -212,4 +212,21 @@ describe('consumers that cannot be opened end the start', () => {
     expect({ code, isStack: stderr.includes('    at ') }).toEqual({ code: 1, isStack: false });
     expect(stderr).toMatch(message);
   });
+
+  it('one that was opened does not outlive a start that failed', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const http = { address: `127.0.0.1:${(server.address() as { port: number }).port}` };
+    const folder = temporaryFolder();
+    const config = join(folder, 'c.yaml');
+    const path = join(folder, 'events.sock');
+    const lmdbs = { main: { path: join(folder, 'db') } };
+    const events = { socket: { path } };
+    writeFileSync(config, JSON.stringify({ lmdbs, storage: fsPlace(join(folder, 'bucket')), http, events }));
+    const { code, stderr } = await runProduct(['--config', config, 'sync'], { limitMs: 60_000 });
+    expect(stderr).toMatch(/EADDRINUSE/);
+    expect(code).toBe(1);
+    expect(existsSync(path)).toBe(false);
+  });
 });
