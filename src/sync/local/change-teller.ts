@@ -5,6 +5,7 @@ import type { ChangedDbi, ChangeEventBody, ChangeListening, ChangeOrigin, Report
 import { ChangeCollector, TooManyKeys } from './change-collector.ts';
 import { missedChanges, zonesIn } from './first-changes.ts';
 import type { Held } from './held.ts';
+import { splitChanges } from './split-changes.ts';
 
 export interface ChangeTellerOptions {
   readonly native: boolean;
@@ -66,7 +67,7 @@ export class ChangeTeller {
   /**
    * The base moves on. Both views are still held.
    * @param from undefined: there was none
-   * @param origins whose commits lie between the two; each of several is told all of it, for nothing tells them apart
+   * @param origins whose commits lie between the two, in their order; at most two
    * @param isTrusted whether the pages of `from` are still as they were
    */
   moved(
@@ -89,7 +90,27 @@ export class ChangeTeller {
     const dbis = known ? this.#changes(known, to, receiver.listening.maxKeys) : everything(to);
     if (dbis.length === 0) return;
     if (receiver.listening.namesZones) this.#nameUnnamed(dbis, to);
-    for (const origin of origins) if (origin) this.#waiting.push({ origin, dbis });
+    for (const share of this.#sharesOf(origins, dbis, to)) this.#waiting.push(share);
+  }
+
+  /** Who changed what of it. Of two origins the first is whose object our commit merged, the second came after that. */
+  #sharesOf(
+    origins: readonly (ChangeOrigin | undefined)[],
+    dbis: readonly ChangedDbi[],
+    to: Held,
+  ): { readonly origin: ChangeOrigin; readonly dbis: readonly ChangedDbi[] }[] {
+    let shares = [dbis, dbis];
+    if (origins.length > 1 && !this.#options.native) {
+      try {
+        const { ours, others } = splitChanges(dbis, to.view);
+        shares = [ours, others];
+      } catch {
+        // What is wrong with an entry or a page is told by who needs it to record a change.
+      }
+    }
+    return origins.flatMap((origin, index) =>
+      origin && shares[index]!.length > 0 ? [{ origin, dbis: shares[index]! }] : [],
+    );
   }
 
   /** Tells what has come together. @param txnId of the base now: everything up to it is told with this */

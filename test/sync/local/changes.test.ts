@@ -96,7 +96,33 @@ describe('changes are told', () => {
     await peer.merge(objectOf([dbiOf('d', [{ key: 'c', value: 'new', nano: later(peer) }])]), FROM_B);
     expect(told(peer), 'there is no view of it alone').toEqual([]);
     await peer.local.localRound();
-    expect(told(peer)).toEqual(['remote b: d +c +x', 'local: d +c +x']);
+    expect(told(peer)).toEqual(['remote b: d +c', 'local: d +x']);
+  });
+
+  it('of the application alone, when it overwrites or deletes right after the commit what a merge has brought', async () => {
+    const peer = await started();
+    const nano = later(peer);
+    const entries = ['a', 'c', 'e'].map((key) => ({ key, value: 'new', nano }));
+    peer.afterLock.push(() =>
+      peer.write({ op: 'put', dbi: 'd', key: 'c', value: 'mine' }, { op: 'del', dbi: 'd', key: 'a' }),
+    );
+    await peer.merge(objectOf([dbiOf('d', entries)]), FROM_B);
+    await peer.local.localRound();
+    expect(told(peer)).toEqual(['remote b: d +e', 'local: d -a +c']);
+    peer.assertNoLeaks();
+  });
+
+  it('of both all of it, where nothing tells them apart: pairs of a DUPSORT DBI', async () => {
+    const peer = await started();
+    const flags = DbiFlag.dupSort;
+    const pair = (value: string) => ({ op: 'put', dbi: 'p', key: 'k', value, flags }) as const;
+    peer.write(pair('1'));
+    await peer.local.localRound();
+    peer.changes.length = 0;
+    peer.afterLock.push(() => peer.write(pair('2')));
+    await peer.merge(objectOf([dbiOf('d', [{ key: 'c', value: 'new', nano: later(peer) }])]), FROM_B);
+    await peer.local.localRound();
+    expect(told(peer)).toEqual(['remote b: d +c, p +k=2', 'local: p +k=2']);
   });
 
   it('of an empty instance that joins, and with too many keys by the names of DBIs', async () => {
