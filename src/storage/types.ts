@@ -44,8 +44,11 @@ export interface ObjectStorage {
   store(name: string, body: ObjectBody | Uint8Array, options?: CallOptions): Promise<void>;
   /** A missing object is no error. */
   delete(name: string, options?: CallOptions): Promise<void>;
-  /** Tells at once that something is new, where the backend can. A hint only: listing stays the truth. */
-  watch?(onChange: () => void): StorageWatch;
+  /**
+   * Tells at once that somebody else stored or removed an object of that prefix, where the backend can. A hint only: listing
+   * stays the truth.
+   */
+  watch?(prefix: string, onChange: () => void): StorageWatch;
   /**
    * How far the clock of the service is ahead of ours, in ms, by its last answer and to the second; undefined before that,
    * and where there is no service.
