@@ -10,6 +10,8 @@ export interface ObjectBody {
   readonly sizeBytes: number;
   /** MD5 of the bytes where it is known already (16 bytes); saves a backend a pass over the body. */
   readonly md5?: Uint8Array | undefined;
+  /** All of it, where it is in memory in one piece. */
+  readonly bytes?: Uint8Array | undefined;
   /** Chunks are valid only until the next one is asked for. */
   open(): AsyncIterable<Uint8Array>;
 }

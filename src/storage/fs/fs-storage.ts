@@ -188,7 +188,7 @@ export class FsStorage implements ObjectStorage {
       file = await open(join(this.#rootPath, name), 'r').catch((error) => {
         throw errnoOf(error) === 'ENOENT' ? objectNotFound('load', name, error) : error;
       });
-      yield* exactly(readChunks(file, signal), sizeBytes, { operation: 'load', objectName: name });
+      yield* exactly(readChunks(file, sizeBytes, signal), sizeBytes, { operation: 'load', objectName: name });
     } catch (error) {
       throw this.#error('load', error, name);
     } finally {
@@ -232,10 +232,16 @@ async function writeBody(
   }
 }
 
-async function* readChunks(file: FileHandle, signal: AbortSignal | undefined): AsyncIterable<Uint8Array> {
+/** @param sizeBytes of the file, as far as is known; one byte more tells that it has grown */
+async function* readChunks(
+  file: FileHandle,
+  sizeBytes: number,
+  signal: AbortSignal | undefined,
+): AsyncIterable<Uint8Array> {
+  const chunkBytes = Math.min(CHUNK_BYTES, sizeBytes + 1);
   for (;;) {
     signal?.throwIfAborted();
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES);
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes);
     if (bytesRead === 0) return;
     yield buffer.subarray(0, bytesRead);
   }

@@ -2,7 +2,7 @@ import type { ObjectInfo } from '../types.ts';
 
 /** A file that was written to so lately may still be (`cp`, `scp`): it is looked at again and again. */
 const SETTLED_AFTER_MS = 10_000;
-/** How long a look at one of those counts: shorter than a poll interval, longer than what a burst of changes takes between listings. */
+/** How long a look at one of those counts at least: shorter than a poll interval. The longer it rested, the less is it still written to. */
 const KEEP_YOUNG_MS = 900;
 /** A file that somebody wrote over although objects never change is noticed after this at the latest. */
 const KEEP_MS = 60_000;
@@ -34,7 +34,8 @@ export class KeptInfos {
   /** `changedMs`: the last change of the file, its ctime. */
   add(info: ObjectInfo, changedMs: number): void {
     const seenMs = this.#now();
-    const keepMs = seenMs - changedMs > SETTLED_AFTER_MS ? KEEP_MS : KEEP_YOUNG_MS;
+    const restedMs = seenMs - changedMs;
+    const keepMs = restedMs > SETTLED_AFTER_MS ? KEEP_MS : Math.max(KEEP_YOUNG_MS, restedMs / 2);
     this.#kept.set(info.name, { info, seenMs, keepMs });
   }
 
