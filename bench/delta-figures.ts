@@ -76,7 +76,8 @@ function changeFigures({ small, large }: DeltaFigures): Figure[] {
 
 function storeFigures(figures: DeltaFigures): Figure[] {
   const how =
-    'The same with SeaweedFS on this machine as the bucket, over S3, polled each second; with `peers` the first tells the second by HTTP.';
+    'The same with SeaweedFS on this machine as the bucket, over S3, polled each second, with a change in each 31st of the interval; with `peers` ' +
+    'the first tells the second by HTTP.';
   const row = (name: string, mostMs: number, target: string, of: Passing | undefined): Figure => ({
     name: `commit to visible on the peer, SeaweedFS, ${name}`,
     target,

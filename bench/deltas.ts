@@ -44,6 +44,11 @@ export interface Way {
 
 const WARMING = 5;
 const CHANGES = 15;
+/** Of a bucket that is polled each second: one in each 31st of the interval, so that their median is that of all moments. */
+const POLLED_CHANGES = 31;
+const POLL_INTERVAL_MS = 1000;
+/** Has no common divisor with their number: one after the other they are far apart. */
+const POLLED_STRIDE = 12;
 const QUIET_PUTS = 50;
 /** The rest of what a change causes: the end of the round, removal of what was replaced. */
 const SETTLING_MS = 150;
@@ -94,9 +99,12 @@ export async function measurePassing(
 
 async function passSingly(pair: Pair, here: Product, peer: Product, bucket: string | undefined) {
   const [seenMs, cpuMs, bytes]: [number[], number[], number[]] = [[], [], []];
-  for (let change = 0; change < WARMING + CHANGES; change++) {
-    // Rare enough for the bound on the number of deltas; where the bucket is polled, at another point of the interval each time.
-    await pause(bucket === undefined ? 300 + ((change * 370) % 1000) : 400);
+  const changes = bucket === undefined ? POLLED_CHANGES : CHANGES;
+  const momentMs = (change: number): number =>
+    ((((change * POLLED_STRIDE) % POLLED_CHANGES) + 0.5) * POLL_INTERVAL_MS) / POLLED_CHANGES;
+  for (let change = 0; change < WARMING + changes; change++) {
+    // Rare enough for the bound on the number of deltas.
+    await pause(bucket === undefined ? 300 + momentMs(change) : 400);
     const before = new Set(bucket === undefined ? [] : readdirSync(bucket));
     const usedMs = here.cpuMs() + peer.cpuMs();
     const passed = await pair.pass();
@@ -107,7 +115,7 @@ async function passSingly(pair: Pair, here: Product, peer: Product, bucket: stri
     if (bucket !== undefined) bytes.push(sizeOfNew(bucket, before));
   }
   return {
-    changes: CHANGES,
+    changes,
     seenMs: median(seenMs),
     longestSeenMs: Math.max(...seenMs),
     cpuMs: median(cpuMs),

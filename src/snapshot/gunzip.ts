@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { createGunzip, type Gunzip } from 'node:zlib';
+import { createGunzip, type Gunzip, gunzipSync } from 'node:zlib';
 import { CorruptSnapshotError, RefusedSnapshotError } from './errors.ts';
 import type { SnapshotLimits } from './limits.ts';
 
@@ -18,6 +18,10 @@ export interface GunzipSummary {
 const CHUNK_BYTES = 256 * 1024;
 /** Chunks that wait for this thread, at most. */
 const CHUNKS_AHEAD = 2;
+/** A delta of a few entries is decompressed here at once: the stream with its buffers and turns would cost many times as much. */
+const INLINE_BYTES = 32 * 1024;
+const INLINE_OUTPUT_BYTES = 256 * 1024;
+const INLINE_CHUNK_BYTES = 4 * 1024;
 /** After so much this thread looks whether the pool wants its next chunk; parsing it takes some 200 µs. */
 const SLICE_BYTES = 96 * 1024;
 
@@ -27,12 +31,42 @@ const SLICE_BYTES = 96 * 1024;
  * @throws CorruptSnapshotError, RefusedSnapshotError, whatever `take` and the source throw, the signal's reason
  */
 export async function gunzipTo(
-  source: AsyncIterable<Uint8Array>,
+  source: AsyncIterable<Uint8Array> | Uint8Array,
   take: (chunk: Buffer) => void,
   options: GunzipOptions,
 ): Promise<GunzipSummary> {
-  const { objectName, limits, signal } = options;
-  signal?.throwIfAborted();
+  options.signal?.throwIfAborted();
+  if (!(source instanceof Uint8Array)) return streamTo(source, take, options);
+  const decompressed = source.length <= INLINE_BYTES ? inlined(source, options) : undefined;
+  if (!decompressed) return streamTo(chunksOf(source), take, options);
+  if (decompressed.length > 0) take(decompressed);
+  return { compressedBytes: source.length, decompressedBytes: decompressed.length };
+}
+
+/** @returns undefined when it is more than is done at once */
+function inlined(bytes: Uint8Array, { objectName, limits }: GunzipOptions): Buffer | undefined {
+  if (bytes.length === 0) throw emptyError(objectName);
+  const maxOutputLength = Math.min(INLINE_OUTPUT_BYTES, limits.maxDecompressedBytes);
+  try {
+    const settings = { maxOutputLength, chunkSize: INLINE_CHUNK_BYTES, info: true };
+    const { buffer, engine } = gunzipSync(bytes, settings) as unknown as { buffer: Buffer; engine: Gunzip };
+    if (engine.bytesWritten !== bytes.length) throw garbageError(objectName);
+    return buffer;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE') return undefined;
+    throw isZlibDataError(error) ? gzipError(objectName, error) : error;
+  }
+}
+
+async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (bytes.length > 0) yield bytes;
+}
+
+async function streamTo(
+  source: AsyncIterable<Uint8Array>,
+  take: (chunk: Buffer) => void,
+  { objectName, limits, signal }: GunzipOptions,
+): Promise<GunzipSummary> {
   const gunzip = createGunzip({ chunkSize: CHUNK_BYTES, ...{ readableHighWaterMark: CHUNKS_AHEAD * CHUNK_BYTES } });
   // Everything is reported through the loop below; what comes after it (a write to a closed stream) says nothing new.
   gunzip.on('error', () => {});
@@ -55,9 +89,7 @@ export async function gunzipTo(
     }
     if (feeder.fedBytes === 0) throw emptyError(objectName);
     // zlib stops quietly at a zero byte behind a member: only the count of bytes it took shows what is left.
-    if (gunzip.bytesWritten !== feeder.fedBytes) {
-      throw new CorruptSnapshotError(objectName, 'trailing-garbage', 'other bytes follow its last gzip member');
-    }
+    if (gunzip.bytesWritten !== feeder.fedBytes) throw garbageError(objectName);
   } catch (error) {
     signal?.throwIfAborted();
     if (feeder.failed) throw feeder.failure;
@@ -112,6 +144,10 @@ function drained(gunzip: Gunzip): Promise<void> {
 function isZlibDataError(error: unknown): error is Error & { code: string } {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'string' && code.startsWith('Z_') && code !== 'Z_MEM_ERROR';
+}
+
+function garbageError(objectName: string): CorruptSnapshotError {
+  return new CorruptSnapshotError(objectName, 'trailing-garbage', 'other bytes follow its last gzip member');
 }
 
 function emptyError(objectName: string): CorruptSnapshotError {

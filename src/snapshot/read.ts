@@ -20,8 +20,8 @@ export interface SnapshotSummary extends SnapshotHeader, GunzipSummary {
   readonly passes: number;
 }
 
-/** Opens the object from its beginning; called again for another pass over the same bytes. */
-export type OpenObject = () => AsyncIterable<Uint8Array>;
+/** Opens the object from its beginning; called again for another pass over the same bytes. What is in memory in one piece is given so. */
+export type OpenObject = () => AsyncIterable<Uint8Array> | Uint8Array;
 
 /**
  * Reads a gzipped Snapshot message (docs/format.md; several members, any level, any order of fields) and tells the visitor,

@@ -5,6 +5,7 @@ import type { ObjectBody, ObjectDownload } from './types.ts';
 export function bytesBody(bytes: Uint8Array): ObjectBody {
   return {
     sizeBytes: bytes.byteLength,
+    bytes,
     async *open() {
       if (bytes.byteLength > 0) yield bytes;
     },

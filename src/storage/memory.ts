@@ -15,7 +15,7 @@ const CHUNK_BYTES = 64 * 1024;
 export class MemoryStorage implements ObjectStorage {
   readonly type = 'memory';
   readonly #objects = new Map<string, StoredObject>();
-  readonly #watchers = new Set<() => void>();
+  readonly #watchers = new Set<(name: string) => void>();
   readonly #now: () => number;
 
   constructor(options: { readonly now?: (() => number) | undefined } = {}) {
@@ -44,7 +44,7 @@ export class MemoryStorage implements ObjectStorage {
     const bytes = await collect(exactly(open(), sizeBytes, { operation: 'store', objectName: name }));
     await this.#turn(options);
     this.#objects.set(name, { bytes, modifiedMs: this.#now() });
-    for (const onChange of this.#watchers) queueMicrotask(onChange);
+    for (const tell of this.#watchers) queueMicrotask(() => tell(name));
   }
 
   async delete(name: string, options: CallOptions = {}): Promise<void> {
@@ -53,9 +53,11 @@ export class MemoryStorage implements ObjectStorage {
     this.#objects.delete(name);
   }
 
-  watch(onChange: () => void): StorageWatch {
+  watch(prefix: string, onChange: () => void): StorageWatch {
     // A function of its own: the same callback may watch twice.
-    const entry = (): void => onChange();
+    const entry = (name: string): void => {
+      if (name.startsWith(prefix)) onChange();
+    };
     this.#watchers.add(entry);
     return { close: () => void this.#watchers.delete(entry) };
   }

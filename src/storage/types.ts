@@ -10,6 +10,8 @@ export interface ObjectBody {
   readonly sizeBytes: number;
   /** MD5 of the bytes where it is known already (16 bytes); saves a backend a pass over the body. */
   readonly md5?: Uint8Array | undefined;
+  /** All of it, where it is in memory in one piece. */
+  readonly bytes?: Uint8Array | undefined;
   /** Chunks are valid only until the next one is asked for. */
   open(): AsyncIterable<Uint8Array>;
 }
@@ -44,8 +46,11 @@ export interface ObjectStorage {
   store(name: string, body: ObjectBody | Uint8Array, options?: CallOptions): Promise<void>;
   /** A missing object is no error. */
   delete(name: string, options?: CallOptions): Promise<void>;
-  /** Tells at once that something is new, where the backend can. A hint only: listing stays the truth. */
-  watch?(onChange: () => void): StorageWatch;
+  /**
+   * Tells at once that somebody else stored or removed an object of that prefix, where the backend can. A hint only: listing
+   * stays the truth.
+   */
+  watch?(prefix: string, onChange: () => void): StorageWatch;
   /**
    * How far the clock of the service is ahead of ours, in ms, by its last answer and to the second; undefined before that,
    * and where there is no service.

@@ -89,9 +89,13 @@ describe('limits (I7)', () => {
     const length = [0x80 | (bytes & 0x7f), 0x80 | ((bytes >> 7) & 0x7f), 0x80 | ((bytes >> 14) & 0x7f), bytes >> 21];
     const object = gzipSync(Buffer.concat([Buffer.from([0x2a, ...length]), Buffer.alloc(bytes)]), { level: 9 });
     expect(object.length).toBeLessThan(bytes / 900);
-    expect((await decode(object)).summary.decompressedBytes).toBe(bytes + 5);
-    const limits = { maxDecompressedBytes: 10 * MIB };
-    expect(await failureOf(decode(object, { limits }))).toMatchObject({ reason: 'decompressed-size' });
+    for (const chunkBytes of [65_536, 'none'] as const) {
+      expect((await decode(object, { chunkBytes })).summary.decompressedBytes).toBe(bytes + 5);
+      for (const maxDecompressedBytes of [1000, 10 * MIB]) {
+        const failure = await failureOf(decode(object, { chunkBytes, limits: { maxDecompressedBytes } }));
+        expect(failure).toMatchObject({ reason: 'decompressed-size' });
+      }
+    }
   });
 
   it('a snapshot of Lightning Stream with values padded by zeros is read whole', async () => {

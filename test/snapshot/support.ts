@@ -154,14 +154,15 @@ export interface Decoded {
   restarts: number;
 }
 
-/** Reads a gzipped object whole. */
+/** Reads a gzipped object whole: in chunks, or, `none`, as the one piece of memory that it is. */
 export async function decode(
   object: Buffer,
-  options: Partial<ReadOptions> & { chunkBytes?: number } = {},
+  options: Partial<ReadOptions> & { chunkBytes?: number | 'none' } = {},
 ): Promise<Decoded> {
   const { chunkBytes, ...rest } = options;
   const collector = new Collector();
-  const summary = await readSnapshot(() => chunksOf(object, chunkBytes), collector, { objectName: 'object', ...rest });
+  const open = () => (chunkBytes === 'none' ? object : chunksOf(object, chunkBytes));
+  const summary = await readSnapshot(open, collector, { objectName: 'object', ...rest });
   return { snapshot: collector.snapshot!, summary, restarts: collector.restarts };
 }
 

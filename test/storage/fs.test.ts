@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/log/index.ts';
 import { fsError } from '../../src/storage/fs/fs-errors.ts';
 import { createStorage, FsOptionsError, FsStorage, type ObjectStorage, StorageError } from '../../src/storage/index.ts';
+import { eventually } from '../support/eventually.ts';
 import { describeObjectStorage } from './conformance.ts';
 import { bytesOf, contentOf, failureOf, listOf, namesOf, repeatable } from './support.ts';
 
@@ -128,6 +129,7 @@ describe('fs', () => {
     await writeFile(join(folder, 'x'), 'half');
     expect(await sizes()).toEqual([4]);
     await writeFile(join(folder, 'x'), 'half and half');
+    passedMs = 1_000; // a poll interval
     expect(await sizes()).toEqual([13]);
     passedMs = 20_000; // for the listing it is settled
     expect(await sizes()).toEqual([13]);
@@ -190,7 +192,7 @@ describe('fs', () => {
     const other = await openFs();
     let wake: () => void = () => {};
     let hints = 0;
-    const stop = storage.watch!(() => {
+    const stop = storage.watch!('', () => {
       hints++;
       wake();
     });
@@ -206,5 +208,39 @@ describe('fs', () => {
     await other.store('later', bytesOf('x'));
     await listOf(storage);
     expect(hints).toBe(before);
+  });
+
+  it('is told neither of what it stores and removes itself, nor of other prefixes', async () => {
+    const [storage, other] = [await openFs(), await openFs()];
+    const [told, all]: [string[], string[]] = [[], []];
+    storage.watch!('main__', () => told.push('news'));
+    const last = new Promise<void>((resolve) => {
+      // The kernel tells in order: what was to be told before it has been.
+      storage.watch!('last', () => resolve());
+    });
+    other.watch!('', () => all.push('news'));
+    await storage.store('main__a', bytesOf('1'));
+    await storage.delete('main__a');
+    await other.store('shard__b', bytesOf('1'));
+    await other.store('last', bytesOf('1'));
+    await last;
+    expect(told).toEqual([]);
+    await eventually(() => all.length >= 2);
+    await storage.close();
+    await other.close();
+  });
+
+  it('is told of its own object that somebody else removes, once a listing has shown that it was gone', async () => {
+    const [storage, other] = [await openFs(), await openFs()];
+    await storage.store('a', bytesOf('1'));
+    await other.delete('a');
+    expect(await namesOf(storage)).toEqual([]);
+    const told = new Promise<void>((resolve) => {
+      storage.watch!('', resolve);
+    });
+    await other.store('a', bytesOf('2'));
+    await told;
+    await storage.close();
+    await other.close();
   });
 });

@@ -34,12 +34,15 @@ describe('memory', () => {
   it('tells its watchers of a new object until they are closed', async () => {
     const storage = new MemoryStorage();
     let seen = 0;
-    const stop = storage.watch(() => seen++);
+    const stop = storage.watch('a', () => seen++);
     await storage.store('a', bytesOf('1'));
     await listOf(storage);
     expect(seen).toBe(1);
-    stop.close();
     await storage.store('b', bytesOf('2'));
+    await listOf(storage);
+    expect(seen).toBe(1);
+    stop.close();
+    await storage.store('a2', bytesOf('2'));
     await listOf(storage);
     expect(seen).toBe(1);
   });

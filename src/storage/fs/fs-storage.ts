@@ -29,6 +29,8 @@ export class FsStorage implements ObjectStorage {
   readonly #watches = new Set<StorageWatch>();
 
   readonly #kept: KeptInfos;
+  /** Names that we wrote or removed: the folder tells us of them, too. */
+  readonly #ours = new Set<string>();
 
   private constructor(rootPath: string, now: () => number) {
     this.#rootPath = rootPath;
@@ -55,6 +57,7 @@ export class FsStorage implements ObjectStorage {
     try {
       const all = await readdir(this.#rootPath);
       this.#kept.keepOnly(all);
+      this.#forgetOurs(all);
       const names: string[] = [];
       for (const name of all) {
         if (!name.startsWith(prefix) || !isVisibleFileName(name)) continue;
@@ -101,6 +104,7 @@ export class FsStorage implements ObjectStorage {
         await file.close();
       }
       signal?.throwIfAborted();
+      this.#ours.add(name);
       await rename(temporary, join(this.#rootPath, name));
       this.#kept.drop(name);
     } catch (error) {
@@ -115,6 +119,7 @@ export class FsStorage implements ObjectStorage {
     if (!isVisibleFileName(name)) throw nameRefused('delete', name);
     try {
       this.#kept.drop(name);
+      this.#ours.add(name);
       await unlink(join(this.#rootPath, name));
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') throw this.#error('delete', error, name);
@@ -127,7 +132,7 @@ export class FsStorage implements ObjectStorage {
   }
 
   /** Sees what this machine's kernel sees: not what another machine writes to a network folder. */
-  watch(onChange: () => void): StorageWatch {
+  watch(prefix: string, onChange: () => void): StorageWatch {
     const handles: StorageWatch[] = [];
     const stop: StorageWatch = {
       close: () => {
@@ -137,7 +142,7 @@ export class FsStorage implements ObjectStorage {
     };
     try {
       const watcher = watch(this.#rootPath, { persistent: false }, (event, name) => {
-        if (event === 'rename' && (name === null || isVisibleFileName(name))) onChange();
+        if (event === 'rename' && (name === null || this.#isNews(name, prefix))) onChange();
       });
       handles.push(watcher);
       watcher.on('error', () => stop.close());
@@ -150,6 +155,16 @@ export class FsStorage implements ObjectStorage {
 
   async close(): Promise<void> {
     for (const stop of [...this.#watches]) stop.close();
+  }
+
+  #isNews(name: string, prefix: string): boolean {
+    return name.startsWith(prefix) && isVisibleFileName(name) && !this.#ours.has(name);
+  }
+
+  #forgetOurs(names: readonly string[]): void {
+    if (this.#ours.size === 0) return;
+    const there = new Set(names);
+    for (const name of this.#ours) if (!there.has(name)) this.#ours.delete(name);
   }
 
   async #info(name: string): Promise<ObjectInfo | undefined> {
@@ -173,7 +188,7 @@ export class FsStorage implements ObjectStorage {
       file = await open(join(this.#rootPath, name), 'r').catch((error) => {
         throw errnoOf(error) === 'ENOENT' ? objectNotFound('load', name, error) : error;
       });
-      yield* exactly(readChunks(file, signal), sizeBytes, { operation: 'load', objectName: name });
+      yield* exactly(readChunks(file, sizeBytes, signal), sizeBytes, { operation: 'load', objectName: name });
     } catch (error) {
       throw this.#error('load', error, name);
     } finally {
@@ -217,10 +232,16 @@ async function writeBody(
   }
 }
 
-async function* readChunks(file: FileHandle, signal: AbortSignal | undefined): AsyncIterable<Uint8Array> {
+/** @param sizeBytes of the file, as far as is known; one byte more tells that it has grown */
+async function* readChunks(
+  file: FileHandle,
+  sizeBytes: number,
+  signal: AbortSignal | undefined,
+): AsyncIterable<Uint8Array> {
+  const chunkBytes = Math.min(CHUNK_BYTES, sizeBytes + 1);
   for (;;) {
     signal?.throwIfAborted();
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES);
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes);
     if (bytesRead === 0) return;
     yield buffer.subarray(0, bytesRead);
   }

@@ -1,13 +1,16 @@
 import type { ObjectInfo } from '../types.ts';
 
-/** A file that was written to so lately may still be (`cp`, `scp`): its size is of now. */
+/** A file that was written to so lately may still be (`cp`, `scp`): it is looked at again and again. */
 const SETTLED_AFTER_MS = 10_000;
+/** How long a look at one of those counts at least: shorter than a poll interval. The longer it rested, the less is it still written to. */
+const KEEP_YOUNG_MS = 900;
 /** A file that somebody wrote over although objects never change is noticed after this at the latest. */
 const KEEP_MS = 60_000;
 
 interface Kept {
   readonly info: ObjectInfo;
   readonly seenMs: number;
+  readonly keepMs: number;
 }
 
 /**
@@ -25,14 +28,15 @@ export class KeptInfos {
   get(name: string): ObjectInfo | undefined {
     const kept = this.#kept.get(name);
     // A clock that was set back gives a negative age.
-    return kept !== undefined && Math.abs(this.#now() - kept.seenMs) < KEEP_MS ? kept.info : undefined;
+    return kept !== undefined && Math.abs(this.#now() - kept.seenMs) < kept.keepMs ? kept.info : undefined;
   }
 
   /** `changedMs`: the last change of the file, its ctime. */
   add(info: ObjectInfo, changedMs: number): void {
     const seenMs = this.#now();
-    if (seenMs - changedMs > SETTLED_AFTER_MS) this.#kept.set(info.name, { info, seenMs });
-    else this.#kept.delete(info.name);
+    const restedMs = seenMs - changedMs;
+    const keepMs = restedMs > SETTLED_AFTER_MS ? KEEP_MS : Math.max(KEEP_YOUNG_MS, restedMs / 2);
+    this.#kept.set(info.name, { info, seenMs, keepMs });
   }
 
   drop(name: string): void {

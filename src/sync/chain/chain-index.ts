@@ -46,6 +46,8 @@ export class ChainIndex {
   /** Instances whose due batches are to be found anew, when they are asked for. */
   readonly #undecided = new Set<string>();
   #batches: readonly Batch[] = [];
+  /** Until something of ours changes: it is asked for several times a change. */
+  #ownChain: OwnChain | undefined;
 
   constructor(options: ChainIndexOptions) {
     this.#options = options;
@@ -58,6 +60,7 @@ export class ChainIndex {
    */
   update(listing: readonly ObjectInfo[], times: ListingTimes): readonly string[] {
     const { ownInstanceId, awayMs = Number.POSITIVE_INFINITY, missingGraceMs: graceMs = 5000 } = this.#options;
+    this.#ownChain = undefined;
     this.#settle();
     const isFirst = this.#catalogue.listings === 0;
     const wasAway = !isFirst && times.nowMs - this.#nowMs > awayMs;
@@ -176,6 +179,7 @@ export class ChainIndex {
   /** To be called when the transaction with its content is committed; for a batch, for each of its objects. */
   markMerged(object: ListedObject): void {
     const { instanceId } = object.name;
+    this.#ownChain = undefined;
     const coverage = this.#coverageOf(instanceId);
     coverage.merged(this.#tracked(object), this.#catalogue.objectsOf(instanceId));
     if (instanceId === this.#options.ownInstanceId) this.#own.acknowledge(coverage.coveredNano ?? 0n);
@@ -185,6 +189,7 @@ export class ChainIndex {
   /** Refused, as it was then; another size or time is another object. Others are used instead (decision 11). */
   markRefused(object: ListedObject): void {
     this.#tracked(object).refuse(object);
+    this.#ownChain = undefined;
     if (this.#findCurrent()) for (const instanceId of this.#catalogue.instances.keys()) this.#undecided.add(instanceId);
     else this.#undecided.add(object.name.instanceId);
   }
@@ -192,6 +197,7 @@ export class ChainIndex {
   /** Removed from the bucket since the listing. */
   markGone(object: ListedObject): void {
     this.#catalogue.forget(object.name.full);
+    this.#ownChain = undefined;
     this.#own.forget(object.name.full);
     this.#undecided.add(object.name.instanceId);
   }
@@ -212,6 +218,7 @@ export class ChainIndex {
     this.#own.addWritten(name.full);
     const object = new TrackedObject(name, { name: name.full, sizeBytes, modifiedMs: undefined }, 0);
     this.#own.addStored(object, nowMs);
+    this.#ownChain = undefined;
     if (this.#catalogue.get(name.full)) return;
     this.#coverageOf(name.instanceId).merged(object, this.#ownListed());
     this.#undecided.add(name.instanceId);
@@ -227,6 +234,11 @@ export class ChainIndex {
    * ends before what was published: a delta after its end would lack what is not among the unpublished changes any more.
    */
   ownChain(): OwnChain {
+    this.#ownChain ??= this.#findOwnChain();
+    return this.#ownChain;
+  }
+
+  #findOwnChain(): OwnChain {
     const isUsable = ({ name }: ListedObject): boolean => !this.#catalogue.get(name.full)?.isRefused;
     const chain = ownChainOf(this.#own.present(), isUsable);
     const isBehind = chain.endNano < this.#own.acknowledgedNano;
@@ -284,6 +296,7 @@ export class ChainIndex {
 
   /** Everything that was refused is looked at again. */
   forgetRefusals(): void {
+    this.#ownChain = undefined;
     for (const [instanceId, objects] of this.#catalogue.instances) {
       for (const object of objects) object.forgetRefusal();
       this.#undecided.add(instanceId);

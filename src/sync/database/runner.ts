@@ -273,7 +273,7 @@ export class DatabaseSync {
   #startWork(local: LocalDatabase, changes: LocalChanges): void {
     const { config, ports } = this.#options;
     const { signal } = this.#work;
-    const watch = ports.storage.watch?.(() => this.#tell({ type: 'news' }));
+    const watch = ports.storage.watch?.(`${this.#status.name}__`, () => this.#tell({ type: 'news' }));
     signal.addEventListener('abort', () => watch?.close(), { once: true });
     this.#start(changes.run(signal));
     if (config.onlyOnce) return;
@@ -295,7 +295,6 @@ export class DatabaseSync {
         // Our own entry proves to the cleaner that a full snapshot of ours stands for all the others.
         if (name.kind === 'snapshot') this.#included = new Map(included).set(this.#instanceId, name.timestampNano);
         this.#news.tellChain();
-        this.#tell({ type: 'stored' });
       },
       onMoved: () => this.#tell({ type: 'publisher', facts: publisher.facts }),
     });

@@ -64,7 +64,6 @@ export type DatabaseEvent =
   | { readonly type: 'downloaded'; readonly id: string }
   | { readonly type: 'merged' }
   | { readonly type: 'publisher'; readonly facts: PublisherFacts }
-  | { readonly type: 'stored' }
   | { readonly type: 'timer' }
   /** A stop was asked for, or something failed for good. */
   | { readonly type: 'stop' }

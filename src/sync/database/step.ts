@@ -17,7 +17,8 @@ const FIRST_LISTING_RETRY_MS = 1000;
  * | recording | recorded                               | joining while an own object is due (I5), else running              |
  * | joining   | settled, timer                         | load, look; running when no own object is due                      |
  * | starting  | news, between listing and running      | remembered: the bucket is listed again once running                |
- * | running   | settled, news, stored, timer           | list                                                               |
+ * | running   | news, timer                            | list                                                               |
+ * | running   | settled                                | load                                                               |
  * | running   | listed, listFailed                     | load; publish what the start owes; wake at the next poll; with     |
  * |           |                                        | `only_once` stopping, when all is merged and published             |
  * | running   | localChange, looked                    | publish; `looked`: when no full snapshot was stored for the force interval  |
@@ -43,12 +44,10 @@ export function step(state: DatabaseState, event: DatabaseEvent, nowMs: number):
     case 'recorded':
       return state.stage === 'recording' ? join({ ...state, stage: 'joining' }, nowMs) : stay(state);
     case 'settled':
-      return due({ ...state, remote: event.remote }, nowMs);
+      return settled({ ...state, remote: event.remote }, nowMs);
     case 'news':
       // A hint while the start goes on: what it is about may be missing in the listing that is being merged.
       if (isStarting(state)) return stay({ ...state, listsAgain: true });
-      return state.stage === 'running' && !isPassEnding(state) ? list(state) : stay(state);
-    case 'stored':
       return state.stage === 'running' && !isPassEnding(state) ? list(state) : stay(state);
     case 'timer':
       return due(state, nowMs);
@@ -136,15 +135,25 @@ function run(state: DatabaseState, nowMs: number): Step {
 }
 
 function loadDue(state: DatabaseState, nowMs: number): Step {
+  const next = load(state);
+  const rest = wakeOrFinish(next.state, nowMs);
+  return { state: rest.state, actions: [...next.actions, ...rest.actions] };
+}
+
+/** What the last listing showed, and what the start owes once that is merged. */
+function load(state: DatabaseState): Step {
   const { waitingFor, hasTrouble } = state.remote;
-  const load: DatabaseAction = { type: 'load' };
-  if (state.owesFirst && (waitingFor === 0 || hasTrouble || state.loadsSinceDue >= LOADS_BEFORE_SNAPSHOT)) {
-    const first = publish({ ...state, owesFirst: false });
-    const rest = wakeOrFinish(first.state, nowMs);
-    return { state: rest.state, actions: [load, ...first.actions, ...rest.actions] };
-  }
-  const rest = wakeOrFinish(state, nowMs);
-  return { state: rest.state, actions: [load, ...rest.actions] };
+  const actions: DatabaseAction[] = [{ type: 'load' }];
+  const isTurn = waitingFor === 0 || hasTrouble || state.loadsSinceDue >= LOADS_BEFORE_SNAPSHOT;
+  if (!state.owesFirst || !isTurn) return { state, actions };
+  const first = publish({ ...state, owesFirst: false });
+  return { state: first.state, actions: [...actions, ...first.actions] };
+}
+
+/** The next listing is under way, or its time is set. */
+function settled(state: DatabaseState, nowMs: number): Step {
+  if (state.stage !== 'running') return due(state, nowMs);
+  return isPassEnding(state) ? finish(state) : load(state);
 }
 
 function wakeOrFinish(state: DatabaseState, nowMs: number): Step {

@@ -117,7 +117,11 @@ async function readInto(
   );
   const ownVersion = schema.acceptSchemaChange ? undefined : schemaVersionIn(view);
   const visitor = ownVersion === undefined ? comparer : new SchemaGuard(comparer, name, ownVersion);
-  await options.read(() => body.open(), visitor, { objectName: name, limits: { maxDecompressedBytes }, signal });
+  await options.read(() => body.bytes ?? body.open(), visitor, {
+    objectName: name,
+    limits: { maxDecompressedBytes },
+    signal,
+  });
   return comparer;
 }
 

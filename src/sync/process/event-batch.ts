@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../time/index.ts';
 
 /** Events wait so long for others, so that a loop that tells much posts few messages. */
-const BATCH_MS = 50;
+const BATCH_MS = 200;
 const MOST_EVENTS = 1000;
 
 /** Collects the events of a worker's databases and posts them together, in their order. */

@@ -76,6 +76,8 @@ class Model {
     const { state, actions } = step(this.state, event, this.#nowMs);
     this.state = state;
     for (const action of actions) this.#do(action);
+    if (state.stage !== 'running' || state.settings.onlyOnce) return;
+    expect(state.isListing || this.#timerMs !== undefined, 'the bucket is listed again').toBe(true);
   }
 
   get #facts() {
@@ -150,7 +152,6 @@ class Model {
     if (this.#publisher === 'running' && this.#stored < this.#requested) {
       moves.push(() => {
         this.#stored = this.#requested;
-        this.tell({ type: 'stored' });
         this.tell({ type: 'publisher', facts: this.#facts });
       });
     }
