@@ -1,7 +1,10 @@
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { parseConfig } from '../../src/config/index.ts';
 import { silentLog } from '../../src/log/index.ts';
 import { startServer } from '../../src/server/index.ts';
@@ -163,6 +166,30 @@ describe('doctor', () => {
     const { code, of } = await doctor(config);
     expect([code, of('bucket-open')[0]?.slice(0, 5)]).toEqual([1, 'error']);
     expect(existsSync(join(place.folder, 'no-bucket'))).toBe(false);
+  });
+
+  it('tells everything else of a bucket that is too slow', async () => {
+    place.fill('main', () => {});
+    // It takes the request, and never answers.
+    const server = createServer(() => {});
+    const asked = once(server, 'request');
+    await new Promise<void>((done) => void server.listen(0, '127.0.0.1', done));
+    onTestFinished(() => server.closeAllConnections());
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const options = `bucket: slow, endpoint_url: 'http://127.0.0.1:${port}', access_key: a, secret_key: b, init_timeout: 1h`;
+    const config = place.file(
+      's3.yaml',
+      `lmdbs: { main: { path: ${place.lmdbPath('main')} } }\nstorage: { type: s3, options: { ${options} } }\n`,
+    );
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const running = doctor(config);
+    await asked;
+    await vi.advanceTimersByTimeAsync(60_000);
+    const { code, of } = await running;
+    expect([code, of('bucket-open').at(-1)]).toEqual([1, 'error the storage did not answer within 1m0s']);
+    expect(of('lmdb-open')).toEqual([expect.stringMatching(/^ok /)]);
   });
 
   it('ends with 3 when it could not look', async () => {

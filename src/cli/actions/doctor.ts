@@ -2,7 +2,6 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { checkBucket, checkLmdb, checkMachine, type Finding, Findings } from '../../inspect/index.ts';
 import { type PdnsConf, parsePdnsConf } from '../../powerdns/index.ts';
-import { StorageError, StorageOptionsError } from '../../storage/index.ts';
 import { SMALL_REQUEST_LIMIT_MS, withStorage } from '../bucket.ts';
 import { LocalFileError } from '../errors.ts';
 import { ExitCode } from '../exit-codes.ts';
@@ -51,7 +50,7 @@ async function checkStorage(session: Session, { probeWrite = false }: DoctorFlag
       { limitMs: SMALL_REQUEST_LIMIT_MS },
     );
   } catch (error) {
-    if (!(error instanceof StorageError) && !(error instanceof StorageOptionsError)) throw error;
+    session.signal.throwIfAborted();
     findings.failed('bucket-open', error);
   }
 }
