@@ -265,6 +265,30 @@ describe('status', () => {
   });
 });
 
+describe('status of a process that answers nonsense', () => {
+  it.each([
+    ['no JSON', 'hello', /is not valid JSON/],
+    ['a time that is none', JSON.stringify(answerWith('soon')), /a time was expected/],
+  ])('%s', async (_, answer, message) => {
+    const server = createServer((_request, response) => response.end(answer));
+    await new Promise<void>((done) => void server.listen(0, '127.0.0.1', done));
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const file = place.file(
+      'http.yaml',
+      `${readFileSync(place.config, 'utf8')}http: { address: '127.0.0.1:${port}' }\n`,
+    );
+    const { code, stderr } = await place.run(['-c', file, 'status']);
+    expect([code, stderr]).toEqual([3, expect.stringMatching(message)]);
+  });
+
+  function answerWith(newestTime: string): object {
+    const peer = { instance: 'there', newestObject: 'x', newestTime, behind: false, lagSeconds: null };
+    const database = { name: 'main', phase: 'running', lockWaitingSeconds: null, peers: [peer], problems: [] };
+    return { instance: 'here', health: { status: 'OK' }, databases: [database] };
+  }
+});
+
 describe('--json', () => {
   it('has a schema for each command, and each of them is used', async () => {
     const verified = ['verify', 'verifyPair', 'status', 'doctor', 'migratePowerdns'];
