@@ -3,41 +3,61 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePorts, type RunningProcess, startProcess } from '../servers/processes.ts';
+import type { PdnsProgram } from './newer-pdns.ts';
 
 const execute = promisify(execFile);
 
 /** Wait for the answer of `pdnsutil` and `dig`: a hang is an error of the test, not of its patience. */
 const COMMAND_LIMIT_MS = 60_000;
 
+export const DEBIANS_OWN: PdnsProgram = {
+  release: '4.7',
+  server: ['pdns_server'],
+  util: ['pdnsutil'],
+  settings: { 'lmdb-random-ids': 'yes' },
+};
+
 /**
- * A PowerDNS of its own (Debian's 4.7, LMDB backend with one shard) on a free port of the loopback: the application that
+ * A PowerDNS of its own (Debian's 4.7 or a newer one, LMDB backend with one shard) on a free port of the loopback: the application that
  * lmdbstream was made for. Everything that it would remember is off, so that an answer tells what is in the LMDB now.
  */
 export class PowerDns {
   readonly folder: string;
   readonly #port: number;
+  #program: PdnsProgram;
   #server: RunningProcess | undefined;
 
-  private constructor(folder: string, port: number) {
+  private constructor(folder: string, port: number, program: PdnsProgram) {
     this.folder = folder;
     this.#port = port;
+    this.#program = program;
+    this.#configure();
   }
 
   /** Writes the configuration; nothing runs yet, and no LMDB is there. */
-  static async create(folder: string): Promise<PowerDns> {
+  static async create(folder: string, program = DEBIANS_OWN): Promise<PowerDns> {
     mkdirSync(folder, { recursive: true });
     const [port] = await freePorts(1);
+    return new PowerDns(folder, port!, program);
+  }
+
+  /** The server must not run: another release goes on with its files. */
+  upgrade(program: PdnsProgram): void {
+    this.#program = program;
+    this.#configure();
+  }
+
+  #configure(): void {
     const settings = {
       launch: 'lmdb',
-      'lmdb-filename': join(folder, 'pdns.lmdb'),
+      'lmdb-filename': this.mainPath,
       'lmdb-shards': 1,
-      'lmdb-random-ids': 'yes',
       'lmdb-map-size': 64,
       // No power will fail: waiting for the disk would only slow the tests down.
       'lmdb-sync-mode': 'nosync',
       'local-address': '127.0.0.1',
-      'local-port': port,
-      'socket-dir': folder,
+      'local-port': this.#port,
+      'socket-dir': this.folder,
       daemon: 'no',
       guardian: 'no',
       webserver: 'no',
@@ -49,10 +69,10 @@ export class PowerDns {
       'negquery-cache-ttl': 0,
       'dnssec-key-cache-ttl': 0,
       'zone-metadata-cache-ttl': 0,
+      ...this.#program.settings,
     };
     const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
-    writeFileSync(join(folder, 'pdns.conf'), lines.join(''));
-    return new PowerDns(folder, port!);
+    writeFileSync(join(this.folder, 'pdns.conf'), lines.join(''));
   }
 
   /** The LMDB of zones, keys and metadata. */
@@ -67,7 +87,8 @@ export class PowerDns {
 
   /** Starts the server; it makes the main LMDB, and the shard when it first has a record. Comes back when it answers. */
   async start(): Promise<void> {
-    this.#server = await startProcess('pdns_server', [`--config-dir=${this.folder}`], {
+    const [command, ...words] = this.#program.server;
+    this.#server = await startProcess(command, [...words, `--config-dir=${this.folder}`], {
       cwd: this.folder,
       isReady: async () => existsSync(this.mainPath) && (await this.#dig('test.invalid', 'SOA')).includes('status:'),
       readyWithinMs: 30_000,
@@ -81,13 +102,21 @@ export class PowerDns {
 
   /** Runs `pdnsutil`. @returns what it printed; @throws with its complaint when it exits with another code than 0 */
   async util(...args: string[]): Promise<string> {
-    const all = [`--config-dir=${this.folder}`, ...args];
+    const [command, ...words] = this.#program.util;
+    const all = [...words, `--config-dir=${this.folder}`, ...args];
     try {
-      return (await execute('pdnsutil', all, { timeout: COMMAND_LIMIT_MS })).stdout;
+      return (await execute(command, all, { timeout: COMMAND_LIMIT_MS })).stdout;
     } catch (error) {
       const { stdout, stderr } = error as { stdout: string; stderr: string };
       throw new Error(`pdnsutil ${args.join(' ')}: ${stderr}${stdout}`, { cause: error });
     }
+  }
+
+  /** `pdnsutil COMMAND` of one record set. @param name relative to the zone */
+  async recordSet(command: string, zone: string, name: string, ...rest: string[]): Promise<void> {
+    // From 5.0 on the tool takes whole names.
+    const isWhole = Number(this.#program.release.split('.')[0]) >= 5;
+    await this.util(command, zone, isWhole ? `${name}.${zone}` : name, ...rest);
   }
 
   /** Makes a zone with all its records in one call of `pdnsutil`. */
@@ -104,12 +133,13 @@ export class PowerDns {
   }
 
   async zones(): Promise<string[]> {
-    return linesOf(await this.util('list-all-zones'));
+    return linesOf(await this.util('list-all-zones')).map((zone) => zone.replace(/\.$/, ''));
   }
 
-  /** All records of a zone as `pdnsutil` lists them, sorted. */
+  /** All records of a zone as `pdnsutil` lists them, sorted; without the dot that newer releases put behind a name. */
   async records(zone: string): Promise<string[]> {
-    return linesOf(await this.util('list-zone', zone)).filter((line) => !line.startsWith('$'));
+    const lines = linesOf(await this.util('list-zone', zone)).filter((line) => !line.startsWith('$'));
+    return lines.map((line) => line.replace(/\.(?=\s|$)/g, '')).sort();
   }
 
   async #dig(name: string, type: string, ...options: string[]): Promise<string> {
