@@ -136,7 +136,7 @@ describe('sync', () => {
     // From the main thread and from a worker.
     for (const message of ['Starting', 'Opened LMDB']) expect(stdout).toContain(message);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: colours
-    expect(lines.filter((line) => !/^\u001b\[36mINFO\u001b\[0m\[\d{4}\] /.test(line))).toEqual([]);
+    expect(lines.filter((line) => !/^(?:\r|\u001b\[K)*\u001b\[36mINFO\u001b\[0m\[\d{4}\] /.test(line))).toEqual([]);
   });
 
   it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('ends with 0 on %s', async (signal) => {

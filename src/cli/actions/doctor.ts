@@ -46,7 +46,9 @@ async function checkStorage(session: Session, { probeWrite = false }: DoctorFlag
         const nowNano = timestampFromMilli(io.now());
         const databases = [...config.lmdbs.keys()].sort();
         const { instance } = config;
-        await checkBucket(storage, { databases, instance, probesWriting: probeWrite, nowNano, signal }, findings);
+        const writesDeltas = config.deltas !== 'off';
+        const checks = { databases, instance, writesDeltas, probesWriting: probeWrite, nowNano, signal };
+        await checkBucket(storage, checks, findings);
       },
       { limitMs: SMALL_REQUEST_LIMIT_MS },
     );

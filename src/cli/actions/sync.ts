@@ -1,7 +1,9 @@
 import type { RunOptions } from '../../sync/index.ts';
 import { UnknownDatabaseError } from '../errors.ts';
+import { openBar } from '../progress-bar.ts';
 import { openServiceNotifier } from '../service/index.ts';
 import type { Session } from '../session.ts';
+import { SyncProgress } from '../sync-progress.ts';
 import { version } from '../version.ts';
 import { serve } from './serve.ts';
 
@@ -26,6 +28,7 @@ export async function sync(session: Session, mode: RunOptions['mode'], flags: Sy
     (name) => onlyDatabases.length === 0 || onlyDatabases.includes(name),
   );
   const served = await serve(session, databases);
+  const progress = logStyle.hasBar ? new SyncProgress(await openBar(process.stderr)) : undefined;
   const notifier = await openServiceNotifier(io, databases);
   const stopping = (): void => notifier?.stopping();
   signal.addEventListener('abort', stopping, { once: true });
@@ -42,6 +45,7 @@ export async function sync(session: Session, mode: RunOptions['mode'], flags: Sy
       onEvent: (event) => {
         notifier?.onEvent(event);
         served?.onEvent(event);
+        progress?.onEvent(event);
       },
       onStarted: (running) => served?.onStarted(running),
       version: version(),
@@ -50,6 +54,7 @@ export async function sync(session: Session, mode: RunOptions['mode'], flags: Sy
   } finally {
     signal.removeEventListener('abort', stopping);
     notifier?.dispose();
+    progress?.stop();
     await served?.close();
   }
   log.info(outcome === 'stopped' ? 'stopped as requested' : 'done');

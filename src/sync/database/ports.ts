@@ -40,6 +40,8 @@ export interface DatabaseOptions {
   readonly mode: 'sync' | 'receive';
   readonly ports: DatabasePorts;
   readonly log: Log;
+  /** How far work is is shown by a bar, and not by lines of the log. */
+  readonly hasBar?: boolean | undefined;
   /** Told of every moment, in the order of its happening. */
   readonly onEvent?: ((event: SyncEvent) => void) | undefined;
 }

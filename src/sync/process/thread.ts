@@ -2,7 +2,7 @@ import type { Config } from '../../config/index.ts';
 import { createLog, descriptorStream, type Log, type LogFields, type LogStyle } from '../../log/index.ts';
 import type { StorageObserver } from '../../storage/index.ts';
 import { DatabaseSync, systemPorts } from '../database/index.ts';
-import { type ErrorInfo, errorInfo, lineOf, type Report, type SyncEvent } from '../status/index.ts';
+import { type ErrorInfo, errorInfo, isProgress, lineOf, type Report, type SyncEvent } from '../status/index.ts';
 import { nowMs, systemClock } from '../time/index.ts';
 import { EventBatch } from './event-batch.ts';
 import { waitForFirstFile } from './first-file.ts';
@@ -131,8 +131,8 @@ export async function runDatabases(
         const lockWatch = new LockClock(input.lockCells, index);
         const onEvent = (event: SyncEvent): void => {
           batch.add(event);
-          // Peers wait for this one.
-          if (event.type === 'stored' && config.peers.length > 0) batch.flush();
+          // Peers wait for this one; and a thread that fills or merges posts nothing by itself until it is done.
+          if ((event.type === 'stored' && config.peers.length > 0) || isProgress(event)) batch.flush();
         };
         const report = reportTo(name, onEvent, log);
         const { onlyOnce, lmdbPollIntervalMs: pollMs } = config;
@@ -141,7 +141,7 @@ export async function runDatabases(
           onlyOnce,
           run: (lmdb, until) => {
             const ports = systemPorts({ config, lmdb, storage: bucket, lockWatch, ...tuning });
-            const database = new DatabaseSync({ config, lmdb, mode, ports, log, onEvent });
+            const database = new DatabaseSync({ config, lmdb, mode, ports, log, hasBar: logStyle?.hasBar, onEvent });
             databases.set(name, database);
             return database.run(until);
           },

@@ -15,6 +15,6 @@ export {
   type SyncEventBody,
 } from './events.ts';
 export { lineOf } from './line.ts';
-export { downloadProgress, PROGRESS_EVERY_MS } from './progress.ts';
+export { downloadProgress, isProgress, ProgressPace } from './progress.ts';
 export { type FailureReport, RepeatedFailure, reportFields } from './repeated-failure.ts';
 export { type DatabaseStatus, newStatus, reduceStatus } from './status.ts';
