@@ -150,6 +150,18 @@ describe('doctor', () => {
     expect((await doctor(missing.config)).of('lmdb-open')).toEqual([expect.stringMatching(/^error .*No such file/)]);
   });
 
+  it('says that some Lightning Streams cannot be seen, where deltas would pass them by', async () => {
+    place.fill('main', () => {});
+    const unseen =
+      'info a Lightning Stream that only receives, or has published nothing yet, leaves no object and cannot be seen';
+    expect((await doctor(place.config)).of('mixed-fleet')).toEqual([unseen]);
+    const off = place.file('off.yaml', `${readFileSync(place.config, 'utf8')}deltas: off\n`);
+    expect((await doctor(off)).of('mixed-fleet')).toEqual([]);
+    // One that writes is seen, and gets full snapshots.
+    copyPdnsObjects('pdns-4.7.3', place.bucket);
+    expect((await doctor(place.config)).of('mixed-fleet')).toEqual(['ok 1 instances, all of one kind']);
+  });
+
   it('tries to store only when it is told to, and leaves nothing behind', async () => {
     place.fill('main', () => {});
     expect((await doctor(place.config)).of('bucket-store')).toEqual(['info storing and deleting were not tried']);
