@@ -8,7 +8,7 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Environment } from '../dist/lmdb/index.js';
 import { fetchPackage } from '../scripts/package/fetch.mjs';
-import { makeApp, runtimeOf } from '../scripts/package/index.mjs';
+import { makeApp, makeNpmFolder, runtimeOf } from '../scripts/package/index.mjs';
 import { root } from '../scripts/processes.mjs';
 
 const RUNS = 15;
@@ -48,6 +48,9 @@ async function measure(folder, port) {
   const node = join(fetchPackage(spec, integrity), 'bin/node');
   const app = join(folder, 'app');
   await makeApp(app, process.arch);
+  const npm = join(folder, 'npm');
+  await makeNpmFolder(npm);
+  const koffi = ['koffi', '@koromix'].map((name) => sizeMb(join(root, 'node_modules', name)));
   const program = join(app, 'bin/lmdbstream.js');
   const unbundled = join(root, 'bin/lmdbstream.js');
   mkdirSync(join(folder, 'cache'));
@@ -82,6 +85,7 @@ async function measure(folder, port) {
     folderRssMb: (await untilOpened(node, [program, ...syncOf(places.folder)], env, IDLE_MS)).rssMb,
     s3RssMb: (await untilOpened(node, [program, ...syncOf(places.s3)], env, IDLE_MS)).rssMb,
     appMb: sizeMb(app),
+    npmMb: koffi.reduce((sum, size) => sum + size, sizeMb(npm)),
     nodeMb: statSync(node).size / 1e6,
     nodeVersion: spec.split('@').at(-1) ?? '',
   };
@@ -199,6 +203,7 @@ ${start('`sync` to `Opened LMDB`, S3', figures.s3Ms, figures.unbundledS3Ms, '6 Ã
 ${row('resident when idle, folder', `${figures.folderRssMb.toFixed(0)} MB`, '')}
 ${row('resident when idle, S3', `${figures.s3RssMb.toFixed(0)} MB`, '80 MB')}
 ${row('installed, without Node', `${figures.appMb.toFixed(1)} MB`, '70 MB')}
+${row('installed by npm', `${figures.npmMb.toFixed(1)} MB`, '70 MB')}
 ${row('Node', `${figures.nodeMb.toFixed(0)} MB`, '')}
 `;
 }
