@@ -6,12 +6,15 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { createServer } from 'node:http';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Environment } from '../dist/lmdb/index.js';
 import { fetchPackage } from '../scripts/package/fetch.mjs';
-import { makeApp, runtimeOf } from '../scripts/package/index.mjs';
+import { makeApp, makeNpmFolder, runtimeOf } from '../scripts/package/index.mjs';
 import { root } from '../scripts/processes.mjs';
 
 const RUNS = 15;
 const IDLE_MS = 3000;
+/** For a program that never says what is waited for. */
+const LIMIT_MS = 60_000;
 const MARKS = /(<!-- Made by `npm run bench -- --start`\. -->\n\n)[\s\S]*?(\n<!-- End\. -->)/;
 
 /** @returns {Promise<number>} the exit code; 0 also when a target is missed, for a bench is no test */
@@ -45,6 +48,9 @@ async function measure(folder, port) {
   const node = join(fetchPackage(spec, integrity), 'bin/node');
   const app = join(folder, 'app');
   await makeApp(app, process.arch);
+  const npm = join(folder, 'npm');
+  await makeNpmFolder(npm);
+  const koffi = ['koffi', '@koromix'].map((name) => sizeMb(join(root, 'node_modules', name)));
   const program = join(app, 'bin/lmdbstream.js');
   const unbundled = join(root, 'bin/lmdbstream.js');
   mkdirSync(join(folder, 'cache'));
@@ -79,6 +85,7 @@ async function measure(folder, port) {
     folderRssMb: (await untilOpened(node, [program, ...syncOf(places.folder)], env, IDLE_MS)).rssMb,
     s3RssMb: (await untilOpened(node, [program, ...syncOf(places.s3)], env, IDLE_MS)).rssMb,
     appMb: sizeMb(app),
+    npmMb: koffi.reduce((sum, size) => sum + size, sizeMb(npm)),
     nodeMb: statSync(node).size / 1e6,
     nodeVersion: spec.split('@').at(-1) ?? '',
   };
@@ -93,9 +100,11 @@ async function measure(folder, port) {
 function configuration(folder, name, storage) {
   const path = join(folder, `db-${name}`);
   for (const needed of [path, join(folder, 'bucket')]) mkdirSync(needed, { recursive: true });
+  // The application's: sync waits for one that is not there.
+  Environment.open(path, { create: true }).close();
   const file = join(folder, `${name}.yaml`);
   // JSON is YAML.
-  writeFileSync(file, JSON.stringify({ lmdbs: { main: { path, options: { create: true } } }, storage }));
+  writeFileSync(file, JSON.stringify({ lmdbs: { main: { path } }, storage }));
   return file;
 }
 
@@ -140,7 +149,7 @@ async function untilEnd(command, args, env) {
  */
 async function untilOpened(command, args, env, idleMs = 0) {
   const begin = performance.now();
-  const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'], timeout: LIMIT_MS });
   const exited = once(child, 'exit');
   let said = '';
   const ms = await new Promise((resolve, reject) => {
@@ -194,6 +203,7 @@ ${start('`sync` to `Opened LMDB`, S3', figures.s3Ms, figures.unbundledS3Ms, '6 Ã
 ${row('resident when idle, folder', `${figures.folderRssMb.toFixed(0)} MB`, '')}
 ${row('resident when idle, S3', `${figures.s3RssMb.toFixed(0)} MB`, '80 MB')}
 ${row('installed, without Node', `${figures.appMb.toFixed(1)} MB`, '70 MB')}
+${row('installed by npm', `${figures.npmMb.toFixed(1)} MB`, '70 MB')}
 ${row('Node', `${figures.nodeMb.toFixed(0)} MB`, '')}
 `;
 }

@@ -18,7 +18,19 @@ function keepCompiledCode() {
   const enable = /** @type {{ enableCompileCache?: (folder: string) => unknown }} */ (module).enableCompileCache;
   const { CACHE_DIRECTORY, XDG_CACHE_HOME, HOME } = process.env;
   const parent = CACHE_DIRECTORY || XDG_CACHE_HOME || HOME;
-  if (!enable || !parent || statSync(parent, { throwIfNoEntry: false })?.uid !== process.getuid?.()) return;
+  if (!enable || !parent || ownerOf(parent) !== process.getuid?.()) return;
   const home = CACHE_DIRECTORY || XDG_CACHE_HOME || join(parent, '.cache');
   enable(CACHE_DIRECTORY ? home : join(home, 'lmdbstream'));
+}
+
+/**
+ * @param {string} folder
+ * @returns {number} -1: it is missing, or this user may not look at it
+ */
+function ownerOf(folder) {
+  try {
+    return statSync(folder).uid;
+  } catch {
+    return -1;
+  }
 }

@@ -1,10 +1,18 @@
 // `npm run package`: an npm tarball, a .tar.gz and a .deb in .tmp/packages. `-- --arch x64|arm64` (default: this machine's; may be
 // given again), `-- --verify`: also installs the .deb in a clean Debian (root, debootstrap), `-- --app FOLDER`: only the program, for
-// a Dockerfile, `-- --no-build`: packs what was built last.
+// a Dockerfile, `-- --npm FOLDER`: only what the npm tarball is made of, `-- --no-build`: packs what was built last.
 import { mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ARCHITECTURES, makeApp, makeArchive, makeDeb, makeNpmTarball, packagesFolder } from './package/index.mjs';
+import {
+  ARCHITECTURES,
+  makeApp,
+  makeArchive,
+  makeDeb,
+  makeNpmFolder,
+  makeNpmTarball,
+  packagesFolder,
+} from './package/index.mjs';
 import { verifyInChroot } from './package/verify.mjs';
 import { run } from './processes.mjs';
 
@@ -12,6 +20,7 @@ const { values } = parseArgs({
   options: {
     arch: { type: 'string', multiple: true, default: [process.arch] },
     app: { type: 'string' },
+    npm: { type: 'string' },
     verify: { type: 'boolean', default: false },
     'no-build': { type: 'boolean', default: false },
   },
@@ -29,8 +38,12 @@ async function main() {
     await makeApp(resolve(values.app), values.arch[0] ?? process.arch);
     return 0;
   }
+  if (values.npm !== undefined) {
+    await makeNpmFolder(resolve(values.npm));
+    return 0;
+  }
   mkdirSync(packagesFolder, { recursive: true });
-  const made = [makeNpmTarball()];
+  const made = [await makeNpmTarball()];
   for (const arch of values.arch) {
     const tree = join(packagesFolder, `tree-${arch}`);
     rmSync(tree, { recursive: true, force: true });

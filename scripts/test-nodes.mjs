@@ -24,7 +24,7 @@ async function fetchNode(version) {
 const wanted = process.argv.slice(2).filter((argument) => /^\d+$/.test(argument));
 const vitestArgs = process.argv.slice(2).filter((argument) => !/^\d+$/.test(argument));
 const results = [];
-const built = (await run(join('node_modules', '.bin', 'tsc'), ['-p', 'tsconfig.build.json'])) === 0;
+const built = (await run('npm', ['run', '--silent', 'build'])) === 0;
 for (const version of wanted.length > 0 ? wanted : VERSIONS) {
   const node = built ? await fetchNode(version) : undefined;
   if (!node) {

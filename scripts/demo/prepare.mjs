@@ -23,9 +23,7 @@ export async function prepare({ withPowerDns }) {
   if (!(await ensureSystemPackages(withPowerDns ? [...PACKAGES, ...POWERDNS_PACKAGES] : PACKAGES))) return false;
   if (!(await ensureNodeModules())) return false;
   if (isBuilt()) return true;
-  const compile = [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'];
-  if ((await run(process.execPath, compile)) !== 0) return false;
-  return (await run(process.execPath, [join('scripts', 'build-page.mjs')])) === 0;
+  return (await run('npm', ['run', '--silent', 'build'])) === 0;
 }
 
 /** Whether `dist/` is there and no source is younger. */

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { build } from 'esbuild';
 import { root } from '../processes.mjs';
+import { bundleInto } from './bundle.mjs';
 import { fetchPackage } from './fetch.mjs';
 import { licencesOf } from './licences.mjs';
 import { product } from './product.mjs';
@@ -12,40 +12,15 @@ import { product } from './product.mjs';
  */
 const KOFFI_FILES = ['package.json', 'LICENSE.txt', 'index.js', 'src/koffi/index.js', 'src/koffi/src/static.js'];
 
-/** CommonJS packages in an ES module call `require` for Node's own modules. */
-const REQUIRE =
-  "import { createRequire as __createRequire } from 'node:module';const require = __createRequire(import.meta.url);";
-
 /**
- * Makes the program as it is installed from a .deb: our code and the packages it uses in a few files, so that a start reads few and
- * nothing is installed that is never loaded (types, source maps, the variants of the SDKs for browsers). Libraries of a bucket stay
- * files of their own, loaded when that bucket is used.
+ * Makes the program as it is installed from a .deb: bundled, with the parts of koffi that it loads.
  *
  * @param {string} folder is emptied
  * @param {string} arch as Node names it
  */
 export async function makeApp(folder, arch) {
   rmSync(folder, { recursive: true, force: true });
-  const { metafile } = await build({
-    absWorkingDir: root,
-    // Everything in one folder two below package.json, as `import.meta.url` in the sources expects it.
-    entryPoints: { 'cli/main': 'dist/cli/main.js', 'cli/worker': 'dist/sync/process/worker.js' },
-    outdir: join(folder, 'dist'),
-    chunkNames: 'cli/[name]-[hash]',
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    external: ['koffi'],
-    // Names stay: a stack trace of an operator is read by us.
-    minifyWhitespace: true,
-    minifySyntax: true,
-    legalComments: 'none',
-    banner: { js: REQUIRE },
-    metafile: true,
-    logLevel: 'warning',
-  });
+  const inputs = await bundleInto(folder, {}, 'node24');
   copy(join(root, 'dist/server/assets'), join(folder, 'dist/cli/assets'));
   copy(join(root, 'bin/lmdbstream.js'), join(folder, 'bin/lmdbstream.js'));
   const { name, version, description } = product;
@@ -53,7 +28,7 @@ export async function makeApp(folder, arch) {
   for (const file of KOFFI_FILES)
     copy(join(root, 'node_modules/koffi', file), join(folder, 'node_modules/koffi', file));
   copyNativeKoffi(folder, arch);
-  const used = [...Object.keys(metafile.inputs), 'node_modules/koffi/index.js', 'node_modules/uplot/package.json'];
+  const used = [...inputs, 'node_modules/koffi/index.js', 'node_modules/uplot/package.json'];
   writeFileSync(join(folder, 'THIRD-PARTY-LICENSES'), licencesOf(used));
 }
 

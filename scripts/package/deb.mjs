@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { root } from '../processes.mjs';
-import { must, packagesFolder, product, runtimeOf, setTimes, sourceDateEpoch } from './product.mjs';
+import { maintainer, must, packagesFolder, product, runtimeOf, setTimes, sourceDateEpoch } from './product.mjs';
 
 const CONTROL_SCRIPTS = ['postinst', 'prerm', 'postrm'];
 
@@ -55,6 +55,7 @@ function controlText(debian, installedKiB) {
   return text
     .replace('@VERSION@', product.version)
     .replace('@ARCHITECTURE@', debian)
+    .replace('@MAINTAINER@', () => maintainer())
     .replace('@INSTALLED_SIZE@', String(installedKiB));
 }
 

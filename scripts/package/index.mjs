@@ -1,5 +1,5 @@
 export { makeApp } from './app.mjs';
 export { makeArchive } from './archive.mjs';
 export { makeDeb } from './deb.mjs';
-export { makeNpmTarball } from './npm-tarball.mjs';
+export { makeNpmFolder, makeNpmTarball } from './npm-tarball.mjs';
 export { ARCHITECTURES, packagesFolder, product, runtimeOf } from './product.mjs';

@@ -38,6 +38,18 @@ export function sourceDateEpoch() {
 }
 
 /**
+ * Who answers for a Debian package: $DEBFULLNAME and $DEBEMAIL, as for Debian's own tools, or the author of the last commit.
+ * @returns {string} `Name <address>`
+ */
+export function maintainer() {
+  const { DEBFULLNAME, DEBEMAIL } = process.env;
+  const [name, email] = outputOf('git', ['log', '-1', '--format=%an%n%ae'])?.trim().split('\n') ?? [];
+  const [givenName, address] = [DEBFULLNAME || name, DEBEMAIL || email];
+  if (!givenName || !address) throw new Error('no maintainer for the package: set DEBFULLNAME and DEBEMAIL');
+  return `${givenName} <${address}>`;
+}
+
+/**
  * Runs a command that must succeed.
  * @param {string} command
  * @param {readonly string[]} args

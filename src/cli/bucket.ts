@@ -1,5 +1,5 @@
-import { formatGoDuration, type StorageConfig } from '../config/index.ts';
-import { createStorage, type ObjectStorage, type StorageOptions } from '../storage/index.ts';
+import { formatGoDuration } from '../config/index.ts';
+import { createStorage, type ObjectStorage, withoutCreating } from '../storage/index.ts';
 import { StorageLimitError } from './errors.ts';
 import type { Session } from './session.ts';
 
@@ -26,7 +26,7 @@ export async function withStorage(
   const signal = AbortSignal.any([session.signal, limit.signal]);
   try {
     const { config, log, io } = session;
-    const storage = await createStorage(creates ? config.storage : neverCreating(config.storage), {
+    const storage = await createStorage(creates ? config.storage : withoutCreating(config.storage), {
       log,
       now: io.now,
       signal,
@@ -38,18 +38,5 @@ export async function withStorage(
     }
   } finally {
     if (timer) clearTimeout(timer);
-  }
-}
-
-function neverCreating(storage: StorageConfig): StorageOptions {
-  switch (storage.type) {
-    case 'fs':
-      return { type: 'fs', options: { ...storage.options, createFolder: false } };
-    case 's3':
-      return { type: 's3', options: { ...storage.options, createBucket: false } };
-    case 'azure':
-      return { type: 'azure', options: { ...storage.options, createContainer: false } };
-    case 'memory':
-      return { type: 'memory' };
   }
 }

@@ -42,17 +42,17 @@ export async function forEachDatabase(
  * Opens one database by its name in the configuration.
  * @throws UnknownDatabaseError, LmdbError and its kin
  */
-export async function withDatabase(
+export async function withDatabase<T>(
   { config }: Pick<Session, 'config'>,
   name: string,
   { readOnly }: { readonly readOnly: boolean },
-  body: (environment: Environment) => Promise<void> | void,
-): Promise<void> {
+  body: (environment: Environment) => Promise<T> | T,
+): Promise<T> {
   const lmdb = config.lmdbs.get(name);
   if (lmdb === undefined) throw new UnknownDatabaseError(name, config.lmdbs.keys());
   const environment = openEnvironment(lmdb, readOnly);
   try {
-    await body(environment);
+    return await body(environment);
   } finally {
     environment.close();
   }

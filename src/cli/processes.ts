@@ -1,12 +1,14 @@
-import { spawn, spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 import { RestartError } from './errors.ts';
+
+/** Loaded when a process is started, which is seldom: it brings sockets with it, and every start of ours would wait for them. */
+const childProcess = () => process.getBuiltinModule('node:child_process');
 
 const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const;
 
 /** A fork whose exec fails is the cheapest process there is, and needs nothing installed. */
 export function burnPid(): void {
-  spawnSync('/nonexistent', { stdio: 'ignore' });
+  childProcess().spawnSync('/nonexistent', { stdio: 'ignore' });
 }
 
 /**
@@ -17,7 +19,7 @@ export function burnPid(): void {
  */
 export function restartProcess(env: Readonly<Record<string, string | undefined>>): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+    const child = childProcess().spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
       env: { ...env },
       stdio: 'inherit',
       detached: true,

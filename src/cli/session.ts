@@ -152,7 +152,9 @@ export class SessionRunner {
     const { logStream, now, env } = this.#io;
     const isTty = logStream === undefined && process.stderr.isTTY === true;
     // no-color.org: set, and not empty.
-    return { ...log, isTty, hasColours: !env.NO_COLOR, startedMs: now() };
+    const isTold = log.level === undefined || log.level === 'info' || log.level === 'debug';
+    const hasBar = isTty && this.#isDaemon && log.format === 'human' && isTold;
+    return { ...log, isTty, hasBar, hasColours: !env.NO_COLOR, startedMs: now() };
   }
 
   async #openLog(config: Config, style: LogStyle): Promise<Log> {

@@ -1,5 +1,5 @@
 import { type SnapshotName, snapshotNameOf } from '../snapshot/index.ts';
-import type { ObjectInfo } from '../storage/index.ts';
+import type { ObjectInfo, ObjectStorage } from '../storage/index.ts';
 
 export interface NamedObject {
   readonly name: SnapshotName;
@@ -10,6 +10,17 @@ export interface NamedObject {
 export interface InstanceObjects {
   readonly instance: string;
   readonly objects: readonly NamedObject[];
+}
+
+/** One listing, nothing is loaded. */
+export async function listByInstance(
+  database: string,
+  storage: ObjectStorage,
+  signal: AbortSignal,
+): Promise<InstanceObjects[]> {
+  const listing = [];
+  for await (const info of storage.list(`${database}__`, { signal })) listing.push(info);
+  return byInstance(database, listing);
 }
 
 /** Pure: objects of one database by instance; names that are not ours are left out. */

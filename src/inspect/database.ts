@@ -11,6 +11,21 @@ export interface OpenDatabase {
   readonly schema: Schema;
 }
 
+/** An LMDB that is in no configuration. @param path of the data file (`noSubdir`), or of the folder that holds it */
+export function lmdbAt(name: string, path: string, noSubdir: boolean): LmdbConfig {
+  return {
+    name,
+    path,
+    options: { noSubdir, create: false, dirMask: 0, fileMask: 0, mapSizeBytes: 0, maxDbs: 1000 },
+    schemaTracksChanges: false,
+    dupsortHack: true,
+    headerExtraPaddingBlock: false,
+    dbiOptions: new Map(),
+    droppedDbis: 'keep',
+    acceptSchemaChange: false,
+  };
+}
+
 /**
  * Opens an LMDB for reading, beside whoever else has it open, and closes it when `body` has ended. Writes nothing, creates nothing and takes
  * no lock of ours. While it is open, LMDB cannot reuse the pages that were freed since.

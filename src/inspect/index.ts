@@ -2,7 +2,7 @@
 export { byInstance, type InstanceObjects, type NamedObject, objectsThatCount } from './bucket-objects.ts';
 export { type CompareOptions, comparePair, type PairKind, type PairReport } from './compare.ts';
 export { type Content, type ContentHash, contentsOf, hashOf } from './content.ts';
-export { type OpenDatabase, withOpenDatabase } from './database.ts';
+export { lmdbAt, type OpenDatabase, withOpenDatabase } from './database.ts';
 export { type Difference, Differences, type Side, sideOf } from './difference.ts';
 export { type BucketChecks, checkBucket } from './doctor/bucket-checks.ts';
 export { type Finding, type FindingLevel, Findings } from './doctor/finding.ts';

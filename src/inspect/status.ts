@@ -1,12 +1,11 @@
 import type { ObjectStorage } from '../storage/index.ts';
-import { byInstance, type InstanceObjects } from './bucket-objects.ts';
+import { type InstanceObjects, listByInstance } from './bucket-objects.ts';
 
 /** What a bucket tells of one instance's objects of one database. */
 export interface BucketPeer {
   readonly instance: string;
   readonly newestObject: string;
   readonly newestNano: bigint;
-  readonly newestKind: 'snapshot' | 'delta';
   /** Whether its newest full snapshot says that it reads deltas; undefined: it has none. */
   readonly readsDeltas: boolean | undefined;
   readonly objects: number;
@@ -19,9 +18,7 @@ export async function bucketPeers(
   storage: ObjectStorage,
   signal: AbortSignal,
 ): Promise<BucketPeer[]> {
-  const listing = [];
-  for await (const info of storage.list(`${database}__`, { signal })) listing.push(info);
-  return byInstance(database, listing).map(peerOf);
+  return (await listByInstance(database, storage, signal)).map(peerOf);
 }
 
 function peerOf({ instance, objects }: InstanceObjects): BucketPeer {
@@ -30,7 +27,6 @@ function peerOf({ instance, objects }: InstanceObjects): BucketPeer {
     instance,
     newestObject: newest.full,
     newestNano: newest.timestampNano,
-    newestKind: newest.kind,
     readsDeltas: objects.findLast(({ name }) => name.kind === 'snapshot')?.name.readsDeltas,
     objects: objects.length,
     sizeBytes: objects.reduce((sum, { info }) => sum + info.sizeBytes, 0),

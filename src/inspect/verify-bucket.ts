@@ -11,7 +11,7 @@ import {
   type SnapshotVisitor,
 } from '../snapshot/index.ts';
 import { type ObjectStorage, Spool, StorageError } from '../storage/index.ts';
-import { byInstance, type NamedObject, objectsThatCount } from './bucket-objects.ts';
+import { listByInstance, type NamedObject, objectsThatCount } from './bucket-objects.ts';
 import { type ContentHash, contentsOf, hashOf } from './content.ts';
 import type { OpenDatabase } from './database.ts';
 import { Differences, sideOf } from './difference.ts';
@@ -80,9 +80,7 @@ export async function verifyWithBucket(
 
 /** The objects that `verifyWithBucket` is to read, from a listing; see `objectsThatCount`. */
 export async function objectsOf(database: string, storage: ObjectStorage, signal: AbortSignal): Promise<NamedObject[]> {
-  const listing = [];
-  for await (const info of storage.list(`${database}__`, { signal })) listing.push(info);
-  return byInstance(database, listing).flatMap(objectsThatCount);
+  return (await listByInstance(database, storage, signal)).flatMap(objectsThatCount);
 }
 
 class BucketRun {

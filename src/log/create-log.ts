@@ -27,6 +27,8 @@ export interface LogStyle {
   readonly isTty?: boolean | undefined;
   /** Colours on a terminal; default true. */
   readonly hasColours?: boolean | undefined;
+  /** A terminal may show a progress bar where the next line goes; default false. */
+  readonly hasBar?: boolean | undefined;
   /** Milliseconds since 1970 from which a terminal's short timestamps count; default: now. */
   readonly startedMs?: number | undefined;
 }
@@ -38,6 +40,8 @@ export interface LogOptions extends LogStyle {
   readonly now?: (() => number) | undefined;
 }
 
+/** The bar leaves the cursor at its begin. */
+const ERASE_LINE = '\u001b[K';
 const STANDARD_ERROR = 2;
 const MAX_WAITING_BYTES = 2 ** 20;
 
@@ -51,9 +55,10 @@ export function createLog(options: LogOptions = {}): Log {
   const { format = 'human', timestamp = 'short', stream = descriptorStream(STANDARD_ERROR), now = Date.now } = options;
   const isTty = options.isTty ?? (options.stream === undefined && process.stderr.isTTY === true);
   const startedMs = options.startedMs ?? now();
+  const over = options.hasBar ? ERASE_LINE : '';
   const toLine = (record: LogRecord): string => {
     if (format === 'logfmt') return formatLogfmt(record, timestamp);
-    if (isTty) return formatTerminal(record, timestamp, startedMs, options.hasColours ?? true);
+    if (isTty) return over + formatTerminal(record, timestamp, startedMs, options.hasColours ?? true);
     return formatLogfmt(prefixDatabase(record), timestamp);
   };
   const write =

@@ -19,5 +19,4 @@ export {
   type TimesSink,
   type TimestampsOptions,
   type TimestampsResult,
-  writingSink,
 } from './timestamps.ts';

@@ -1,4 +1,4 @@
-import { type Cursor, type Dbi, PutFlag, type ReadTransaction, showDbiName } from '../lmdb/index.ts';
+import { type Cursor, type Dbi, type ReadTransaction, showDbiName } from '../lmdb/index.ts';
 import {
   applicationStart,
   compareTimes,
@@ -28,9 +28,9 @@ export interface TimestampsResult {
   readonly addedDeletes: number;
 }
 
-/** Takes what is to be written; the bytes are valid during the call. */
+/** Takes what is to be written, as a write transaction does; the bytes are valid during the call. */
 export interface TimesSink {
-  put(dbi: Dbi, key: Buffer, value: Buffer): void;
+  put(dbi: Dbi, key: Buffer, value: Buffer): unknown;
 }
 
 /** Only counts: for `--dry-run`, in a read transaction. */
@@ -105,11 +105,4 @@ function readSource(cursor: Cursor, dbiName: string): { time: Time; deleted: boo
   const deleted = isDeleted(valueBuffer, valueStart);
   if (deleted && start < valueEnd) throw fail('it is marked as deleted and has a value');
   return { time, deleted };
-}
-
-/** Puts into a write transaction. */
-export function writingSink(transaction: {
-  put(dbi: Dbi, key: Uint8Array, value: Uint8Array, flags?: number): boolean;
-}): TimesSink {
-  return { put: (dbi, key, value) => void transaction.put(dbi, key, value, PutFlag.none) };
 }

@@ -10,6 +10,9 @@ import { applicationStart } from '../merge/index.ts';
 export const PDNS_DBI = 'pdns';
 export const SCHEMA_VERSION_KEY = Buffer.from('schemaversion');
 
+/** From it on PowerDNS writes the times of changes itself. */
+export const FIRST_NATIVE_SCHEMA = 5;
+
 const BARE_SIZE = 4;
 
 /**

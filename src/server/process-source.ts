@@ -1,7 +1,7 @@
 import type { Config } from '../config/index.ts';
 import type { DeliveryOutcome } from '../events/index.ts';
 import type { Log } from '../log/index.ts';
-import { createStorage, type ObjectStorage, type StorageObserver, type StorageOptions } from '../storage/index.ts';
+import { createStorage, type ObjectStorage, type StorageObserver, withoutCreating } from '../storage/index.ts';
 import type { ChangeEvent, SyncEvent } from '../sync/index.ts';
 import type { StatusSource } from './model.ts';
 
@@ -105,19 +105,5 @@ export class ProcessSource implements StatusSource {
       if (this.#storage === opened) this.#storage = undefined;
     });
     return opened;
-  }
-}
-
-/** A question makes nothing: while the folder of a bucket is not mounted, an empty one must not take its place. */
-function withoutCreating(storage: StorageOptions): StorageOptions {
-  switch (storage.type) {
-    case 'fs':
-      return { ...storage, options: { ...storage.options, createFolder: false } };
-    case 's3':
-      return { ...storage, options: { ...storage.options, createBucket: false } };
-    case 'azure':
-      return { ...storage, options: { ...storage.options, createContainer: false } };
-    default:
-      return storage;
   }
 }

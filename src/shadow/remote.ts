@@ -27,7 +27,12 @@ export interface RemoteOptions {
   readonly onPrivateDbi: (name: string) => void;
   /** Told of every other DBI in the object. */
   readonly onDbi?: (dbi: DbiHeader) => void;
+  /** Called every few thousand entries. */
+  readonly onProgress?: ((entries: number) => void) | undefined;
 }
+
+/** Entries between two calls, less one. */
+const PROGRESS_MASK = 0xfff;
 
 /**
  * Remote snapshot → winners: takes a snapshot's entries as they are decoded, compares each with what is here, and gives the winners
@@ -98,7 +103,7 @@ export class RemoteComparer implements SnapshotVisitor {
   entry(entry: EntryRef): void {
     const target = this.#target;
     if (!target) return;
-    this.entries++;
+    if ((++this.entries & PROGRESS_MASK) === 0) this.#options.onProgress?.(this.entries);
     const { buffer, keyStart, keyEnd, valueStart, valueEnd, timestampHi, timestampLo } = entry;
     this.#noteTime(timestampHi, timestampLo);
     const incoming = this.#incoming;

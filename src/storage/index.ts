@@ -15,14 +15,15 @@ export { createStorage } from './factory.ts';
 export { checkFsOptions, FsStorage } from './fs/fs-storage.ts';
 export { MemoryStorage } from './memory.ts';
 export { compareNames } from './names.ts';
-export type {
-  AzureOptions,
-  BucketOptions,
-  FsOptions,
-  HttpOptions,
-  S3Options,
-  StorageOptions,
-  TlsOptions,
+export {
+  type AzureOptions,
+  type BucketOptions,
+  type FsOptions,
+  type HttpOptions,
+  type S3Options,
+  type StorageOptions,
+  type TlsOptions,
+  withoutCreating,
 } from './options.ts';
 export { type RetryOptions, RetryPolicy } from './retry.ts';
 export { checkS3Options } from './s3/s3-options.ts';

@@ -98,3 +98,17 @@ export type StorageOptions =
   | { readonly type: 'memory' }
   | { readonly type: 's3'; readonly options: S3Options }
   | { readonly type: 'azure'; readonly options: AzureOptions };
+
+/** A question makes nothing: a wrong name would be hidden, and an empty folder take the place of one that is not mounted. */
+export function withoutCreating(storage: StorageOptions): StorageOptions {
+  switch (storage.type) {
+    case 'fs':
+      return { type: 'fs', options: { ...storage.options, createFolder: false } };
+    case 's3':
+      return { type: 's3', options: { ...storage.options, createBucket: false } };
+    case 'azure':
+      return { type: 'azure', options: { ...storage.options, createContainer: false } };
+    case 'memory':
+      return storage;
+  }
+}

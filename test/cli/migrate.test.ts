@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/index.ts';
+import { acquireInstanceLock } from '../../src/lmdb/index.ts';
 import { runOnce } from '../support/fleet/run-once.ts';
 import { storedEntry } from '../support/objects/shadow-entries.ts';
 import {
@@ -100,6 +101,14 @@ describe.each(['pdns-4.9.18-from-4.7.3', 'pdns-5.1.5-from-4.7.3'])(
       const before = readFileSync(main);
       expect(await place.run(argv)).toMatchObject({ code: 1, stderr: expect.stringContaining('it exists already') });
       expect(readFileSync(main).equals(before)).toBe(true);
+    });
+
+    it('is refused while it is synced, and leaves nothing open then', async () => {
+      const lock = acquireInstanceLock(main, 'process 17');
+      const outcome = await place.run(argv);
+      lock?.release();
+      expect(outcome).toMatchObject({ code: 1, stderr: expect.stringContaining('by another lmdbstream already') });
+      expect(await place.run(argv)).toMatchObject({ code: 0, stderr: '' });
     });
 
     it('writes nothing with --dry-run', async () => {

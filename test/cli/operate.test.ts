@@ -1,7 +1,10 @@
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { parseConfig } from '../../src/config/index.ts';
 import { silentLog } from '../../src/log/index.ts';
 import { startServer } from '../../src/server/index.ts';
@@ -158,6 +161,18 @@ describe('doctor', () => {
     expect((await doctor(missing.config)).of('lmdb-open')).toEqual([expect.stringMatching(/^error .*No such file/)]);
   });
 
+  it('says that some Lightning Streams cannot be seen, where deltas would pass them by', async () => {
+    place.fill('main', () => {});
+    const unseen =
+      'info a Lightning Stream that only receives, or has published nothing yet, leaves no object and cannot be seen';
+    expect((await doctor(place.config)).of('mixed-fleet')).toEqual([unseen]);
+    const off = place.file('off.yaml', `${readFileSync(place.config, 'utf8')}deltas: off\n`);
+    expect((await doctor(off)).of('mixed-fleet')).toEqual([]);
+    // One that writes is seen, and gets full snapshots.
+    copyPdnsObjects('pdns-4.7.3', place.bucket);
+    expect((await doctor(place.config)).of('mixed-fleet')).toEqual(['ok 1 instances, all of one kind']);
+  });
+
   it('tries to store only when it is told to, and leaves nothing behind', async () => {
     place.fill('main', () => {});
     expect((await doctor(place.config)).of('bucket-store')).toEqual(['info storing and deleting were not tried']);
@@ -174,6 +189,30 @@ describe('doctor', () => {
     const { code, of } = await doctor(config);
     expect([code, of('bucket-open')[0]?.slice(0, 5)]).toEqual([1, 'error']);
     expect(existsSync(join(place.folder, 'no-bucket'))).toBe(false);
+  });
+
+  it('tells everything else of a bucket that is too slow', async () => {
+    place.fill('main', () => {});
+    // It takes the request, and never answers.
+    const server = createServer(() => {});
+    const asked = once(server, 'request');
+    await new Promise<void>((done) => void server.listen(0, '127.0.0.1', done));
+    onTestFinished(() => server.closeAllConnections());
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const options = `bucket: slow, endpoint_url: 'http://127.0.0.1:${port}', access_key: a, secret_key: b, init_timeout: 1h`;
+    const config = place.file(
+      's3.yaml',
+      `lmdbs: { main: { path: ${place.lmdbPath('main')} } }\nstorage: { type: s3, options: { ${options} } }\n`,
+    );
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const running = doctor(config);
+    await asked;
+    await vi.advanceTimersByTimeAsync(60_000);
+    const { code, of } = await running;
+    expect([code, of('bucket-open').at(-1)]).toEqual([1, 'error the storage did not answer within 1m0s']);
+    expect(of('lmdb-open')).toEqual([expect.stringMatching(/^ok /)]);
   });
 
   it('ends with 3 when it could not look', async () => {
@@ -247,6 +286,30 @@ describe('status', () => {
     expect(gone.stderr).toContain('no process answers');
     expect(checkedJson('status', gone.stdout).source).toBe('bucket');
   });
+});
+
+describe('status of a process that answers nonsense', () => {
+  it.each([
+    ['no JSON', 'hello', /is not valid JSON/],
+    ['a time that is none', JSON.stringify(answerWith('soon')), /a time was expected/],
+  ])('%s', async (_, answer, message) => {
+    const server = createServer((_request, response) => response.end(answer));
+    await new Promise<void>((done) => void server.listen(0, '127.0.0.1', done));
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const file = place.file(
+      'http.yaml',
+      `${readFileSync(place.config, 'utf8')}http: { address: '127.0.0.1:${port}' }\n`,
+    );
+    const { code, stderr } = await place.run(['-c', file, 'status']);
+    expect([code, stderr]).toEqual([3, expect.stringMatching(message)]);
+  });
+
+  function answerWith(newestTime: string): object {
+    const peer = { instance: 'there', newestObject: 'x', newestTime, behind: false, lagSeconds: null };
+    const database = { name: 'main', phase: 'running', lockWaitingSeconds: null, peers: [peer], problems: [] };
+    return { instance: 'here', health: { status: 'OK' }, databases: [database] };
+  }
 });
 
 describe('--json', () => {

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { withoutPrivileges } from '../support/privileges.ts';
 import { Workplace } from './harness.ts';
 
 /** What only a real process shows. It runs the compiled files: `npx tsc -p tsconfig.build.json` comes first. */
@@ -49,6 +50,18 @@ describe('the program', () => {
     const { status, stdout, stderr } = lmdbstream('dmup');
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toBe("Error: unknown command 'dmup'\nHint: Did you mean dump?\n");
+  });
+
+  it('starts where the folder of its cache may not be looked at', () => {
+    const closed = join(place.folder, 'closed');
+    mkdirSync(closed, { mode: 0o000 });
+    // Before 22.1 Node has no such cache, and the folder is not looked at.
+    const cached = 'import module from "node:module"; module.enableCompileCache ??= () => {};';
+    const node = [process.execPath, '--import', `data:text/javascript,${encodeURIComponent(cached)}`];
+    const [command, ...words] = [...withoutPrivileges, ...node, bin, 'version'];
+    const env = { ...process.env, CACHE_DIRECTORY: join(closed, 'cache') };
+    const { status, stderr } = spawnSync(command!, words, { ...OPTIONS, env });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   });
 
   it('prints a whole dump into a pipe', () => {
@@ -123,7 +136,7 @@ describe('sync', () => {
     // From the main thread and from a worker.
     for (const message of ['Starting', 'Opened LMDB']) expect(stdout).toContain(message);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: colours
-    expect(lines.filter((line) => !/^\u001b\[36mINFO\u001b\[0m\[\d{4}\] /.test(line))).toEqual([]);
+    expect(lines.filter((line) => !/^(?:\r|\u001b\[K)*\u001b\[36mINFO\u001b\[0m\[\d{4}\] /.test(line))).toEqual([]);
   });
 
   it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('ends with 0 on %s', async (signal) => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import { PdnsMachine } from './powerdns-machine.ts';
+import { answersOn, expectSameZones, PdnsMachine } from './powerdns-machine.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lmdbstream-pdns-'));
 
@@ -33,22 +33,7 @@ afterEach(({ task }) => {
   for (const { syncer } of [a, b]) process.stderr.write(`--- ${syncer.pid}\n${syncer.output.slice(-6_000)}\n`);
 });
 
-const answersOn = (machine: PdnsMachine, name: string, type: string, expected: string[]): Promise<void> =>
-  eventually(async () => expect(await machine.pdns.answers(name, type)).toEqual(expected), {
-    deadlineMs: 45_000,
-    intervalMs: 150,
-    what: `${name} ${type} = ${expected.join(' ') || 'nothing'}`,
-  });
-
-/** Both list the same zones with the same records, and PowerDNS finds no fault with either. */
-async function expectSame(zones: string[]): Promise<void> {
-  const options = { deadlineMs: 60_000, intervalMs: 500, what: `${zones.length} zones on both machines` };
-  await eventually(async () => {
-    for (const { pdns } of [a, b]) expect(await pdns.zones()).toEqual([...zones].sort());
-    for (const zone of zones) expect(await b.pdns.records(zone)).toEqual(await a.pdns.records(zone));
-  }, options);
-  for (const { pdns } of [a, b]) expect(await pdns.util('check-all-zones')).toContain(' 0 had errors');
-}
+const expectSame = (zones: string[]): Promise<void> => expectSameZones([a, b], zones);
 
 describe('two PowerDNS servers with lmdbstream between them', () => {
   it('a zone created on A answers on B', async () => {

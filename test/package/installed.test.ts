@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { azurePlace, s3Place } from '../e2e/buckets-machine.ts';
 import { objectsOf, writeConfig } from '../e2e/product.ts';
@@ -30,6 +30,12 @@ function run(command: string, args: readonly string[], cwd = root, env: Record<s
   return stdout + stderr;
 }
 
+/** Files below a folder, relative to it. */
+function filesIn(place: string): string[] {
+  const entries = readdirSync(place, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => relative(place, join(entry.parentPath, entry.name)));
+}
+
 let count = 0;
 /** One round over a new LMDB. @returns what was said */
 function syncOnce(program: string, { storage, env }: { storage?: unknown; env?: Record<string, string> } = {}): string {
@@ -55,17 +61,51 @@ describe('the npm tarball, installed with its production dependencies', () => {
 
   beforeAll(() => {
     mkdirSync(home);
-    // Without scripts: the build would take away what other tests are running.
-    const [{ filename }] = JSON.parse(
-      run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', home]).replace(/^[^[]*/, ''),
-    ) as [{ filename: string }];
+    const source = join(folder, 'npm-source');
+    // Without a build, which would take away what other tests are running.
+    run(process.execPath, ['scripts/package.mjs', '--no-build', '--npm', source]);
+    const answer = run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', home], source);
+    const [{ filename }] = JSON.parse(answer.replace(/^[^[]*/, '')) as [{ filename: string }];
     // The versions of the lock file, which are in npm's cache since the project was set up.
     cpSync(join(root, 'package-lock.json'), join(home, 'package-lock.json'));
-    const { name, version, dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    const { name, version, dependencies } = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8'));
     writeFileSync(join(home, 'package.json'), JSON.stringify({ name, version, dependencies }));
     run('npm', ['install', '--omit=dev', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund'], home);
     mkdirSync(join(home, 'node_modules/lmdbstream'));
     run('tar', ['-xzf', filename, '--strip-components=1', '-C', 'node_modules/lmdbstream'], home);
+  });
+
+  it('has the program, the library with its types, the pages and the examples, and nothing else', () => {
+    const files = filesIn(join(home, 'node_modules/lmdbstream'));
+    const wanted = [
+      'bin/lmdbstream.js',
+      'dist/cli/main.js',
+      'dist/cli/worker.js',
+      'dist/cli/assets/page.css',
+      'dist/index.js',
+      'dist/index.d.ts',
+      'docs/getting-started.md',
+      'examples/pdns.yaml',
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'THIRD-PARTY-LICENSES',
+    ];
+    expect(wanted.filter((path) => !files.includes(path))).toEqual([]);
+    const known = /^(?:dist\/.*\.(?:js|d\.ts|css)|(?:bin|docs|examples)\/.*|[A-Z-]+(?:\.md)?|package\.json)$/;
+    expect(files.filter((path) => !known.test(path))).toEqual([]);
+  });
+
+  it('takes at most 20 MB with everything that it needs', () => {
+    const paths = filesIn(home).map((path) => join(home, path));
+    expect(paths.reduce((sum, path) => sum + statSync(path).size, 0)).toBeLessThan(20e6);
+  });
+
+  it.each([
+    ['S3', () => s3Place(seaweedfs)],
+    ['Azure', () => azurePlace(azurite, {})],
+  ] as const)('syncs once with %s', (_, place) => {
+    expect(syncOnce(program, { storage: place() })).toMatch(/Opened LMDB/);
   });
 
   it('says its version, and syncs once', () => {
@@ -77,6 +117,25 @@ describe('the npm tarball, installed with its production dependencies', () => {
   it('is a library', () => {
     const script = `import('lmdbstream').then((door) => process.stdout.write(typeof door.startSync))`;
     expect(run(process.execPath, ['-e', script], home)).toBe('function');
+  });
+
+  it('keeps databases in step in another program, whose types are checked', () => {
+    const db = join(folder, 'library-db');
+    mkdirSync(db);
+    spawnSync('mdb_load', ['-s', 'data', '-T', db], { input: 'key\nvalue\n' });
+    const lmdbs = { main: { path: db } };
+    const bucket = join(folder, 'library-bucket');
+    const config = writeConfig(folder, 'library', { lmdbs, bucket, more: { only_once: true, instance: 'one' } });
+    const script = `import { loadConfig, startSync, type DatabaseStatus } from 'lmdbstream';
+      const running = startSync({ config: loadConfig(${JSON.stringify(config)}) });
+      await running.ended;
+      const status: DatabaseStatus | undefined = running.status().get('main');
+      console.log(status?.publishedObjects);`;
+    writeFileSync(join(home, 'program.mts'), script);
+    const types = ['--typeRoots', join(root, 'node_modules/@types'), '--types', 'node'];
+    const how = ['--module', 'nodenext', '--target', 'es2022', '--strict', ...types];
+    run(join(root, 'node_modules/.bin/tsc'), [...how, 'program.mts'], home);
+    expect(run(process.execPath, ['program.mjs'], home)).toBe('1\n');
   });
 });
 

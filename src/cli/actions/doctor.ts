@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { checkBucket, checkLmdb, checkMachine, type Finding, Findings } from '../../inspect/index.ts';
 import { type PdnsConf, parsePdnsConf } from '../../powerdns/index.ts';
-import { StorageError, StorageOptionsError } from '../../storage/index.ts';
+import { timestampFromMilli } from '../../snapshot/index.ts';
 import { SMALL_REQUEST_LIMIT_MS, withStorage } from '../bucket.ts';
 import { LocalFileError } from '../errors.ts';
 import { ExitCode } from '../exit-codes.ts';
@@ -45,15 +45,17 @@ async function checkStorage(session: Session, { probeWrite = false }: DoctorFlag
       session,
       async (storage, signal) => {
         findings.ok('bucket-open', `the storage of type ${storage.type} can be opened`);
-        const nowNano = BigInt(io.now()) * 1_000_000n;
+        const nowNano = timestampFromMilli(io.now());
         const databases = [...config.lmdbs.keys()].sort();
         const { instance } = config;
-        await checkBucket(storage, { databases, instance, probesWriting: probeWrite, nowNano, signal }, findings);
+        const writesDeltas = config.deltas !== 'off';
+        const checks = { databases, instance, writesDeltas, probesWriting: probeWrite, nowNano, signal };
+        await checkBucket(storage, checks, findings);
       },
       { limitMs: SMALL_REQUEST_LIMIT_MS },
     );
   } catch (error) {
-    if (!(error instanceof StorageError) && !(error instanceof StorageOptionsError)) throw error;
+    session.signal.throwIfAborted();
     findings.failed('bucket-open', error);
   }
 }

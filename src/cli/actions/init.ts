@@ -1,9 +1,9 @@
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseConfig } from '../../config/index.ts';
-import { type PdnsFile, pdnsFileOf, withOpenDatabase } from '../../inspect/index.ts';
+import { lmdbAt, type PdnsFile, pdnsFileOf, withOpenDatabase } from '../../inspect/index.ts';
 import { DbiFlag } from '../../lmdb/index.ts';
-import { releasesOf } from '../../powerdns/index.ts';
+import { FIRST_NATIVE_SCHEMA, releasesOf } from '../../powerdns/index.ts';
 import { isPrivate } from '../../shadow/index.ts';
 import { InitError, LocalFileError } from '../errors.ts';
 import { parseBucketUrl } from '../init/bucket-url.ts';
@@ -22,7 +22,6 @@ export interface InitFlags {
 }
 
 const DATA_FILE = 'data.mdb';
-const FIRST_NATIVE_SCHEMA = 5;
 
 interface Looked {
   readonly lmdb: FoundLmdb;
@@ -74,31 +73,20 @@ async function look(name: string, path: string, native: boolean): Promise<Looked
       'name the data file, or the folder that holds it',
     );
   }
-  const options = { noSubdir, create: false, dirMask: 0, fileMask: 0, mapSizeBytes: 0, maxDbs: 1000 };
-  const lmdb = { name, path: absolute, options, schemaTracksChanges: native, dupsortHack: true };
-  return withOpenDatabase(
-    {
-      ...lmdb,
-      headerExtraPaddingBlock: false,
-      dbiOptions: new Map(),
-      droppedDbis: 'keep',
-      acceptSchemaChange: false,
-    },
-    ({ environment, transaction, view }) => {
-      const pdns = pdnsFileOf(transaction);
-      const dbis = [...view.dbis.values()].filter((dbi) => !isPrivate(dbi.name));
-      const isNewPdns = pdns?.role === 'main' && (pdns.schemaVersion ?? 0) >= FIRST_NATIVE_SCHEMA;
-      const found: FoundLmdb = {
-        name,
-        path: absolute,
-        noSubdir,
-        isNative: native || isNewPdns,
-        hasDuplicates: dbis.some(({ flags }) => (flags & DbiFlag.dupSort) !== 0),
-        mapSizeBytes: environment.info().mapSizeBytes,
-      };
-      return { lmdb: found, pdns };
-    },
-  );
+  return withOpenDatabase(lmdbAt(name, absolute, noSubdir), ({ environment, transaction, view }) => {
+    const pdns = pdnsFileOf(transaction);
+    const dbis = [...view.dbis.values()].filter((dbi) => !isPrivate(dbi.name));
+    const isNewPdns = pdns?.role === 'main' && (pdns.schemaVersion ?? 0) >= FIRST_NATIVE_SCHEMA;
+    const found: FoundLmdb = {
+      name,
+      path: absolute,
+      noSubdir,
+      isNative: native || isNewPdns,
+      hasDuplicates: dbis.some(({ flags }) => (flags & DbiFlag.dupSort) !== 0),
+      mapSizeBytes: environment.info().mapSizeBytes,
+    };
+    return { lmdb: found, pdns };
+  });
 }
 
 /** All shards that the main file speaks of; PowerDNS makes one when it needs it first. */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { LmdbConfig } from '../../config/index.ts';
 import { objectsOf, pdnsFileOf, verifyWithBucket, withOpenDatabase } from '../../inspect/index.ts';
-import { acquireInstanceLock, Environment } from '../../lmdb/index.ts';
+import { acquireInstanceLock } from '../../lmdb/index.ts';
 import { timeOf } from '../../merge/index.ts';
 import {
   countOnly,
@@ -13,11 +13,12 @@ import {
   NotPdnsMainError,
   nativeConfigText,
   problemsOf,
-  writingSink,
 } from '../../migrate/index.ts';
-import { releasesOf } from '../../powerdns/index.ts';
+import { FIRST_NATIVE_SCHEMA, releasesOf } from '../../powerdns/index.ts';
+import { timestampFromMilli } from '../../snapshot/index.ts';
 import { loadCutoff } from '../../sync/index.ts';
 import { withStorage } from '../bucket.ts';
+import { withDatabase } from '../databases.ts';
 import { jsonDocument } from '../json.ts';
 import type { Session } from '../session.ts';
 
@@ -43,8 +44,6 @@ interface Report {
   readonly databases: readonly Step[];
   readonly newConfig: string | null;
 }
-
-const FIRST_NATIVE_SCHEMA = 5;
 
 /**
  * Before the upgrade of PowerDNS: says whether anything is unsynced. After it: moves the times of all changes and deletions into the new
@@ -77,7 +76,7 @@ export async function migratePowerdns(
   const output = flags.output ?? `${configPath.replace(/\.ya?ml$/, '')}.native.yaml`;
   const newText =
     stage === 'after' && problems === 0 ? newConfigText(session, configPath, output, files, flags) : undefined;
-  const done = writes ? writeAll(session, files) : steps;
+  const done = writes ? await writeAll(session, files) : steps;
   if (writes && newText !== undefined) writeNewConfig(output, newText);
   const report: Report = { stage, schemaVersion, dryRun, databases: done, newConfig: writes ? output : null };
   session.out.write(json ? jsonDocument(report) : reportText(report));
@@ -101,7 +100,7 @@ async function pdnsFiles({ config }: Session): Promise<PdnsLmdb[]> {
 
 async function checkBefore(session: Session, files: readonly PdnsLmdb[]): Promise<Step[]> {
   const { config, io, signal } = session;
-  const cutoff = timeOf(loadCutoff(BigInt(io.now()) * 1_000_000n, config.sweeper));
+  const cutoff = timeOf(loadCutoff(timestampFromMilli(io.now()), config.sweeper));
   const steps: Step[] = [];
   await withStorage(session, async (storage, storageSignal) => {
     for (const { lmdb, file } of files) {
@@ -134,26 +133,26 @@ async function checkAfter(files: readonly PdnsLmdb[]): Promise<Step[]> {
 }
 
 /** With the lock of a syncing process, so that none runs meanwhile. What was checked is checked again under the write lock. */
-function writeAll({ config }: Session, files: readonly PdnsLmdb[]): Step[] {
-  return files.map(({ lmdb, file }) => {
-    const environment = Environment.open(lmdb.path, { ...lmdb.options, create: false });
-    const lock = acquireInstanceLock(
-      environment.dataPath,
-      `process ${process.pid}, migrate, instance ${config.instance}`,
-    );
-    try {
-      const tables = environment.write((transaction) => {
-        const moves = movesOf(transaction, file.role);
-        const problems = problemsOf(transaction, moves);
-        if (problems.length > 0) throw new MigrationRefusedError(problems.length);
-        return moveTimes(transaction, moves, writingSink(transaction));
-      });
-      return { database: lmdb.name, role: file.role, tables, problems: [] };
-    } finally {
-      lock?.release();
-      environment.close();
-    }
-  });
+async function writeAll(session: Session, files: readonly PdnsLmdb[]): Promise<Step[]> {
+  const holder = `process ${process.pid}, migrate, instance ${session.config.instance}`;
+  const steps: Step[] = [];
+  for (const { lmdb, file } of files) {
+    const tables = await withDatabase(session, lmdb.name, { readOnly: false }, (environment) => {
+      const lock = acquireInstanceLock(environment.dataPath, holder);
+      try {
+        return environment.write((transaction) => {
+          const moves = movesOf(transaction, file.role);
+          const problems = problemsOf(transaction, moves);
+          if (problems.length > 0) throw new MigrationRefusedError(problems.length);
+          return moveTimes(transaction, moves, transaction);
+        });
+      } finally {
+        lock?.release();
+      }
+    });
+    steps.push({ database: lmdb.name, role: file.role, tables, problems: [] });
+  }
+  return steps;
 }
 
 function newConfigText(

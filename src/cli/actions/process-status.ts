@@ -67,14 +67,14 @@ function take(answer: unknown): ProcessStatus {
           return {
             instance: text(instance),
             newestObject: text(newestObject),
-            newestTime: text(newestTime),
+            newestTime: time(newestTime),
             behind: behind === true,
             lagSeconds: numberOrNull(lagSeconds),
           };
         }),
         lastError: problem
           ? {
-              time: text(problem.time),
+              time: time(problem.time),
               severity: text(problem.severity),
               message: text(problem.message),
               hint: typeof problem.hint === 'string' ? problem.hint : null,
@@ -98,6 +98,11 @@ function list(value: unknown): unknown[] {
 function text(value: unknown): string {
   if (typeof value !== 'string') throw new TypeError('a text was expected');
   return value;
+}
+
+function time(value: unknown): string {
+  if (!Number.isFinite(Date.parse(text(value)))) throw new TypeError('a time was expected');
+  return text(value);
 }
 
 function numberOrNull(value: unknown): number | null {

@@ -82,7 +82,7 @@ async function askProcess({ config, io, signal }: Session, address: string): Pro
       peers: peers.map((peer) => ({
         ...peer,
         own: peer.instance === own,
-        ageSeconds: ageOf(BigInt(Date.parse(peer.newestTime)) * 1_000_000n, nowMs),
+        ageSeconds: ageOf(Date.parse(peer.newestTime), nowMs),
         objects: null,
         sizeBytes: null,
       })),
@@ -104,7 +104,7 @@ async function askBucket(session: Session): Promise<StatusReport> {
           own: peer.instance === own,
           newestObject: peer.newestObject,
           newestTime: jsonTime(peer.newestNano),
-          ageSeconds: ageOf(peer.newestNano, nowMs),
+          ageSeconds: ageOf(Number(peer.newestNano / 1_000_000n), nowMs),
           behind: null,
           lagSeconds: null,
           objects: peer.objects,
@@ -120,8 +120,8 @@ async function askBucket(session: Session): Promise<StatusReport> {
 }
 
 /** Whole seconds; below 0: its clock is ahead of ours. */
-function ageOf(nano: bigint, nowMs: number): number {
-  return Math.round(nowMs / 1000 - Number(nano / 1_000_000n) / 1000);
+function ageOf(timeMs: number, nowMs: number): number {
+  return Math.round((nowMs - timeMs) / 1000);
 }
 
 function reportText({ source, address, instance, health, databases }: StatusReport): string {

@@ -1,8 +1,10 @@
 import type { DeliveryOutcome, OpenedEvents } from '../../events/index.ts';
 import type { RunOptions } from '../../sync/index.ts';
 import { UnknownDatabaseError } from '../errors.ts';
+import { openBar } from '../progress-bar.ts';
 import { openServiceNotifier } from '../service/index.ts';
 import type { Session } from '../session.ts';
+import { SyncProgress } from '../sync-progress.ts';
 import { version } from '../version.ts';
 import { serve } from './serve.ts';
 
@@ -31,6 +33,7 @@ export async function sync(session: Session, mode: RunOptions['mode'], flags: Sy
     await events?.close();
     throw error;
   });
+  const progress = logStyle.hasBar ? new SyncProgress(await openBar(process.stderr)) : undefined;
   const notifier = await openServiceNotifier(io, databases);
   const stopping = (): void => notifier?.stopping();
   signal.addEventListener('abort', stopping, { once: true });
@@ -47,6 +50,7 @@ export async function sync(session: Session, mode: RunOptions['mode'], flags: Sy
       onEvent: (event) => {
         notifier?.onEvent(event);
         served?.onEvent(event);
+        progress?.onEvent(event);
       },
       changes: events?.changes,
       onChange: events && ((event) => events.offer(event)),
@@ -57,6 +61,7 @@ export async function sync(session: Session, mode: RunOptions['mode'], flags: Sy
   } finally {
     signal.removeEventListener('abort', stopping);
     notifier?.dispose();
+    progress?.stop();
     await events?.close();
     await served?.close();
   }

@@ -12,6 +12,8 @@ const RIGHTS = 'grant the rights that docs/storage.md lists';
 export interface BucketChecks {
   readonly databases: readonly string[];
   readonly instance: string;
+  /** `deltas` is not off. */
+  readonly writesDeltas: boolean;
   /** Also store and delete a small object: the only way to know these rights. */
   readonly probesWriting: boolean;
   readonly nowNano: bigint;
@@ -79,7 +81,13 @@ function checkClock({ clockOffsetMs }: ObjectStorage, findings: Findings): void 
   } else findings.ok('clock', `the clocks of this machine and the bucket are within ${Math.abs(seconds) + 1} s`);
 }
 
-function checkFleet(peers: readonly BucketPeer[], { instance, nowNano }: BucketChecks, findings: Findings): void {
+const UNSEEN =
+  'a Lightning Stream that only receives, or has published nothing yet, leaves no object and cannot be seen';
+const UNSEEN_HINT =
+  'while there may be one: deltas: off on every machine (docs/deltas.md, "Fleets with Lightning Stream")';
+
+function checkFleet(peers: readonly BucketPeer[], checks: BucketChecks, findings: Findings): void {
+  const { instance, nowNano, writesDeltas } = checks;
   const own = peers.find((peer) => peer.instance === toInstanceId(instance));
   if (own && nowNano - own.newestNano < RECENT_NANO) {
     findings.info(
@@ -94,4 +102,5 @@ function checkFleet(peers: readonly BucketPeer[], { instance, nowNano }: BucketC
   if (legacy.length > 0 && modern.length > 0) {
     findings.info('mixed-fleet', `some instances write full snapshots only: ${legacy.join(', ')}`);
   } else if (peers.length > 0) findings.ok('mixed-fleet', `${peers.length} instances, all of one kind`);
+  if (writesDeltas && legacy.length === 0) findings.info('mixed-fleet', UNSEEN, UNSEEN_HINT);
 }

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { LmdbConfig } from '../../config/index.ts';
-import { isOn, type PdnsConf, releasesOf } from '../../powerdns/index.ts';
+import { FIRST_NATIVE_SCHEMA, isOn, type PdnsConf, releasesOf } from '../../powerdns/index.ts';
 import type { OpenDatabase } from '../database.ts';
 import { type PdnsZones, pdnsFileOf, pdnsZonesOf } from '../pdns.ts';
 import type { Findings } from './finding.ts';
@@ -14,7 +14,6 @@ export interface PdnsSurroundings {
   readonly isTold: boolean;
 }
 
-const FIRST_NATIVE_SCHEMA = 5;
 const NEWEST_SCHEMA = 6;
 /** Random ids have 31 bits: one so small is one that was counted. */
 const SMALL_ID = 1_000_000;

@@ -1,5 +1,5 @@
-import { type ReadTransaction, showDbiName } from '../../lmdb/index.ts';
-import { Entry, HeaderError, headerProblem, readStored } from '../../merge/index.ts';
+import type { ReadTransaction } from '../../lmdb/index.ts';
+import { Entry, takeStored } from '../../merge/index.ts';
 import { SHADOW_PREFIX } from '../../shadow/index.ts';
 import type { PdnsTableMove } from './tables.ts';
 
@@ -29,30 +29,30 @@ export function findUnsynced(transaction: ReadTransaction, move: PdnsTableMove):
   const [here, there] = [new Entry(), new Entry()];
   const old = transaction.cursor(shadow);
   while (old.next()) {
-    read(here, old.valueBuffer, old.valueEnd, shadowName, old.key());
-    const key = here.deleted ? undefined : move.toNew(old.key());
+    const oldKey = old.key();
+    here.setKey(oldKey, 0, oldKey.length);
+    takeStored(here, shadowName, old.valueBuffer, old.valueStart, old.valueEnd);
+    const key = here.deleted ? undefined : move.toNew(oldKey);
     if (key && transaction.get(dbi, key) === undefined) note('deleted', key);
   }
   old.close();
   const now = transaction.cursor(dbi);
   while (now.next()) {
-    read(here, now.valueBuffer, now.valueEnd, move.to, now.key());
-    if (here.deleted || here.timestampHi !== 0 || here.timestampLo !== 0) continue;
     const key = now.key();
+    here.setKey(key, 0, key.length);
+    takeStored(here, move.to, now.valueBuffer, now.valueStart, now.valueEnd);
+    if (here.deleted || here.timestampHi !== 0 || here.timestampLo !== 0) continue;
     const shadowKey = move.toShadow(key);
     const before = shadowKey && (transaction.get(shadow, shadowKey) as Buffer | undefined);
-    if (before === undefined) {
+    if (shadowKey === undefined || before === undefined) {
       note('added', key);
       continue;
     }
-    read(there, before, before.length, shadowName, key);
+    there.setKey(shadowKey, 0, shadowKey.length);
+    takeStored(there, shadowName, before, 0, before.length);
     if (there.deleted) note('added', key);
     else if (move.keepsValues && !here.value().equals(there.value())) note('changed', key);
   }
   now.close();
   return found;
-}
-
-function read(entry: Entry, value: Buffer, end: number, dbiName: string, key: Buffer): void {
-  if (!readStored(entry, value, 0, end)) throw new HeaderError(showDbiName(dbiName), key, headerProblem(value, 0, end));
 }

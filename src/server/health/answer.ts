@@ -1,5 +1,5 @@
 import { getHeapStatistics } from 'node:v8';
-import type { HealthReport } from './health.ts';
+import { type HealthReport, healthStatus } from './health.ts';
 
 export interface ProcessFacts {
   readonly hostname: string;
@@ -23,12 +23,11 @@ export interface HealthAnswer {
 
 export function healthAnswer(report: HealthReport, facts: ProcessFacts, nowMs: number): HealthAnswer {
   const { failures, warnings, startup } = report;
-  const ok = Object.keys(failures).length === 0;
-  const hasWarnings = Object.keys(warnings).length > 0;
+  const status = healthStatus(report);
   return {
-    ok,
-    has_warnings: hasWarnings,
-    status: ok ? (hasWarnings ? 'Warning' : 'OK') : 'Unavailable',
+    ok: status !== 'Unavailable',
+    has_warnings: Object.keys(warnings).length > 0,
+    status,
     time: new Date(nowMs).toISOString(),
     since: new Date(facts.startedMs).toISOString(),
     runtime: runtimeFacts(),

@@ -25,6 +25,12 @@ export interface HealthReport {
   readonly startup: Readonly<Record<string, boolean>>;
 }
 
+/** Lightning Stream's word for all of it. */
+export function healthStatus({ failures, warnings }: HealthReport): 'OK' | 'Warning' | 'Unavailable' {
+  if (Object.keys(failures).length > 0) return 'Unavailable';
+  return Object.keys(warnings).length > 0 ? 'Warning' : 'OK';
+}
+
 /** Events, reduced to the state of every tracker. Judged when asked, with the time of the question. */
 export class Health {
   readonly #config: HealthConfig;

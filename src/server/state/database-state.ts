@@ -23,7 +23,6 @@ export interface PublishedState {
   readonly name: string;
   readonly kind: 'snapshot' | 'delta';
   readonly sizeBytes: number;
-  readonly timeMs: number;
   readonly atMs: number;
 }
 
@@ -102,11 +101,11 @@ export class DatabaseState {
         return;
       }
       case 'stored': {
-        const { name, kind, timestampNano } = event.object;
+        const { name, kind } = event.object;
         this.publishedObjects++;
         this.publishedBytes += event.sizeBytes;
         const { sizeBytes, atMs } = event;
-        this.lastPublished = { name, kind, sizeBytes, timeMs: nanoToMs(timestampNano), atMs };
+        this.lastPublished = { name, kind, sizeBytes, atMs };
         return;
       }
       case 'lock': {

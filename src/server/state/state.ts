@@ -1,5 +1,5 @@
 import type { SyncEvent } from '../../sync/index.ts';
-import type { HealthReport } from '../health/index.ts';
+import { type HealthReport, healthStatus } from '../health/index.ts';
 import { databaseAnswer, isoTime } from './database-answer.ts';
 import { DatabaseState } from './database-state.ts';
 import type { ApiStatus } from './status-schema.ts';
@@ -32,11 +32,9 @@ export class State {
     this.#databases.get(event.db)?.apply(event);
   }
 
-  status({ failures, warnings }: HealthReport, nowMs: number): ApiStatus {
+  status(report: HealthReport, nowMs: number): ApiStatus {
     const { version, instance, hostname, storage, startedMs, lockWaitingSinceMs } = this.#options;
-    const ok = Object.keys(failures).length === 0;
-    const warned = Object.keys(warnings).length > 0;
-    const status = ok ? (warned ? 'Warning' : 'OK') : 'Unavailable';
+    const { failures, warnings } = report;
     return {
       version,
       instance,
@@ -44,7 +42,7 @@ export class State {
       storage,
       startedAt: isoTime(startedMs),
       time: isoTime(nowMs),
-      health: { status, failures: { ...failures }, warnings: { ...warnings } },
+      health: { status: healthStatus(report), failures: { ...failures }, warnings: { ...warnings } },
       databases: [...this.#databases].map(([name, state]) =>
         databaseAnswer(name, state, lockWaitingSinceMs(name), nowMs),
       ),

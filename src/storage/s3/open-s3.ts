@@ -60,12 +60,12 @@ export async function openS3(options: S3Options, context: OpenContext): Promise<
   });
 }
 
-/** The SDK writes to the console otherwise; what it has to say is in the error that it throws too. */
+/** The SDK writes to the console otherwise. What it tells of an error is in the error that it throws too. */
 function sdkLogger(log: Log) {
   const toDebug = (...parts: unknown[]): void => log.debug('S3 client', { message: parts.map(String).join(' ') });
   // It would print every request and answer as `debug` and `info`.
   const drop = (): void => {};
-  return { trace: drop, debug: drop, info: drop, warn: toDebug, error: toDebug };
+  return { trace: drop, debug: drop, info: drop, warn: toDebug, error: drop };
 }
 
 /** None given: the SDK looks in the environment, profiles and the machine's role. */

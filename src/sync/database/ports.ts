@@ -41,6 +41,8 @@ export interface DatabaseOptions {
   readonly mode: 'sync' | 'receive';
   readonly ports: DatabasePorts;
   readonly log: Log;
+  /** How far work is is shown by a bar, and not by lines of the log. */
+  readonly hasBar?: boolean | undefined;
   /** Told of every moment, in the order of its happening. */
   readonly onEvent?: ((event: SyncEvent) => void) | undefined;
   /** Told what changed in the application's DBIs, after the commit. */

@@ -13,6 +13,7 @@ import { type Receiver, refuseStale } from '../remote/index.ts';
 import {
   type DatabaseStatus,
   errorInfo,
+  isProgress,
   lineOf,
   newStatus,
   reduceStatus,
@@ -143,7 +144,7 @@ export class DatabaseSync {
   #report(body: SyncEventBody): void {
     const event: SyncEvent = { ...body, db: this.#status.name, atMs: nowMs(this.#options.ports.clock) };
     this.#status = reduceStatus(this.#status, event);
-    const line = lineOf(event);
+    const line = this.#options.hasBar && isProgress(event) ? undefined : lineOf(event);
     if (line) this.#log[line.level](line.message, line.fields);
     this.#options.onEvent?.(event);
     if (event.type === 'localChange') this.#tell({ type: 'localChange' });

@@ -9,7 +9,7 @@ import {
   SHADOW_PREFIX,
   writeFillMarker,
 } from '../../shadow/index.ts';
-import { PROGRESS_EVERY_MS, type Report } from '../status/index.ts';
+import { ProgressPace, type Report } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
 import type { LocalKnowledge } from './local-knowledge.ts';
 
@@ -45,17 +45,16 @@ export function fillSlice(
   return filling;
 }
 
-/** Tells between two slices how far a filling is, every few seconds. It is given what is left to do, and what the last slice committed. */
+/** Tells between two slices how far a filling is. It is given what is left to do, and what the last slice committed. */
 export function fillProgress(
   clock: Pick<Clock, 'monotonicMs'>,
   report: Report,
 ): (left: Filling, view: DatabaseView) => void {
-  let lastMs = clock.monotonicMs();
+  const pace = new ProgressPace(() => clock.monotonicMs());
   return ({ name }, { dbis }) => {
-    const now = clock.monotonicMs();
-    if (now - lastMs < PROGRESS_EVERY_MS || name === undefined) return;
-    lastMs = now;
+    const due = name === undefined ? undefined : pace.due();
+    if (due === undefined || name === undefined) return;
     const filled = dbis.get(SHADOW_PREFIX + name)?.entries ?? 0;
-    report({ type: 'filling', dbi: name, filled, entries: dbis.get(name)?.entries ?? 0 });
+    report({ type: 'filling', dbi: name, filled, entries: dbis.get(name)?.entries ?? 0, ...due });
   };
 }

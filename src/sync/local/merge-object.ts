@@ -11,7 +11,7 @@ import {
   WritePlan,
 } from '../../shadow/index.ts';
 import { RefusedSnapshotError, type readSnapshot } from '../../snapshot/index.ts';
-import type { Report } from '../status/index.ts';
+import { ProgressPace, type Report } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
 import type { MergeBatch, MergeObject, MergeResult } from './local-database.ts';
 import { SliceTime } from './slice-time.ts';
@@ -57,12 +57,13 @@ export async function mergeObjects(
   given: MergeOptions,
 ): Promise<readonly MergeResult[]> {
   const options = kind === 'deltas' ? { ...given, lockMaxMs: 0 } : given;
+  const tell = mergeProgress(options);
   tracker.localRound();
   const view = tracker.readable();
   const [first] = objects;
   if (tracker.views.canReadBesideWriter && options.lockMaxMs <= 0 && objects.length === 1 && !holdsEntries(view.view)) {
     if (first!.body.sizeBytes >= LARGE_BODY_BYTES) options.collectGarbage();
-    const joined = await join(tracker, view.view, first!, options);
+    const joined = await join(tracker, view.view, first!, options, tell);
     if (joined) return [joined];
   }
   const plan = new WritePlan();
@@ -73,7 +74,8 @@ export async function mergeObjects(
       if (objects.length > 1) plan.noteDisorder();
       for (const object of objects) {
         const before = plan.count;
-        const comparer = await readInto(tracker, plan, view.view, object, options, objects.length > 1);
+        const reading = { ...options, tell, isOneOfMany: objects.length > 1 };
+        const comparer = await readInto(tracker, plan, view.view, object, reading);
         results.push(resultOf(comparer, plan.count - before, object.name, options));
       }
     } finally {
@@ -82,7 +84,8 @@ export async function mergeObjects(
     if (plan.count >= LARGE_MERGE) options.collectGarbage();
     const time = new SliceTime(options.clock, plan.count <= options.wholeUpTo ? 0 : options.lockMaxMs);
     const { native } = options.schema;
-    if (!plan.isEmpty) writeWinners(tracker, plan, { native, extraBlocks: options.extraBlocks }, time);
+    const onWritten = (count: number): void => tell(objects.at(-1)!.name, count, plan.count);
+    if (!plan.isEmpty) writeWinners(tracker, plan, { native, extraBlocks: options.extraBlocks }, time, onWritten);
     return results;
   } finally {
     plan.dispose();
@@ -93,14 +96,29 @@ export function holdsEntries({ dbis }: DatabaseView): boolean {
   return [...dbis.values()].some(({ entries }) => entries > 0);
 }
 
-/** @param isOneOfMany what came before it cannot be taken back */
+type TellProgress = (name: string, done: number, total: number | undefined) => void;
+
+/** Tells how far a merge is, from reading the first entry to writing the last. */
+function mergeProgress({ clock, report }: MergeOptions): TellProgress {
+  const pace = new ProgressPace(() => clock.monotonicMs());
+  return (name, done, total) => {
+    const due = pace.due();
+    if (due) report({ type: 'merging', name, done, total, ...due });
+  };
+}
+
+interface ReadOptions extends MergeOptions {
+  readonly tell: TellProgress;
+  /** What came before it cannot be taken back. */
+  readonly isOneOfMany: boolean;
+}
+
 async function readInto(
   tracker: Tracker,
   winners: WinnerSink,
   view: DatabaseView,
   { name, body }: MergeObject,
-  options: MergeOptions,
-  isOneOfMany = false,
+  options: ReadOptions,
 ): Promise<RemoteComparer> {
   const { schema, log, signal, maxDecompressedBytes } = options;
   const comparer = new RemoteComparer(
@@ -112,8 +130,9 @@ async function readInto(
       onPrivateDbi: (dbi: string) =>
         log.warn('A remote snapshot holds a private DBI, which is ignored', { object: name, dbi }),
       onDbi: (dbi) => tracker.learnFlags(dbi.name, dbi.flags),
+      onProgress: (entries) => options.tell(name, entries, undefined),
     },
-    isOneOfMany ? withoutRestart(winners, name) : winners,
+    options.isOneOfMany ? withoutRestart(winners, name) : winners,
   );
   const ownVersion = schema.acceptSchemaChange ? undefined : schemaVersionIn(view);
   const visitor = ownVersion === undefined ? comparer : new SchemaGuard(comparer, name, ownVersion);
@@ -152,13 +171,14 @@ async function join(
   view: DatabaseView,
   object: MergeObject,
   options: MergeOptions,
+  tell: TellProgress,
 ): Promise<MergeResult | undefined> {
   const { schema, extraBlocks } = options;
   let joined: MergeResult | undefined;
   const write = async (transaction: WriteTransaction): Promise<boolean> => {
     const tidy = (): void => options.collectGarbage('minor');
     const winners = new DirectWinners(transaction, { native: schema.native, extraBlocks }, tidy);
-    const comparer = await readInto(tracker, winners, view, object, options);
+    const comparer = await readInto(tracker, winners, view, object, { ...options, tell, isOneOfMany: false });
     if (winners.outcome !== 'complete') return false;
     winners.finish();
     joined = resultOf(comparer, winners.count, object.name, options);

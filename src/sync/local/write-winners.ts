@@ -10,21 +10,28 @@ const LOCK_CHECK_EVERY = 64;
  * stored, in whichever slice its turn comes.
  *
  * @param time without a bound all of it is one transaction
+ * @param onWritten told between two slices how many are written
  */
 export function writeWinners(
   tracker: Tracker,
   plan: WritePlan,
   { native, extraBlocks }: { readonly native: boolean; readonly extraBlocks: number },
   time: SliceTime,
+  onWritten: (count: number) => void,
 ): void {
   const records = plan.reader();
   const postponed: PostponedEmpty[] = [];
   const allTouched = new KeySet(Number.POSITIVE_INFINITY);
   let recheckAll = false;
+  let written = 0;
   for (let more = true, first = true; more; first = false) {
-    if (!first) time.rest();
+    if (!first) {
+      onWritten(written);
+      time.rest();
+    }
     const start = records.position;
     const postponedBefore = postponed.length;
+    const writtenBefore = written;
     more = tracker.write((transaction, rebase) => {
       time.begin();
       // Runs again in a new transaction when the map was full.
@@ -41,22 +48,27 @@ export function writeWinners(
         postponed,
       });
       if (first) writer.openDbis();
-      const left = writeSlice(writer, records, time);
+      const slice = writeSlice(writer, records, time);
       time.written();
-      return left;
+      written = writtenBefore + slice.count;
+      return slice.more;
     });
   }
 }
 
-/** @returns whether there is more to write */
-function writeSlice(writer: PlanWriter, records: ReturnType<WritePlan['reader']>, time: SliceTime): boolean {
+/** @returns how many were written, and whether there are more */
+function writeSlice(
+  writer: PlanWriter,
+  records: ReturnType<WritePlan['reader']>,
+  time: SliceTime,
+): { readonly count: number; readonly more: boolean } {
   for (let count = 1; ; count++) {
     const record = records.next();
     if (!record) {
       writer.finish();
-      return false;
+      return { count: count - 1, more: false };
     }
     writer.write(record);
-    if (count % LOCK_CHECK_EVERY === 0 && time.isUp) return true;
+    if (count % LOCK_CHECK_EVERY === 0 && time.isUp) return { count, more: true };
   }
 }

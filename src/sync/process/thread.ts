@@ -7,6 +7,7 @@ import {
   type ChangeListening,
   type ErrorInfo,
   errorInfo,
+  isProgress,
   lineOf,
   type Report,
   type SyncEvent,
@@ -167,8 +168,8 @@ export async function runDatabases(
         const lockWatch = new LockClock(input.lockCells, index);
         const onEvent = (event: SyncEvent): void => {
           batch.add(event);
-          // Peers wait for this one.
-          if (event.type === 'stored' && config.peers.length > 0) batch.flush();
+          // Peers wait for this one; and a thread that fills or merges posts nothing by itself until it is done.
+          if ((event.type === 'stored' && config.peers.length > 0) || isProgress(event)) batch.flush();
         };
         const report = reportTo(name, onEvent, log);
         const { onlyOnce, lmdbPollIntervalMs: pollMs } = config;
@@ -181,7 +182,8 @@ export async function runDatabases(
             const changes = { listening, missed, onChange: (event: ChangeEvent) => changed.add(event) };
             // Of a file that takes the place of this one nobody will have been told anything.
             missed = { sinceTxnId: undefined };
-            const database = new DatabaseSync({ config, lmdb, mode, ports, log, onEvent, changes });
+            const options = { config, lmdb, mode, ports, log, hasBar: logStyle?.hasBar, onEvent, changes };
+            const database = new DatabaseSync(options);
             databases.set(name, database);
             return database.run(until);
           },

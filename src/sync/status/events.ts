@@ -124,10 +124,30 @@ export type SyncEventBody =
       readonly failures: number;
       readonly tell?: FailureReport | undefined;
     }
-  /** How far a large download is, every few seconds. `totalBytes`: as it was listed. */
-  | { readonly type: 'downloading'; readonly name: string; readonly doneBytes: number; readonly totalBytes: number }
-  /** How far the filling of a large DBI's shadow is, every few seconds. `entries`: of the DBI. */
-  | { readonly type: 'filling'; readonly dbi: string; readonly filled: number; readonly entries: number }
+  /** How far a large download is, twice a second. `totalBytes`: as it was listed. `tell`: it is time for a line of the log. */
+  | {
+      readonly type: 'downloading';
+      readonly name: string;
+      readonly doneBytes: number;
+      readonly totalBytes: number;
+      readonly tell: boolean;
+    }
+  /** The same of the filling of a large DBI's shadow. `entries`: of the DBI. */
+  | {
+      readonly type: 'filling';
+      readonly dbi: string;
+      readonly filled: number;
+      readonly entries: number;
+      readonly tell: boolean;
+    }
+  /** The same of a large merge. `total` undefined: entries are still read and compared; else so many have won, and are written. */
+  | {
+      readonly type: 'merging';
+      readonly name: string;
+      readonly done: number;
+      readonly total: number | undefined;
+      readonly tell: boolean;
+    }
   /** An object was merged. `written`: its entries that won. */
   | {
       readonly type: 'loaded';

@@ -25,6 +25,6 @@ export {
 } from './events.ts';
 export { lineOf } from './line.ts';
 export { PendingChanges } from './pending-changes.ts';
-export { downloadProgress, PROGRESS_EVERY_MS } from './progress.ts';
+export { downloadProgress, isProgress, ProgressPace } from './progress.ts';
 export { type FailureReport, RepeatedFailure, reportFields } from './repeated-failure.ts';
 export { type DatabaseStatus, newStatus, reduceStatus } from './status.ts';

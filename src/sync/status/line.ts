@@ -68,10 +68,18 @@ export function lineOf(event: SyncEventBody): Line | undefined {
     case 'listFailed':
       return event.tell && error('Listing the storage failed', failureFields(event, event.tell));
     case 'filling':
+      if (!event.tell) return undefined;
       return info('Filling a shadow', { dbi: event.dbi, filled: event.filled, entries: event.entries });
     case 'downloading': {
+      if (!event.tell) return undefined;
       const { name, doneBytes, totalBytes } = event;
       return info('Downloading remote update', { snapshot_name: name, done_bytes: doneBytes, total_bytes: totalBytes });
+    }
+    case 'merging': {
+      if (!event.tell) return undefined;
+      const { name, done, total } = event;
+      if (total === undefined) return info('Reading remote update', { snapshot_name: name, read: done });
+      return info('Merging remote update', { snapshot_name: name, written: done, winners: total });
     }
     case 'loaded':
       return loaded(event);

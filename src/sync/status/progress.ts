@@ -1,9 +1,35 @@
-import type { Report } from './events.ts';
+import type { Report, SyncEventBody } from './events.ts';
 
-/** Between two reports of one piece of work. */
-export const PROGRESS_EVERY_MS = 5000;
+/** Between two events of one piece of work: a bar on a terminal is made of them. */
+const EVENT_EVERY_MS = 500;
+/** Between two lines of the log. */
+const LINE_EVERY_MS = 5000;
 /** Anything smaller is over soon. */
 const MIN_BYTES = 10 * 1000 * 1000;
+
+/** Says when it is time to tell how far a piece of work is. It begins when this is made. */
+export class ProgressPace {
+  readonly #nowMs: () => number;
+  #eventMs: number;
+  #lineMs: number;
+
+  /** @param nowMs the monotonic clock */
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+    this.#eventMs = nowMs();
+    this.#lineMs = this.#eventMs;
+  }
+
+  /** @returns undefined: not now; `tell`: also in the log */
+  due(): { readonly tell: boolean } | undefined {
+    const now = this.#nowMs();
+    if (now - this.#eventMs < EVENT_EVERY_MS) return undefined;
+    this.#eventMs = now;
+    const tell = now - this.#lineMs >= LINE_EVERY_MS;
+    if (tell) this.#lineMs = now;
+    return { tell };
+  }
+}
 
 export interface ProgressOptions {
   /** The full name of the object. */
@@ -14,14 +40,19 @@ export interface ProgressOptions {
   readonly report: Report;
 }
 
-/** Tells how far the download of a large object is, every few seconds. */
+/** Tells how far the download of a large object is. */
 export function downloadProgress({ name, totalBytes, nowMs, report }: ProgressOptions): (doneBytes: number) => void {
   if (totalBytes < MIN_BYTES) return () => {};
-  let lastMs = nowMs();
+  const pace = new ProgressPace(nowMs);
   return (doneBytes) => {
-    const now = nowMs();
-    if (now - lastMs < PROGRESS_EVERY_MS) return;
-    lastMs = now;
-    report({ type: 'downloading', name, doneBytes, totalBytes });
+    const due = pace.due();
+    if (due) report({ type: 'downloading', name, doneBytes, totalBytes, ...due });
   };
+}
+
+export type ProgressEventBody = Extract<SyncEventBody, { readonly type: 'filling' | 'downloading' | 'merging' }>;
+
+/** Whether an event only says how far something is. */
+export function isProgress(event: SyncEventBody): event is ProgressEventBody {
+  return event.type === 'filling' || event.type === 'downloading' || event.type === 'merging';
 }

@@ -49,6 +49,26 @@ describe('the first object of an empty instance', () => {
     }
   });
 
+  it('tells between two slices how far it is', async () => {
+    const peer = empty();
+    const pass = (ms: number): void => {
+      // Every look at this clock takes a millisecond.
+      for (let look = 0; look < ms; look++) peer.clock.monotonicMs();
+    };
+    peer.beforeLock.push(
+      () => pass(600),
+      () => pass(600),
+      () => pass(5000),
+    );
+    await peer.merge(object);
+    const told = peer.events.flatMap((event) => (event.type === 'merging' ? [event] : []));
+    expect(told.slice(0, 3)).toMatchObject([
+      { name: 'object', done: 64, total: 2 * COUNT, tell: false },
+      { done: 128, total: 2 * COUNT, tell: false },
+      { done: 192, total: 2 * COUNT, tell: true },
+    ]);
+  });
+
   it('what the application writes between two slices is decided by its time (I3)', async () => {
     const peer = empty();
     const put = (key: string) => ({ op: 'put', dbi: 'd', key, value: 'mine' }) as const;

@@ -14,24 +14,41 @@ function told(totalBytes: number, steps: readonly [nowMs: number, doneBytes: num
   return events;
 }
 
-it('tells of a large download every five seconds', () => {
+it('tells of a large download twice a second, and in the log every five seconds', () => {
   const totalBytes = 10_000_000;
   const event = { type: 'downloading', name: 'n', totalBytes } as const;
   const events = told(totalBytes, [
-    [4999, 1],
-    [5000, 2],
-    [9999, 3],
-    [12_000, 4],
+    [499, 1],
+    [500, 2],
+    [999, 3],
+    [5000, 4],
+    [9999, 5],
+    [10_499, 6],
   ]);
   expect(events).toEqual([
-    { ...event, doneBytes: 2 },
-    { ...event, doneBytes: 4 },
+    { ...event, doneBytes: 2, tell: false },
+    { ...event, doneBytes: 4, tell: true },
+    { ...event, doneBytes: 5, tell: false },
+    { ...event, doneBytes: 6, tell: true },
   ]);
-  expect(lineOf({ ...event, doneBytes: 2 })).toEqual({
-    level: 'info',
-    message: 'Downloading remote update',
-    fields: { snapshot_name: 'n', done_bytes: 2, total_bytes: totalBytes },
-  });
+  expect(events.map(lineOf)).toEqual([
+    undefined,
+    {
+      level: 'info',
+      message: 'Downloading remote update',
+      fields: { snapshot_name: 'n', done_bytes: 4, total_bytes: totalBytes },
+    },
+    undefined,
+    expect.anything(),
+  ]);
+});
+
+it('says whether a merge reads or writes', () => {
+  const event = { type: 'merging', name: 'n', done: 5, tell: true } as const;
+  expect([lineOf({ ...event, total: undefined }), lineOf({ ...event, total: 9 })]).toEqual([
+    { level: 'info', message: 'Reading remote update', fields: { snapshot_name: 'n', read: 5 } },
+    { level: 'info', message: 'Merging remote update', fields: { snapshot_name: 'n', written: 5, winners: 9 } },
+  ]);
 });
 
 it('tells nothing of a small one, however slow', () => {

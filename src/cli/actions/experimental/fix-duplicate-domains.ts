@@ -1,4 +1,5 @@
 import { findDuplicateDomains, renameDuplicateDomains } from '../../../migrate/index.ts';
+import { timestampFromMilli } from '../../../snapshot/index.ts';
 import { withDatabase } from '../../databases.ts';
 import type { Session } from '../../session.ts';
 
@@ -14,7 +15,7 @@ export async function fixDuplicateDomains(
 ): Promise<void> {
   const { log, out, io } = session;
   await withDatabase(session, database, { readOnly: !dangerousDoRename }, (environment) => {
-    const nowNano = BigInt(io.now()) * 1_000_000n;
+    const nowNano = timestampFromMilli(io.now());
     const { duplicates, toDelete } = dangerousDoRename
       ? environment.write((transaction) => renameDuplicateDomains(transaction, nowNano))
       : environment.read(findDuplicateDomains);

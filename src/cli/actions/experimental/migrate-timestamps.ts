@@ -1,4 +1,4 @@
-import { countOnly, MissingSourceError, migrateTimestamps, writingSink } from '../../../migrate/index.ts';
+import { countOnly, MissingSourceError, migrateTimestamps } from '../../../migrate/index.ts';
 import { withDatabase } from '../../databases.ts';
 import { UsageError } from '../../errors.ts';
 import type { Session } from '../../session.ts';
@@ -25,7 +25,7 @@ export async function migrateTimestampsOf(session: Session, flags: MigrateTimest
       if (expected.updated + expected.addedDeletes === 0) return tell(session, expected);
       tell(
         session,
-        environment.write((transaction) => migrateTimestamps(transaction, options, writingSink(transaction))),
+        environment.write((transaction) => migrateTimestamps(transaction, options, transaction)),
       );
     } catch (error) {
       const isMissingSource = error instanceof MissingSourceError && error.role === 'source';

@@ -6,6 +6,7 @@ import {
   withOpenDatabase,
 } from '../../../inspect/index.ts';
 import { timeOf } from '../../../merge/index.ts';
+import { timestampFromMilli } from '../../../snapshot/index.ts';
 import { loadCutoff } from '../../../sync/index.ts';
 import { withStorage } from '../../bucket.ts';
 import { UnknownDatabaseError } from '../../errors.ts';
@@ -38,7 +39,7 @@ export async function verifyBucket(
   const names = database.length > 0 ? database : [...config.lmdbs.keys()].sort();
   const reports: BucketReport[] = [];
   const progress = await openProgress(session);
-  const cutoff = timeOf(loadCutoff(BigInt(io.now()) * 1_000_000n, config.sweeper));
+  const cutoff = timeOf(loadCutoff(timestampFromMilli(io.now()), config.sweeper));
   try {
     await withStorage(session, async (storage, storageSignal) => {
       for (const name of names) {

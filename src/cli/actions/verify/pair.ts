@@ -4,6 +4,7 @@ import {
   type Content,
   comparePair,
   contentsOf,
+  lmdbAt,
   type PairKind,
   type PairReport,
   readContents,
@@ -43,8 +44,8 @@ const EXPLAIN: Readonly<Record<PairKind, string>> = {
 /** Two LMDBs by their paths; what the application sees of them, and with `times` in native mode also the times. */
 export async function verifyLmdbs(session: Session, paths: SideNames, flags: VerifyLmdbsFlags): Promise<void> {
   const { native = false } = flags;
-  await withOpenDatabase(lmdbAt(paths[0]), (left) =>
-    withOpenDatabase(lmdbAt(paths[1]), (right) =>
+  await withOpenDatabase(lmdbOf(paths[0]), (left) =>
+    withOpenDatabase(lmdbOf(paths[1]), (right) =>
       compare(session, [contentsOf(left.view, native), contentsOf(right.view, native)], paths, flags),
     ),
   );
@@ -62,21 +63,9 @@ export async function verifyObjects(session: Session, names: SideNames, flags: V
   });
 }
 
-/** The path of a data file, or of a folder that holds one. */
-function lmdbAt(path: string) {
-  const noSubdir = isFile(path);
-  const options = { noSubdir, create: false, dirMask: 0, fileMask: 0, mapSizeBytes: 0, maxDbs: 1000 };
-  return {
-    name: basename(path),
-    path,
-    options,
-    schemaTracksChanges: false,
-    dupsortHack: true,
-    headerExtraPaddingBlock: false,
-    dbiOptions: new Map<string, never>(),
-    droppedDbis: 'keep' as const,
-    acceptSchemaChange: false,
-  };
+/** @param path of a data file, or of a folder that holds one */
+function lmdbOf(path: string) {
+  return lmdbAt(basename(path), path, isFile(path));
 }
 
 function isFile(path: string): boolean {
