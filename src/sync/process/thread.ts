@@ -3,7 +3,7 @@ import { createLog, descriptorStream, type Log, type LogFields, type LogStyle } 
 import type { StorageObserver } from '../../storage/index.ts';
 import { DatabaseSync, systemPorts } from '../database/index.ts';
 import { type ErrorInfo, errorInfo, lineOf, type Report, type SyncEvent } from '../status/index.ts';
-import { nowMs, systemClock } from '../time/index.ts';
+import { controllerOfMany, nowMs, systemClock } from '../time/index.ts';
 import { EventBatch } from './event-batch.ts';
 import { waitForFirstFile } from './first-file.ts';
 import { collectGarbage } from './garbage.ts';
@@ -101,7 +101,7 @@ export async function runDatabases(
 ): Promise<void> {
   const { config, mode, logStyle } = input;
   const log = logStyle ? createLog({ ...logStyle, stream: descriptorStream(2) }) : postingLog(tell);
-  const stop = new AbortController();
+  const stop = controllerOfMany();
   signal.addEventListener('abort', () => stop.abort(), { once: true });
   // The order may have come while this module was loaded.
   if (signal.aborted) stop.abort();
