@@ -20,6 +20,8 @@ const TEST_PACKAGES = [
   'python3-lmdb',
   // Opens the status page in the tests.
   'chromium',
+  // Records writes and fsyncs for the tests of power failures.
+  'strace',
   // Installs SeaweedFS, the S3 server of the storage tests.
   'python3-pip',
 ];

@@ -3,23 +3,13 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it, onTestFailed, onTestFinished } from 'vitest';
 import type { Application } from '../support/application/application.ts';
 import { eventually } from '../support/eventually.ts';
+import { randomOf } from '../support/random.ts';
 import { type Fault, FaultProxy, useSeaweedfs } from '../support/servers/index.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { Machine, objectsIn, openPlace, placeWith, s3Place } from './buckets-machine.ts';
 
 const seaweedfs = await useSeaweedfs();
 const MIB = 2 ** 20;
-
-/** Mulberry32: the same row of numbers for the same seed. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const STORM: readonly Fault[] = [
   { kind: 'cut-before' },

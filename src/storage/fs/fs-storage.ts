@@ -10,13 +10,12 @@ import type { CallOptions, ObjectBody, ObjectDownload, ObjectInfo, ObjectStorage
 import { errnoOf, fsError } from './fs-errors.ts';
 import { KeptInfos } from './kept-infos.ts';
 import { makeFolder } from './make-folder.ts';
+import { syncFolder } from './sync-folder.ts';
 import { removeLeftovers, temporaryName } from './temporary-files.ts';
 
 const CHUNK_BYTES = 256 * 1024;
 /** `lstat` calls at the same time in a listing: the thread pool has four threads, a network folder gains from a queue. */
 const LIST_BATCH = 32;
-/** File systems that cannot sync a folder say so with these; there is nothing more to be done on them. */
-const FOLDER_SYNC_UNSUPPORTED = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'EISDIR', 'EBADF']);
 
 export function checkFsOptions(options: FsOptions): void {
   if (!options.rootPath) throw new FsOptionsError('root_path', 'root_path is required');
@@ -198,16 +197,9 @@ export class FsStorage implements ObjectStorage {
 
   /** Without it a power failure may undo the rename. */
   async #syncFolder(operation: 'store' | 'delete', name: string): Promise<void> {
-    try {
-      const folder = await open(this.#rootPath, 'r');
-      try {
-        await folder.sync();
-      } finally {
-        await folder.close();
-      }
-    } catch (error) {
-      if (!FOLDER_SYNC_UNSUPPORTED.has(errnoOf(error) ?? '')) throw this.#error(operation, error, name);
-    }
+    await syncFolder(this.#rootPath).catch((error) => {
+      throw this.#error(operation, error, name);
+    });
   }
 
   #error(operation: StorageOperation, cause: unknown, name?: string): unknown {

@@ -1,6 +1,7 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errnoOf } from './fs-errors.ts';
+import { syncFolder } from './sync-folder.ts';
 
 /**
  * The folder and those above it that are missing. Not Node's own `recursive`: below something where no folder can be made
@@ -15,6 +16,8 @@ export async function makeFolder(path: string): Promise<void> {
       // Another process was faster.
       if (errnoOf(error) !== 'EEXIST') throw error;
     });
+    // Where this user may not read the folder above, it cannot be synced; the bucket works all the same.
+    await syncFolder(dirname(folder)).catch(() => {});
   }
   if (!(await stat(path)).isDirectory()) {
     throw Object.assign(new Error(`ENOTDIR: not a directory, mkdir '${path}'`), { code: 'ENOTDIR' });

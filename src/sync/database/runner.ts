@@ -20,7 +20,7 @@ import {
   type SyncEvent,
   type SyncEventBody,
 } from '../status/index.ts';
-import { nowMs, type Timer } from '../time/index.ts';
+import { controllerOfMany, nowMs, type Timer } from '../time/index.ts';
 import { ListingNews } from './listing-news.ts';
 import { makePublisher } from './make-publisher.ts';
 import { makeReceiver } from './make-receiver.ts';
@@ -45,7 +45,7 @@ export class DatabaseSync {
   readonly #instanceId: string;
   readonly #index: ChainIndex;
   readonly #news: ListingNews;
-  readonly #work = new AbortController();
+  readonly #work = controllerOfMany();
   readonly #publishing = new AbortController();
   readonly #tasks = new Set<Promise<unknown>>();
   /** Downloads that wait for the word to be merged. */

@@ -45,3 +45,13 @@ export function isTrusted(
   const left = new Set(dbiNames(current.view));
   return dbiNames(base.view).every((name) => left.has(name));
 }
+
+/** So often a full comparison looks for a moment in which nobody has committed between our commit and the reader after it. */
+export const SCAN_ATTEMPTS = 16;
+
+/** Tells what a full comparison found. @returns whether that is anything */
+export function tellScan(report: Report, plan?: WritePlan): boolean {
+  const dbis = plan?.dbis.map(({ name }) => name) ?? [];
+  report({ type: 'fullScan', differences: plan?.count ?? 0, dbis });
+  return plan !== undefined && !plan.isEmpty;
+}

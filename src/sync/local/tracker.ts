@@ -13,7 +13,7 @@ import { errorInfo, type Report } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
 import { Base } from './base.ts';
 import type { ChangeTeller } from './change-teller.ts';
-import { compareLocal, isTrusted } from './compare-local.ts';
+import { compareLocal, isTrusted, SCAN_ATTEMPTS, tellScan } from './compare-local.ts';
 import { fillProgress, fillSlice } from './fill-slice.ts';
 import type { Held, Within } from './held.ts';
 import { LocalKnowledge } from './local-knowledge.ts';
@@ -83,9 +83,7 @@ export class Tracker {
   }
 
   /** Hands over the keys of local changes, and begins a new set. */
-  takeUnpublished(): KeySet {
-    return this.#known.takeUnpublished();
-  }
+  readonly takeUnpublished = (): KeySet => this.#known.takeUnpublished();
 
   /** Remembers the kind of a DBI that is missing here, as a snapshot tells it. */
   learnFlags(dbiName: string, flags: number): void {
@@ -104,8 +102,7 @@ export class Tracker {
   /**
    * Notices what the application changed and, in shadow mode, writes it to the shadow. No lock at all when nothing differs.
    * @returns whether something is to be published, which the event `localChange` tells
-   * @throws UnsupportedDbiError, HeaderError, LmdbError; what was noticed is kept for the next round. An error in a page: see
-   * `fallBack`
+   * @throws UnsupportedDbiError, HeaderError, LmdbError; what was noticed is kept for the next round; `fallBack`
    */
   localRound(): boolean {
     if (!this.hasNews) return false;
@@ -116,8 +113,7 @@ export class Tracker {
   }
 
   /**
-   * After an error in a page nothing is read from pages any more, for as long as we run: cursors read what they can. The caller
-   * does what failed once more, from its start.
+   * After an error in a page nothing is read from pages any more: cursors read what they can. The caller does what failed once more.
    * @returns false for any other error, or when cursors are in use already
    */
   fallBack(error: unknown): boolean {
@@ -169,29 +165,33 @@ export class Tracker {
   }
 
   /**
-   * A full comparison as a check on ourselves: without lock when nothing is wrong (I6). What the incremental way had missed is
-   * told by the event `fullScan`, and repaired. @returns whether something is to be published
+   * A full comparison as a check on ourselves: without lock when nothing is wrong (I6). What the incremental way had missed is told by the
+   * event `fullScan`, and repaired. None where an application always commits right behind us. @returns whether something is to be published
    */
   fullScan(): boolean {
-    const { schema, report } = this.#options;
-    const hasChanged = this.localRound();
-    if (schema.native) {
-      report({ type: 'fullScan', differences: 0, dbis: [] });
-      return hasChanged;
+    let hasChanged = false;
+    for (let attempt = 0; attempt < SCAN_ATTEMPTS; attempt++) {
+      hasChanged = this.localRound() || hasChanged;
+      const differs = this.#options.schema.native ? tellScan(this.#options.report) : this.#compareWhole();
+      if (differs !== undefined) return hasChanged || differs;
     }
+    return hasChanged;
+  }
+
+  /** @returns whether a difference was found; undefined: the base does not show what we wrote last, which would look like one */
+  #compareWhole(): boolean | undefined {
+    if (this.#base.isBehind(this.base) || !this.#known.pending.isEmpty) return undefined;
     const view = this.readable();
+    let plan: WritePlan | undefined;
     try {
-      const plan = compareEverything(view, this.#known.scope());
-      try {
-        report({ type: 'fullScan', differences: plan.count, dbis: plan.dbis.map(({ name }) => name) });
-        if (plan.isEmpty) return hasChanged;
-        this.#writeLocal(plan, view);
-        this.#tellChange(plan.count);
-        return true;
-      } finally {
-        plan.dispose();
-      }
+      if (view.id !== this.base.id) return undefined;
+      plan = compareEverything(view, this.#known.scope());
+      if (!tellScan(this.#options.report, plan)) return false;
+      this.#writeLocal(plan, view);
+      this.#tellChange(plan.count);
+      return true;
     } finally {
+      plan?.dispose();
       this.doneReading(view);
     }
   }

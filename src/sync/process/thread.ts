@@ -12,7 +12,7 @@ import {
   type Report,
   type SyncEvent,
 } from '../status/index.ts';
-import { nowMs, systemClock } from '../time/index.ts';
+import { controllerOfMany, nowMs, systemClock } from '../time/index.ts';
 import { EventBatch } from './event-batch.ts';
 import { waitForFirstFile } from './first-file.ts';
 import { collectGarbage } from './garbage.ts';
@@ -124,7 +124,7 @@ export async function runDatabases(
 ): Promise<void> {
   const { config, mode, logStyle } = input;
   const log = logStyle ? createLog({ ...logStyle, stream: descriptorStream(2) }) : postingLog(tell);
-  const stop = new AbortController();
+  const stop = controllerOfMany();
   signal.addEventListener('abort', () => stop.abort(), { once: true });
   // The order may have come while this module was loaded.
   if (signal.aborted) stop.abort();

@@ -200,6 +200,36 @@ describe('checks on ourselves', () => {
     peer.assertInStep();
   });
 
+  it.each([1, 5])(
+    'a full scan takes nothing for missed that we wrote right before somebody’s commit: %i of them',
+    (times) => {
+      const peer = startedPeer();
+      const { views } = peer.tracker;
+      const { hold } = views;
+      let left = times;
+      const commitBehindUs = (): void => {
+        if (left-- <= 0) return;
+        let isUnderLock = true;
+        views.hold = () => {
+          // The first one is begun under the lock, the second one after our commit.
+          if (isUnderLock) isUnderLock = false;
+          else {
+            views.hold = hold;
+            put(peer, 'behind', `${left}`);
+          }
+          return hold.call(views);
+        };
+        peer.beforeLock.push(commitBehindUs);
+      };
+      peer.beforeLock.push(commitBehindUs);
+      put(peer, 'b', '2');
+      expect(peer.tracker.fullScan()).toBe(true);
+      expect(left).toBeLessThanOrEqual(0);
+      expect(peer.status).toMatchObject({ fullScans: 1, fullScanDifferences: 0 });
+      peer.assertInStep();
+    },
+  );
+
   it('a reader that is no longer protected: everything is compared, told and counted', () => {
     const peer = startedPeer();
     put(peer, 'b', '2');

@@ -1,0 +1,125 @@
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { expect, onTestFinished } from 'vitest';
+import { DATABASE, type Place } from '../e2e/buckets-machine.ts';
+import { Syncer, type SyncerOptions, writeConfig } from '../e2e/product.ts';
+import { Application } from '../support/application/application.ts';
+import { Writer, type WriterOptions, type WriterReport } from '../support/application/writer.ts';
+import { eventually } from '../support/eventually.ts';
+
+const MAP_BYTES = 2 ** 28;
+const preloads = resolve(import.meta.dirname, '../support/preload');
+
+/** The environment that loads a module of `support/preload` into the product before its own code. */
+export const preload = (name: string): { NODE_OPTIONS: string } => ({
+  NODE_OPTIONS: `--import ${pathToFileURL(join(preloads, `${name}.mjs`))}`,
+});
+
+export interface CrashMachineOptions {
+  readonly place: Place;
+  readonly more?: Readonly<Record<string, unknown>>;
+  /** Entries that are there before anything starts. */
+  readonly entries?: number;
+  /** Where the LMDB is; default a file in the folder. */
+  readonly path?: string;
+  readonly lmdbOptions?: Readonly<Record<string, unknown>>;
+  readonly mapSizeBytes?: number;
+}
+
+/** An LMDB, a process that looks at it, an application that writes by itself when it is started, and our process beside them. */
+export class CrashMachine {
+  readonly name: string;
+  readonly path: string;
+  readonly reader: Application;
+  readonly config: string;
+  readonly #mapSizeBytes: number;
+  writer: Writer | undefined;
+
+  private constructor(name: string, path: string, reader: Application, config: string, mapSizeBytes: number) {
+    this.name = name;
+    this.path = path;
+    this.reader = reader;
+    this.config = config;
+    this.#mapSizeBytes = mapSizeBytes;
+  }
+
+  static async create(folder: string, name: string, options: CrashMachineOptions): Promise<CrashMachine> {
+    const { place, more, entries = 0, lmdbOptions, mapSizeBytes = MAP_BYTES } = options;
+    const path = options.path ?? join(folder, `${name}.lmdb`);
+    const reader = await Application.start(path, { noSubdir: true, mapSizeBytes, sync: false });
+    onTestFinished(() => reader.kill());
+    await reader.batch({ op: 'create', dbi: 'data' });
+    if (entries > 0)
+      await reader.batch({ op: 'fill', dbi: 'data', prefix: `old-${name}-`, from: 0, count: entries, valueBytes: 40 });
+    const config = writeConfig(folder, name, {
+      lmdbs: { [DATABASE]: { path, options: { no_subdir: true, ...lmdbOptions } } },
+      bucket: '',
+      more: { storage: place, delta_interval: '100ms', ...more },
+    });
+    return new CrashMachine(name, path, reader, config, mapSizeBytes);
+  }
+
+  /** Starts the application that writes by itself. */
+  async write(options: Omit<WriterOptions, 'path' | 'name'>): Promise<Writer> {
+    const { path, name } = this;
+    const writer = await Writer.start({ path, name, mapSizeBytes: this.#mapSizeBytes, ...options });
+    onTestFinished(() => writer.kill());
+    this.writer = writer;
+    return writer;
+  }
+
+  start(more: Partial<SyncerOptions> = {}): Syncer {
+    const syncer = new Syncer({ config: this.config, instance: this.name, ...more });
+    onTestFinished(async ({ task }) => {
+      await syncer.kill();
+      if (task.result?.state === 'fail') process.stderr.write(`--- ${this.name}\n${syncer.output.slice(-3_000)}\n`);
+    });
+    return syncer;
+  }
+
+  /** The LMDB opened anew, and every pair of every DBI read. */
+  async opensClean(): Promise<void> {
+    await this.reader.open(this.path, { noSubdir: true, mapSizeBytes: this.#mapSizeBytes, sync: false });
+    for (const dbi of Object.keys(await this.reader.dbis())) await this.reader.scan(dbi);
+  }
+}
+
+/** Errors that a process logged, and lines that are none of its log. */
+export function errorsOf(syncer: Syncer): string[] {
+  return syncer.complaints().filter((line) => !line.startsWith('{"level":"warning"'));
+}
+
+/** Nothing that LMDB had acknowledged was taken back while it wrote. */
+export function assertNothingReverted(report: WriterReport): void {
+  expect(report.reverted.slice(0, 5)).toEqual([]);
+}
+
+/**
+ * Waits until all have the same, with every acknowledged write in it.
+ * @returns how long that took
+ */
+export async function untilEqual(
+  machines: readonly Pick<CrashMachine, 'name' | 'reader'>[],
+  reports: readonly WriterReport[],
+  deadlineMs = 60_000,
+): Promise<number> {
+  const startedMs = performance.now();
+  const what = `${machines.map(({ name }) => name).join(', ')} equal, with every acknowledged write`;
+  await eventually(
+    async () => {
+      const contents = await Promise.all(machines.map(({ reader }) => reader.texts('data')));
+      const [first, ...others] = contents as [Record<string, string>, ...Record<string, string>[]];
+      for (const { acknowledged } of reports) {
+        const lost = Object.entries(acknowledged).filter(([key, value]) => (first[key] ?? null) !== value);
+        expect(lost.slice(0, 3)).toEqual([]);
+      }
+      const keys = Object.keys(first);
+      for (const other of others) {
+        expect(Object.keys(other)).toHaveLength(keys.length);
+        expect(keys.filter((key) => first[key] !== other[key]).slice(0, 3)).toEqual([]);
+      }
+    },
+    { deadlineMs, what },
+  );
+  return Math.round(performance.now() - startedMs);
+}
