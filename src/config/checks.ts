@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import { DBI_FLAG_BITS } from './dbi-flags.ts';
 import { checkEvents } from './event-checks.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { checkPeers } from './peer-checks.ts';
@@ -64,6 +65,15 @@ function* checkLmdb(lmdb: LmdbConfig): Generator<Problem> {
       hint: lmdb.schemaTracksChanges
         ? 'leave the key out for 64'
         : 'every DBI of the application needs a second one for its shadow: at least twice their number; leave the key out for 64',
+    };
+  }
+  for (const [name, { overrideCreateFlags = 0 }] of lmdb.dbiOptions) {
+    if ((overrideCreateFlags & DBI_FLAG_BITS.MDB_DUPFIXED) === 0 || overrideCreateFlags & DBI_FLAG_BITS.MDB_DUPSORT)
+      continue;
+    yield {
+      path: at('dbi_options', name, 'override_create_flags'),
+      what: 'MDB_DUPFIXED without MDB_DUPSORT makes a DBI that loses its values',
+      hint: 'write MDB_DUPSORT|MDB_DUPFIXED, or neither',
     };
   }
   if (lmdb.schemaTracksChanges && lmdb.dupsortHack) {

@@ -53,6 +53,14 @@ export function targetOf(
     );
   }
   const isDupSort = (flags & DbiFlag.dupSort) !== 0;
+  if (!main && !isDupSort && (flags & DbiFlag.dupFixed) !== 0) {
+    // LMDB makes such a DBI without a word, and then keeps neither its values nor its order.
+    throw new RefusedSnapshotError(
+      objectName,
+      'dbi-kind',
+      `DBI ${showDbiName(dbi.name)} has MDB_DUPFIXED without MDB_DUPSORT`,
+    );
+  }
   if (isDupSort && (schema.native || !schema.dupsortHack)) {
     // One that is here already is the operator's business; one that an object would make is the object's fault.
     if (main) throw dupsortWithoutHack(dbi.name, schema.native);

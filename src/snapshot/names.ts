@@ -167,7 +167,8 @@ function assertParsesBack(full: string, parts: SnapshotNameParts, extras: readon
     parsed.previousTimestampNano === parts.previousTimestampNano &&
     parsed.level === (parts.level ?? 0) &&
     parsed.kind === parts.kind &&
-    parsed.extras.map(textOf).join(SEPARATOR) === extras.map(textOf).join(SEPARATOR);
+    parsed.extras.length === extras.length &&
+    parsed.extras.every((extra, at) => textOf(extra) === textOf(extras[at]!));
   if (!same) throw new RangeError(`these parts make an object name that reads back as others: ${full}`);
 }
 

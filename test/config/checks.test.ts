@@ -118,6 +118,7 @@ describe('values that are refused', () => {
     ['options: {max_dbs: -1}, schema_tracks_changes: yes', 'lmdbs.main.options.max_dbs', /too few/],
     ['options: {map_size: 1.5GB}', 'lmdbs.main.options.map_size', /whole numbers/],
     ['dbi_options: {a.b: {override_create_flags: NOPE}}', 'lmdbs.main.dbi_options.a.b.override_create_flags', /NOPE/],
+    ['dbi_options: {d: {override_create_flags: DUPFIXED}}', 'lmdbs.main.dbi_options.d.override_create_flags', /loses/],
   ])('a database with %s', (keys, key, what) => {
     expectRefused(() => parseLmdb(keys), key, what);
   });

@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { silentLog } from '../../src/log/index.ts';
 import { HintGate } from '../../src/server/hint/index.ts';
@@ -86,6 +87,30 @@ describe('POST /api/hint', () => {
     });
     expect(status).toBe(413);
     expect(source.listed).toEqual([]);
+  });
+
+  it('needs no length: chunks are read as they come, and without a body it is bad', async () => {
+    const { source, url } = await start();
+    const send = (headers: Record<string, string>, parts: readonly string[]): Promise<unknown> =>
+      new Promise((resolve, reject) => {
+        const sending = request(url, { method: 'POST', headers: { 'Content-Type': 'application/json', ...headers } });
+        sending.on('response', ({ statusCode }) => resolve(statusCode));
+        sending.on('error', reject);
+        for (const part of parts) sending.write(part);
+        sending.end();
+      });
+    expect(await send({ 'Transfer-Encoding': 'chunked' }, ['{"object":', JSON.stringify(OBJECT), '}'])).toBe(204);
+    expect(await send({ 'Transfer-Encoding': 'chunked' }, [])).toBe(400);
+    expect(await send({}, [])).toBe(400);
+    // Neither length nor chunks, as no client sends it.
+    const bare = await new Promise<string>((resolve) => {
+      const socket = connect({ port: Number(url.port), host: url.hostname });
+      socket.once('data', (data) => resolve(data.toString()));
+      socket.on('error', () => {});
+      socket.end('POST /api/hint HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n\r\n');
+    });
+    expect(bare).toMatch(/^HTTP\/1.1 400 /);
+    expect(source.listed).toEqual(['main']);
   });
 
   it('is bounded: a flood leads to a few listings and the answer 429', async () => {

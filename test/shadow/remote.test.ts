@@ -118,6 +118,16 @@ describe('a remote object', () => {
     expect(found).toMatchObject({ empty: 0, fixed: flags, rev: DbiFlag.reverseKey });
   });
 
+  it.each([true, false])(
+    'MDB_DUPFIXED without MDB_DUPSORT is refused (I7), native %s: LMDB would lose what is put',
+    async (native) => {
+      const peer = started({ native });
+      const object = objectOf([d({ key: 'k', value: 'v', nano: NANO }), dbiOf('x', [], DbiFlag.dupFixed)]);
+      await expect(peer.merge(object)).rejects.toMatchObject({ code: 'SNAPSHOT_REFUSED', reason: 'dbi-kind' });
+      expect([...peer.dump().keys()]).toEqual([]);
+    },
+  );
+
   it('ENV-09: private DBIs are left out', async () => {
     const peer = started();
     await peer.merge(

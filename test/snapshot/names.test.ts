@@ -7,6 +7,7 @@ import {
   parseSnapshotName,
   SnapshotNameError,
   shortHash,
+  snapshotNameOf,
   timestampFromMilli,
   timestampFromParts,
   timestampHi,
@@ -166,6 +167,64 @@ describe('object names', () => {
   ])('is not built from parts that would not parse back: %s', (_, parts) => {
     const good = { databaseName: 'main', instanceId: 'i', timestampNano: NANO, generationId: 'GX' } as const;
     expect(() => buildSnapshotName({ ...good, kind: 'snapshot', ...parts })).toThrow(RangeError);
+  });
+
+  it.each([
+    ['main__inst1', 'no extension'],
+    ['main__inst1.tar.gz', 'unknown extension tar.gz'],
+    ['main__inst1.pb.gz', '2 parts'],
+    ['main__inst1__yesterday__GX.pb.gz', 'yesterday is not a timestamp'],
+    ['main__inst1__20221301-030405-012345678__GX.pb.gz', '20221301-030405-012345678 is no point in time'],
+    [`main__inst1__${TS}__GX.delta.pb.gz`, 'extra F'],
+  ])('a refusal tells the name and what is wrong with it: %s', (name, detail) => {
+    expect(() => parseSnapshotName(name)).toThrow(JSON.stringify(name));
+    expect(() => parseSnapshotName(name)).toThrow(detail);
+  });
+
+  it('a name that begins with its dot has an extension, and too few parts', () => {
+    expect(reasonOf('.pb.gz')).toBe('too-few-parts');
+  });
+
+  it('a text that may be anything is a name or undefined', () => {
+    expect(snapshotNameOf(EXAMPLE)).toEqual(parseSnapshotName(EXAMPLE));
+    for (const text of ['', 'x', '../../etc/passwd', `${EXAMPLE}.tmp`]) expect(snapshotNameOf(text)).toBeUndefined();
+  });
+
+  it('only D1 says that deltas are read, only two digits are a level', () => {
+    expect(parseSnapshotName(`main__i__${TS}__GX__X1.pb.gz`).readsDeltas).toBe(false);
+    const level = (text: string): number => parseSnapshotName(`main__i__${TS}__GX__F${TS}__${text}.delta.pb.gz`).level;
+    expect([level('L12'), level('L9'), level('L1x'), level('M2')]).toEqual([12, 9, 0, 0]);
+  });
+
+  it('an extra is added between others where the order wants it', () => {
+    const full = buildSnapshotName({
+      databaseName: 'main',
+      instanceId: 'i',
+      timestampNano: NANO,
+      generationId: 'GX',
+      kind: 'snapshot',
+      previousTimestampNano: NANO,
+      extras: [
+        { type: 'A', value: '1' },
+        { type: 'Z', value: '2' },
+      ],
+    });
+    expect(full).toBe(`main__i__${TS}__GX__A1__F${TS}__Z2.pb.gz`);
+  });
+
+  it.each([
+    [
+      'an F among the extras that is another',
+      { extras: [{ type: 'F', value: '20220102-030405-012345677' }], previousTimestampNano: NANO },
+    ],
+    ['a separator in an extra', { extras: [{ type: 'X', value: 'a__b' }] }],
+    ['a dot in an extra', { extras: [{ type: 'X', value: 'a.b' }] }],
+    ['a generation that runs into an extra', { generationId: 'G_', extras: [{ type: 'X', value: '1' }] }],
+  ])('is not built from parts that would read back as others: %s', (_, parts) => {
+    const good = { databaseName: 'main', instanceId: 'i', timestampNano: NANO, generationId: 'GX' } as const;
+    const build = (): string => buildSnapshotName({ ...good, kind: 'snapshot', ...parts });
+    expect(build).toThrow(RangeError);
+    expect(build).toThrow(`main__i__${TS}__G`);
   });
 
   it('NAM-09: build after parse gives the identical name', () => {

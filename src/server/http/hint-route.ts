@@ -1,6 +1,5 @@
 import { getConnInfo } from '@hono/node-server/conninfo';
-import { type Context, Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
+import { Hono } from 'hono';
 import type { HintAnswer } from '../hint/index.ts';
 
 /** An object name has at most 1024 bytes, and JSON may escape each of them. */
@@ -15,12 +14,13 @@ export type TakeHint = (body: unknown, sender: string) => HintAnswer['type'];
  */
 export function hintRoute(take: TakeHint): Hono {
   const app = new Hono();
-  const tooLarge = (context: Context): Response => context.text('413 too large\n', 413);
-  app.post('/', bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }), async (context) => {
+  app.post('/', async (context) => {
     const type = context.req.header('Content-Type')?.split(';')[0]?.trim().toLowerCase();
     if (type !== 'application/json') return context.text('415 a hint is application/json\n', 415);
-    const body: unknown = await context.req.json().catch(() => undefined);
-    switch (take(body, getConnInfo(context).remote.address ?? '')) {
+
+    const text = await textOf(context.req.raw);
+    if (text === undefined) return context.text('413 too large\n', 413);
+    switch (take(parsed(text), getConnInfo(context).remote.address ?? '')) {
       case 'list':
       case 'own':
         return context.body(null, 204);
@@ -34,4 +34,29 @@ export function hintRoute(take: TakeHint): Hono {
   });
   app.all('/', (context) => context.text('405 method not allowed\n', 405, { Allow: 'POST' }));
   return app;
+}
+
+/** Its body, whatever its headers say of the length; undefined: too large. One that breaks off is no JSON. */
+async function textOf({ headers, body }: Request): Promise<string | undefined> {
+  if (Number(headers.get('content-length') ?? 0) > MAX_BODY_BYTES) return undefined;
+  const parts: Uint8Array[] = [];
+  let sizeBytes = 0;
+  try {
+    for await (const part of body ?? []) {
+      sizeBytes += part.byteLength;
+      if (sizeBytes > MAX_BODY_BYTES) return undefined;
+      parts.push(part);
+    }
+  } catch {
+    return '';
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -35,7 +35,7 @@ export function decideReplaced(
       fullNano = name.timestampNano;
     }
   }
-  // The widest first, so that what includes a delta is met before it.
+  // The widest first, so that what includes a delta is met before it; and what is not included is met in the order of its end.
   const deltas = own.filter(({ name }) => name.kind === 'delta').sort(byStretch);
   const beforeFull: ListedObject[] = [];
   let widest: ListedObject | undefined;
@@ -45,7 +45,6 @@ export function decideReplaced(
     else if (fullNano !== undefined && delta.name.timestampNano <= fullNano) beforeFull.push(delta);
     if (!widest || delta.name.timestampNano > widest.name.timestampNano) widest = delta;
   }
-  beforeFull.sort((a, b) => (a.name.timestampNano < b.name.timestampNano ? -1 : 1));
   for (const delta of beforeFull.slice(0, -MOST_BEFORE_FULL)) note(delta);
   return { deletions, since };
 

@@ -168,8 +168,21 @@ describe('our chain', () => {
     const own = [modern('me', 5), delta('me', 5, 6), delta('me', 7, 8)].map((name) => listed(name));
     expect(ownChainOf(own)).toMatchObject({ endNano: timeOf(6), newestNano: timeOf(8), isBroken: true });
     expect(ownChainOf(own, ({ name }) => name.kind === 'snapshot').isBroken).toBe(true);
-    expect(ownChainOf([listed(delta('me', 7, 8))])).toMatchObject({ full: undefined, isBroken: true });
+    expect(ownChainOf([listed(delta('me', 7, 8))])).toMatchObject({ full: undefined, isBroken: true, deltas: [] });
     expect(ownChainOf([])).toMatchObject({ full: undefined, isBroken: false, endNano: 0n });
+  });
+});
+
+it('what could not be read is not in the chain, and breaks it', () => {
+  const own = [modern('me', 5), delta('me', 5, 6)].map((name) => listed(name));
+  expect(ownChainOf(own)).toMatchObject({ isBroken: false, endNano: timeOf(6) });
+  const unread = ownChainOf(own, ({ name }) => name.kind === 'snapshot');
+  expect(unread).toMatchObject({
+    isBroken: true,
+    endNano: timeOf(5),
+    newestNano: timeOf(6),
+    deltas: [],
+    deltaBytes: 0,
   });
 });
 

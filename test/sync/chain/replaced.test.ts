@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { decideReplaced, type ReplacedSince } from '../../../src/sync/chain/index.ts';
 import { delta, listed, modern } from './support.ts';
 
@@ -40,4 +40,45 @@ it('before a full snapshot the newest deltas wait for the cleaner, those before 
   const bucket = [...names, modern('me', 40), delta('me', 40, 41)];
   const { deletions } = decide(20_000, bucket, decide(0, bucket).since);
   expect(deletions.toSorted()).toEqual(names.slice(0, 6).sort());
+});
+
+describe('what lies before a full snapshot', () => {
+  const chainTo = (end: number): string[] => Array.from({ length: end }, (_, index) => delta('me', index, index + 1));
+  const goes = (bucket: readonly string[]): string[] =>
+    decide(20_000, bucket, decide(0, bucket).since).deletions.toSorted();
+
+  it('is judged by the newest one, in whatever order they are listed', () => {
+    const names = chainTo(30);
+    const fulls = [modern('me', 5), modern('me', 40), modern('me', 10)];
+    for (const order of [fulls, fulls.toReversed(), fulls.toSorted()]) {
+      expect(goes([...order, ...names])).toEqual(names.slice(0, 6).sort());
+      expect(goes([...names.toReversed(), ...order])).toEqual(names.slice(0, 6).sort());
+    }
+  });
+
+  it('does not go while there is none', () => {
+    expect(goes(chainTo(40))).toEqual([]);
+  });
+
+  it('includes a delta that ends with it, and none that ends later', () => {
+    const names = chainTo(25);
+    expect(goes([...names, modern('me', 25)])).toEqual([names[0]]);
+    expect(goes([...names, modern('me', 24)])).toEqual([]);
+  });
+
+  it('of one stretch the same goes first, in whatever order they are listed', () => {
+    const [first, second] = [delta('me', 0, 1), delta('me', 0, 1, 1)].sort() as [string, string];
+    const others = chainTo(24).slice(1);
+    expect(goes([first, second, ...others, modern('me', 40)])).toEqual([first]);
+    expect(goes([modern('me', 40), ...others.toReversed(), second, first])).toEqual([first]);
+  });
+});
+
+it('each delta is judged by the one that includes it, in whatever order they are listed', () => {
+  const kept = [delta('me', 1, 4, 1), delta('me', 5, 8, 1)];
+  const replaced = [delta('me', 1, 2), delta('me', 1, 3), delta('me', 5, 6), delta('me', 5, 7), delta('me', 7, 8)];
+  const names = [...kept, ...replaced];
+  for (const bucket of [names, names.toReversed(), names.toSorted(), [...replaced.toSorted(), ...kept]]) {
+    expect(decide(20_000, bucket, decide(0, bucket).since).deletions.toSorted()).toEqual(replaced.toSorted());
+  }
 });

@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { at, Bucket, DAY_MS, deltaName, fullName, MINUTE_MS, nano } from './support.ts';
+import { parseSnapshotName } from '../../../src/snapshot/index.ts';
+import { decideCleaning, type Sighting } from '../../../src/sync/clean/index.ts';
+import { at, Bucket, CONFIG, DAY_MS, deltaName, fullName, MINUTE_MS, nano } from './support.ts';
 
 let bucket: Bucket;
 beforeEach(() => {
@@ -237,5 +239,62 @@ describe('stale instances', () => {
     bucket.included.set('b', nano(last));
     bucket.included.set('a', nano(OWN));
     expect(bucket.clean(later, 'b')).toEqual([]);
+  });
+});
+
+describe('what a run knows', () => {
+  const decide = (names: readonly string[], now: number, sightings: ReadonlyMap<string, Sighting> = new Map()) =>
+    decideCleaning({
+      now,
+      ownInstanceId: 'a',
+      listing: names.map(parseSnapshotName),
+      sightings,
+      included: new Map([['a', nano(at('09:00'))]]),
+      config: CONFIG,
+    });
+
+  it('nothing needs to be refused, and only deltas are covered', () => {
+    const names = [a('09:00'), aDelta('08:30', '08:00'), old('07:00')];
+    const first = decide(names, at('09:01'));
+    const second = decide(names, at('09:02'), first.sightings);
+    expect(second.sightings.get(a('09:00'))).toEqual({ firstSeenMs: at('09:01') });
+    expect(second.sightings.get(aDelta('08:30', '08:00'))).toEqual({
+      firstSeenMs: at('09:01'),
+      coveredSinceMs: at('09:01'),
+    });
+    expect(decide(names, at('09:30'), second.sightings).deletions).toEqual([
+      { name: aDelta('08:30', '08:00'), reason: 'newer snapshot' },
+    ]);
+  });
+
+  it('I10: a delta whose cover was gone in between waits anew', () => {
+    const one = aDelta('08:30', '08:00');
+    bucket.add(one, a('09:00'));
+    bucket.clean(at('10:00'));
+    bucket.clean(at('10:01'));
+    bucket.names.delete(a('09:00'));
+    bucket.clean(at('10:05'));
+    bucket.add(a('09:00'));
+    bucket.clean(at('10:06'));
+    expect(bucket.clean(at('10:15'))).toEqual([]);
+    expect(bucket.clean(at('10:17'))).toEqual([{ name: one, reason: 'newer snapshot' }]);
+  });
+});
+
+describe('the order of deletions: a run that ends half way leaves no delta without those before it (I10)', () => {
+  const sameTime = [aDelta('08:10', '08:05'), a('08:10')];
+  const sameKind = [fullName('a', at('08:20'), 'GX'), fullName('a', at('08:20'), 'GY')];
+  const names = [...sameKind, ...sameTime, aDelta('08:05', '08:00'), a('08:00'), fullName('b', at('08:15'))];
+  const expected = [...sameKind, fullName('b', at('08:15')), ...sameTime, aDelta('08:05', '08:00'), a('08:00')];
+
+  it.each([
+    ['as they are', names],
+    ['reversed', names.toReversed()],
+    ['by name', names.toSorted()],
+  ])('newest first, a delta before a full snapshot of its time, then by name: listed %s', (_, listing) => {
+    bucket.add(...listing, a('09:00'), fullName('b', at('09:00')));
+    bucket.clean(at('10:00'));
+    bucket.clean(at('10:01'));
+    expect(bucket.clean(at('10:20')).map(({ name }) => name)).toEqual(expected);
   });
 });

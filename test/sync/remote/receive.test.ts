@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { buildSnapshotName, toTimestampNano } from '../../../src/snapshot/index.ts';
 import { MemoryStorage } from '../../../src/storage/index.ts';
-import type { PlainDbi } from '../../snapshot/support.ts';
 import { decode } from '../../snapshot/support.ts';
 import { Instance, objectsOf } from '../../support/fleet/instance.ts';
 import { dbiOf, objectOf } from '../../support/objects/objects.ts';
@@ -19,61 +18,6 @@ const good = (key: string, value = 'good', nano = nowNano()): Buffer => objectOf
 describe('an object that cannot be used stops nobody (decision 11; I7)', () => {
   const entry = { key: 'k', value: 'v', nano: THEN };
   const dup = 0x04;
-  const one: PlainDbi = dbiOf('d', [entry]);
-  const POISON: Record<string, Buffer> = {
-    'no gzip': Buffer.from('this is no gzip'),
-    'no bytes at all': Buffer.alloc(0),
-    'gzip cut short': good('x').subarray(0, -9),
-    'a flipped bit': flipped(good('x'.repeat(400))),
-    'a version too new': objectOf([one], { compatVersion: 4 }),
-    'no format version': objectOf([one], { formatVersion: 0 }),
-    'a transform nobody knows': objectOf([dbiOf('d', [entry], 0, 'rot13')]),
-    'dupsort without its transform': objectOf([dbiOf('n', [entry], dup)]),
-    'dupsort where it is off': objectOf([dbiOf('n', [entry], dup, 'dupsort_hack_v1')]),
-    'dupsort here plain there': objectOf([dbiOf('d', [entry], dup, 'dupsort_hack_v1')]),
-    'an old format that cannot create': objectOf([dbiOf('n', [entry])], { formatVersion: 2 }),
-    'a key too long': objectOf([dbiOf('d', [{ ...entry, key: Buffer.alloc(512, 'k') }])]),
-    'an empty key': objectOf([dbiOf('d', [{ ...entry, key: '' }])]),
-    'a good entry before a bad one': objectOf([dbiOf('d', [entry, { ...entry, key: Buffer.alloc(600, 'k') }])]),
-    'a DBI without name': objectOf([dbiOf('', [entry])]),
-    'a DBI with a NUL in its name': objectOf([dbiOf('d\0x', [entry])]),
-    'a DBI whose name is too long': objectOf([dbiOf('n'.repeat(512), [entry])]),
-    'a DBI whose shadow’s name is too long': objectOf([dbiOf('n'.repeat(505), [entry])]),
-    'integer keys of odd sizes': objectOf([dbiOf('i', [{ ...entry, key: 'abc' }], 0x08)]),
-    'integer keys of two sizes': objectOf([
-      dbiOf(
-        'i',
-        [
-          { ...entry, key: 'abcd' },
-          { ...entry, key: 'abcdefgh' },
-        ],
-        0x08,
-      ),
-    ]),
-  };
-
-  for (const [what, object] of Object.entries(POISON)) {
-    it(`${what}: the older one of its instance is used, others too, it is told once, and we publish`, async () => {
-      const bucket = new MemoryStorage();
-      await bucket.store(nameOf('bad', 1n), good('older'));
-      await bucket.store(nameOf('bad', 2n), object);
-      await bucket.store(nameOf('other'), good('other'));
-      const a = new Instance({ name: 'a', bucket });
-      a.put('own', '1');
-      a.start();
-      const isDone = (): boolean => a.texts().older === 'good' && a.texts().other === 'good';
-      await a.until('merged the rest', isDone);
-      await a.until('stored', () => a.storage.stored.length > 0);
-      a.put('own', '2');
-      await a.until('stored again', () => a.storage.stored.length > 1);
-      const lists = a.storage.calls.filter((call) => call === 'list').length;
-      await a.until('listed again', () => a.storage.calls.filter((call) => call === 'list').length > lists + 3);
-      expect(a.texts()).toEqual({ older: 'good', other: 'good', own: '2' });
-      const told = a.lines.filter((line) => line.startsWith('error') && line.includes(nameOf('bad', 2n)));
-      expect(told).toHaveLength(1);
-      expect([a.status.refusedObjects, a.status.phase]).toEqual([1, 'running']);
-    });
-  }
 
   it('as the only object of its instance, and as our own', async () => {
     const bucket = new MemoryStorage();
@@ -135,9 +79,3 @@ describe('an object that cannot be used stops nobody (decision 11; I7)', () => {
     ]);
   });
 });
-
-function flipped(bytes: Buffer): Buffer {
-  const copy = Buffer.from(bytes);
-  copy[copy.length - 12]! ^= 0x10;
-  return copy;
-}
