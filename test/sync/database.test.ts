@@ -4,6 +4,7 @@ import { buildSnapshotName, parseSnapshotName, toTimestampNano } from '../../src
 import { MemoryStorage } from '../../src/storage/index.ts';
 import { type Clock, systemClock } from '../../src/sync/index.ts';
 import { decode } from '../snapshot/support.ts';
+import { eventually } from '../support/eventually.ts';
 import { failure, Gate, Instance, objectsOf } from '../support/fleet/instance.ts';
 import { dbiOf, objectOf } from '../support/objects/objects.ts';
 
@@ -70,6 +71,35 @@ describe('two instances', () => {
     await b.until('noticed', () => b.status.duplicateInstance !== undefined && b.texts().from === 'a');
     expect(b.told('error', 'Another process publishes under our instance name')).toHaveLength(1);
     expect(a.status.duplicateInstance).toBeUndefined();
+  });
+
+  it('of one name, and both publish: both say so, neither loses a write, nor does a third', async () => {
+    const bucket = new MemoryStorage();
+    const [a, b] = ['same', 'same'].map((name) => new Instance({ name, bucket }).start()) as [Instance, Instance];
+    await a.running();
+    await b.running();
+    const expected: Record<string, string> = {};
+    for (let round = 0; round < 4; round++) {
+      for (const [name, instance] of [['a', a] as const, ['b', b] as const]) {
+        expected[`${name}-${round}`] = name;
+        instance.put(`${name}-${round}`, name);
+      }
+      await a.until('stored something', () => a.storage.stored.length + b.storage.stored.length > round);
+    }
+    for (const instance of [a, b]) {
+      await eventually(() => expect(instance.texts()).toEqual(expected), { what: 'all writes' });
+      await instance.until('said so', () => instance.status.duplicateInstance !== undefined);
+      expect(instance.told('error', 'Another process publishes under our instance name').length).toBeGreaterThan(0);
+    }
+    const joiner = new Instance({ name: 'c', bucket }).start();
+    await eventually(() => expect(joiner.texts()).toEqual(expected), { what: 'all writes in a third' });
+    // They come to rest: nothing of the other is news any more.
+    await eventually(async () => {
+      const before = a.storage.stored.length + b.storage.stored.length;
+      const listings = a.storage.calls.length + b.storage.calls.length + 20;
+      await a.until('listed again and again', () => a.storage.calls.length + b.storage.calls.length >= listings);
+      expect(a.storage.stored.length + b.storage.stored.length).toBe(before);
+    });
   });
 });
 

@@ -67,7 +67,7 @@ export class ChainIndex {
     this.#nowMs = times.nowMs;
     const { instances, strange } = this.#catalogue.update(listing);
     this.#own.noteListing(this.#ownListed(), isFirst, times.startedMs, { graceMs, staleListings: this.#staleListings });
-    if (instances.has(ownInstanceId)) this.#noteOwnMerged();
+    if (instances.has(ownInstanceId)) this.#noteOwnMerged(isFirst);
     const isRuleChanged = this.#noteForgotten(times.forgottenBeforeNano ?? 0n);
     const isMissed = this.#hasMissed(instances);
     if (wasAway || isMissed) for (const coverage of this.#coverages.values()) coverage.wantFull();
@@ -88,9 +88,10 @@ export class ChainIndex {
     return this.#catalogue.objectsOf(this.#options.ownInstanceId);
   }
 
-  #noteOwnMerged(): void {
+  #noteOwnMerged(isFirst: boolean): void {
     const coverage = this.#coverageOf(this.#options.ownInstanceId);
     const objects = this.#ownListed();
+    for (const object of objects) object.isForeign = !isFirst && this.#own.isForeign(object.name.full);
     for (const object of objects) {
       if (object.fate !== 'merged' && this.#own.wrote(object.name.full)) coverage.merged(object, objects);
     }
@@ -186,6 +187,17 @@ export class ChainIndex {
     this.#undecided.add(instanceId);
   }
 
+  /**
+   * To be called when an object brought something new. What another process publishes under our name our peers take for the
+   * continuation of what we published, and the other way round: a full snapshot of all has to follow. @returns whether one is owed
+   */
+  noteNews(object: ListedObject): boolean {
+    if (!this.#tracked(object).isForeign) return false;
+    this.#own.noteForeignNews();
+    this.#ownChain = undefined;
+    return true;
+  }
+
   /** Refused, as it was then; another size or time is another object. Others are used instead (decision 11). */
   markRefused(object: ListedObject): void {
     this.#tracked(object).refuse(object);
@@ -224,6 +236,12 @@ export class ChainIndex {
     this.#undecided.add(name.instanceId);
   }
 
+  /** To be called when a full snapshot was stored; `foreignNews`: of the chain that was asked for in its view. */
+  noteFull(foreignNews: number): void {
+    this.#own.notePublishedNews(foreignNews);
+    this.#ownChain = undefined;
+  }
+
   /** Our newest object that the bucket took but does not show (decision 12): it is to be published again. */
   get ownMissing(): OwnMissing | undefined {
     return this.#own.missing(this.#staleListings);
@@ -242,12 +260,13 @@ export class ChainIndex {
     const isUsable = ({ name }: ListedObject): boolean => !this.#catalogue.get(name.full)?.isRefused;
     const chain = ownChainOf(this.#own.present(), isUsable);
     const isBehind = chain.endNano < this.#own.acknowledgedNano;
-    return isBehind || this.ownMissing ? { ...chain, isBroken: true } : chain;
+    const isBroken = chain.isBroken || isBehind || this.ownMissing !== undefined || this.#own.owesFull;
+    return { ...chain, isBroken, foreignNews: this.#own.foreignNews };
   }
 
-  /** Our own objects in the last listing that could be used. */
+  /** Our own objects in the last listing that could be used, without those of another process. */
   usableOwn(): readonly ListedObject[] {
-    return this.#ownListed().filter(({ isRefused }) => !isRefused);
+    return this.#ownListed().filter(({ isRefused, isForeign }) => !isRefused && !isForeign);
   }
 
   /** The name of an object under our instance name that another process wrote, once seen. */

@@ -86,6 +86,7 @@ export class InstanceCoverage {
   merged(object: TrackedObject, objects: readonly TrackedObject[]): void {
     object.fate = 'merged';
     this.#lastMerged = object.name.full;
+    if (object.isForeign) return;
     this.#rememberTime(object.timeNano);
     if (object.isFull) this.#wantsFull = false;
     else if (!this.#isContinuedBy(object)) return;
@@ -100,15 +101,30 @@ export class InstanceCoverage {
   }
 
   /** Finds out anew what is due; to be called whenever something changed, and at each listing while there is a gap. */
-  decide(view: CoverageView): void {
+  decide(all: CoverageView): void {
+    const view = { ...all, objects: all.objects.filter(({ isForeign }) => !isForeign) };
+    this.#decide(view);
+    this.#batches = [...this.#batches, ...this.#foreignBatches(all)];
+    if (!this.#healing || this.#batches.length > 0) return;
+    this.#healed = { ...this.#healing, healedMs: view.nowMs, by: this.#lastMerged };
+    this.#healing = undefined;
+  }
+
+  /** Two processes of one name have two histories: each object of the other counts by itself, its deltas together (I9). */
+  #foreignBatches({ objects, isOutdated }: CoverageView): Batch[] {
+    const due = objects.filter(
+      (object) => object.isForeign && object.fate === 'new' && !object.isRefused && !isOutdated(object),
+    );
+    const full = due.find(({ isFull }) => isFull);
+    return [...this.#deltaBatch(due.filter(({ isFull }) => !isFull)), ...(full ? [this.#fullBatch(full)] : [])];
+  }
+
+  #decide(view: CoverageView): void {
     this.#advance(view.objects);
     const usable = view.objects.filter((object) => !object.isRefused && !view.isOutdated(object));
     const full = usable.findLast(({ isFull }) => isFull);
     if (this.#coveredNano === undefined) this.#join(view, usable, full);
     else this.#continue(view, usable, full, this.#coveredNano);
-    if (!this.#healing || this.#batches.length > 0) return;
-    this.#healed = { ...this.#healing, healedMs: view.nowMs, by: this.#lastMerged };
-    this.#healing = undefined;
   }
 
   /** C moves over what is merged, and over full snapshots that promise that there was nothing. */
@@ -210,7 +226,8 @@ function cover(objects: readonly TrackedObject[], passed: readonly TrackedObject
       latestListing = Math.max(latestListing, passed[next]!.firstListing);
       next--;
     }
-    if (object.fate === 'new' && object.firstListing <= latestListing && !object.isRefused) object.fate = 'covered';
+    if (object.fate !== 'new' || object.isForeign || object.isRefused) continue;
+    if (object.firstListing <= latestListing) object.fate = 'covered';
   }
 }
 

@@ -18,6 +18,8 @@ export class TrackedObject implements ListedObject {
   modifiedMs: number | undefined;
   readonly firstListing: number;
   fate: Fate = 'new';
+  /** Of our own name, and another process wrote it: what it holds is its own, whatever we have merged or published (decision 10). */
+  isForeign = false;
   /** Size and time at which it could not be used; another size or time is another object. */
   #refusedAt: string | undefined;
 

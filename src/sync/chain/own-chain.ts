@@ -14,6 +14,8 @@ export interface OwnChain {
   readonly newestNano: bigint;
   /** What a joiner fetches besides the full snapshot. */
   readonly deltaBytes: number;
+  /** Objects of another process under our name that brought something new, up to now. */
+  readonly foreignNews: number;
 }
 
 /**
@@ -28,8 +30,10 @@ export function ownChainOf(
   const usable = all.filter(isUsable);
   const newestNano = all.at(-1)?.name.timestampNano ?? 0n;
   const full = usable.findLast(({ name }) => name.kind === 'snapshot');
-  if (!full) return { full, deltas: [], endNano: 0n, isBroken: all.length > 0, newestNano, deltaBytes: 0 };
+  if (!full) {
+    return { full, deltas: [], endNano: 0n, isBroken: all.length > 0, newestNano, deltaBytes: 0, foreignNews: 0 };
+  }
   const { steps, endNano } = cheapestPath(full.name.timestampNano, usable);
   const deltaBytes = steps.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  return { full, deltas: steps, endNano, isBroken: endNano < newestNano, newestNano, deltaBytes };
+  return { full, deltas: steps, endNano, isBroken: endNano < newestNano, newestNano, deltaBytes, foreignNews: 0 };
 }

@@ -38,6 +38,27 @@ export class OwnObjects {
   readonly #present = new Map<string, { readonly object: ListedObject; readonly sinceMs: number; missed: number }>();
   #acknowledgedNano = 0n;
   #foreign: string | undefined;
+  #foreignNews = 0;
+  #publishedNews = 0;
+
+  /** Foreign objects that brought something new. */
+  get foreignNews(): number {
+    return this.#foreignNews;
+  }
+
+  /** Some of that is in no full snapshot of ours. */
+  get owesFull(): boolean {
+    return this.#publishedNews < this.#foreignNews;
+  }
+
+  noteForeignNews(): void {
+    this.#foreignNews++;
+  }
+
+  /** A full snapshot was stored, of a view with so many news in it. */
+  notePublishedNews(foreignNews: number): void {
+    this.#publishedNews = Math.max(this.#publishedNews, foreignNews);
+  }
 
   /** The name of an object under our instance name that another process wrote, once seen. */
   get foreign(): string | undefined {
@@ -60,6 +81,11 @@ export class OwnObjects {
 
   wrote(full: string): boolean {
     return this.#written.has(full);
+  }
+
+  /** Known from the second listing on: what the first one shows we wrote ourselves, in a former life. */
+  isForeign(full: string): boolean {
+    return !this.#found.has(full) && !this.#written.has(full);
   }
 
   addWritten(full: string): void {
@@ -86,7 +112,7 @@ export class OwnObjects {
       const { full } = object.name;
       shown.add(full);
       if (isFirst) this.#found.add(full);
-      else if (!this.#found.has(full) && !this.#written.has(full)) this.#foreign = full;
+      else if (this.isForeign(full)) this.#foreign = full;
       const known = this.#present.get(full);
       if (known) known.missed = 0;
       else this.#present.set(full, { object, sinceMs: startedMs, missed: 0 });

@@ -291,10 +291,13 @@ export class DatabaseSync {
       shown: this.#shown,
       report: (event) => this.#report(event),
       onStore: (name) => this.#index.addOwn(name),
-      onStored: (name, sizeBytes, included) => {
+      onStored: (name, sizeBytes, { included, foreignNews }) => {
         this.#index.addStored(name, sizeBytes, this.#options.ports.clock.monotonicMs());
         // Our own entry proves to the cleaner that a full snapshot of ours stands for all the others.
-        if (name.kind === 'snapshot') this.#included = new Map(included).set(this.#instanceId, name.timestampNano);
+        if (name.kind === 'snapshot') {
+          this.#included = new Map(included).set(this.#instanceId, name.timestampNano);
+          this.#index.noteFull(foreignNews);
+        }
         this.#news.tellChain();
       },
       onMoved: () => this.#tell({ type: 'publisher', facts: publisher.facts }),
@@ -339,8 +342,10 @@ export class DatabaseSync {
     return results;
   }
 
-  #noteOwn({ name }: ListedObject, { header }: MergeResult): void {
+  #noteOwn(object: ListedObject, { header, written }: MergeResult): void {
+    const { name } = object;
     if (name.instanceId !== this.#instanceId || !header) return;
+    if (written > 0 && this.#index.noteNews(object)) this.#publisher?.request();
     if (this.#shown && this.#shown.timestampNano > name.timestampNano) return;
     this.#shown = { txnId: Number(header.meta.lmdbTxnId), timestampNano: name.timestampNano };
   }

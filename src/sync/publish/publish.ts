@@ -33,8 +33,8 @@ export interface PublisherOptions {
   readonly view: PublisherView;
   /** Told before the bytes leave: a listing may show the object before the store returns. */
   readonly onStore: (name: string) => void;
-  /** Told when the bucket said yes: what was merged before the object was made is in it, when it is a full snapshot. */
-  readonly onStored: (name: SnapshotName, sizeBytes: number, included: ReadonlyMap<string, bigint>) => void;
+  /** Told when the bucket said yes. */
+  readonly onStored: (name: SnapshotName, sizeBytes: number, within: WithinFull) => void;
   /** Told whenever the facts may have changed. */
   readonly onMoved: () => void;
 }
@@ -49,10 +49,18 @@ export interface PublisherFacts {
   readonly hasGivenUp: boolean;
 }
 
+/** What was merged before an object was made, and is in it when it is a full snapshot. */
+export interface WithinFull {
+  readonly included: ReadonlyMap<string, bigint>;
+  /** As in `OwnChain`. */
+  readonly foreignNews: number;
+}
+
 /** What one view gave. */
 interface Made {
   readonly objects: MadeObject[];
   readonly capture: Capture;
+  readonly foreignNews: number;
   /** Of the requests so far, how many the view was taken after. */
   readonly carries: number;
   readonly waitsFor: PublishPlan['waitsFor'];
@@ -245,7 +253,7 @@ export class Publisher {
   /** One object after the other: nothing may claim what follows a delta that is not in the bucket. */
   async #store(made: Made, signal: AbortSignal): Promise<void> {
     const { storage, clock, report, onStore, onStored, onMoved } = this.#options;
-    const { objects, capture, carries } = made;
+    const { objects, capture, carries, foreignNews } = made;
     for (let next = objects[0]; next; next = objects[0]) {
       const { name, role, body, keys, encodeMs } = next;
       onStore(name.full);
@@ -260,7 +268,7 @@ export class Publisher {
       if (role === 'full') this.#lastFullMs = clock.monotonicMs();
       this.#lastTxnId = capture.txnId;
       this.#gaveUp = undefined;
-      onStored(name, sizeBytes, capture.included);
+      onStored(name, sizeBytes, { included: capture.included, foreignNews });
       const storeMs = clock.monotonicMs() - startedMs;
       if (role === 'compacted') report({ type: 'compacted' });
       report({ type: 'stored', object: refOf(name), sizeBytes, txnId: capture.txnId, encodeMs, storeMs });
@@ -310,7 +318,8 @@ export class Publisher {
       const options = { ...make, md5, monotonicMs: () => clock.monotonicMs() };
       const objects = await makeObjects(capture, names, compactedKeys, this.#lastTxnId, options);
       // What is published holds the changes, and what is not published has none or keeps them.
-      return { objects, capture, carries, waitsFor: plan.waitsFor, isPublished: false };
+      const { foreignNews } = chain;
+      return { objects, capture, foreignNews, carries, waitsFor: plan.waitsFor, isPublished: false };
     });
   }
 }

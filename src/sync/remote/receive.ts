@@ -308,8 +308,13 @@ export class Receiver {
   /** Wakes the loop when the time has come, which may be long before it would list again. */
   #retryLater(instanceId: string, signal: AbortSignal): void {
     const { clock, retryIntervalMs, onSettled } = this.#options;
-    this.#notBeforeMs.set(instanceId, clock.monotonicMs() + retryIntervalMs);
-    void clock.sleep(retryIntervalMs, signal).then(onSettled);
+    const notBeforeMs = clock.monotonicMs() + retryIntervalMs;
+    this.#notBeforeMs.set(instanceId, notBeforeMs);
+    void clock.sleep(retryIntervalMs, signal).then(() => {
+      // The wait is over, also when the timer fires a moment early: nothing else may wake the loop for long.
+      if (this.#notBeforeMs.get(instanceId) === notBeforeMs) this.#notBeforeMs.set(instanceId, 0);
+      onSettled();
+    });
   }
 }
 

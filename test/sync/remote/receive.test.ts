@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { buildSnapshotName, toTimestampNano } from '../../../src/snapshot/index.ts';
 import { MemoryStorage } from '../../../src/storage/index.ts';
+import { ChainIndex } from '../../../src/sync/chain/index.ts';
+import type { MergeResult } from '../../../src/sync/local/index.ts';
+import { Receiver } from '../../../src/sync/remote/index.ts';
+import { systemClock } from '../../../src/sync/time/index.ts';
 import { decode } from '../../snapshot/support.ts';
-import { Instance, objectsOf } from '../../support/fleet/instance.ts';
+import { failure, Instance, objectsOf } from '../../support/fleet/instance.ts';
 import { dbiOf, objectOf } from '../../support/objects/objects.ts';
 
 const nowNano = (): bigint => BigInt(Date.now()) * 1_000_000n;
@@ -77,5 +81,48 @@ describe('an object that cannot be used stops nobody (decision 11; I7)', () => {
     expect((await decode(object!)).snapshot.dbis[0]?.entries).toMatchObject([
       { key: Buffer.from('local').toString('hex') },
     ]);
+  });
+});
+
+describe('an object that cannot be loaded at the moment', () => {
+  it('is tried again when its wait is over, also when the timer fires a moment early', async () => {
+    const bucket = new MemoryStorage();
+    await bucket.store(nameOf('b'), good('k'));
+    const index = new ChainIndex({ databaseName: 'main', ownInstanceId: 'a' });
+    const signal = new AbortController().signal;
+    const load = bucket.load.bind(bucket);
+    let failures = 1;
+    bucket.load = (name, options) => (failures-- > 0 ? Promise.reject(failure('load')) : load(name, options));
+    // Time stands still: no timer is ever late enough.
+    const clock = { ...systemClock, monotonicMs: () => 0, sleep: () => Promise.resolve() };
+    const merged: string[] = [];
+    const ended = new Promise<void>((resolve, reject) => {
+      const receiver = new Receiver({
+        databaseName: 'main',
+        storage: bucket,
+        index,
+        instanceId: 'a',
+        concurrency: 1,
+        retryIntervalMs: 1000,
+        onlyOnce: false,
+        clock,
+        report: () => {},
+        spool: () => {
+          throw new Error('a small object needs no spool');
+        },
+        merge: async (batch, onBegin) => {
+          onBegin();
+          merged.push(...batch.objects.map(({ name }) => name));
+          return batch.objects.map(() => ({ entries: 1, written: 1, header: undefined }) as unknown as MergeResult);
+        },
+        onMerged: () => resolve(),
+        onSettled: () => receiver.start(signal),
+        onRefused: reject,
+        onFatal: reject,
+      });
+      void receiver.list(signal).then(() => receiver.start(signal));
+    });
+    await ended;
+    expect(merged).toEqual([nameOf('b')]);
   });
 });
