@@ -142,7 +142,7 @@ export class Tracker {
         const isEmpty = changes === undefined && holdsNothing(current.view);
         return changes === 0 || isEmpty ? undefined : 0;
       }
-      const plan = compareLocal(base, current, this.#known);
+      const plan = compareLocal(base, current, this.#known, base !== undefined && this.#base.isBehind(base));
       try {
         if (!plan.isEmpty) this.#writeLocal(plan, current);
         else this.#base.set(current, this.#views);
@@ -283,9 +283,10 @@ export class Tracker {
       const changes = nativeChanges(base, under, { touched, unpublished: this.#known.unpublished });
       return { touched, recheckAll: changes === undefined, hasLocalChanges: changes !== 0, entries: 0 };
     }
-    const scope = { ...this.#known.scope(), filling };
-    // Behind our own commit the shadow differs by what we wrote ourselves: main tells what is different.
-    const isComparable = this.#base.isBehind(base) || this.#views.canCompare(base, under);
+    // Behind our own commit the shadow differs by what we wrote ourselves.
+    const isBaseBehind = this.#base.isBehind(base);
+    const scope = { ...this.#known.scope(), filling, isBaseBehind };
+    const isComparable = isBaseBehind || this.#views.canCompare(base, under);
     // Whoever writes to the shadow beside us may have written what is ahead.
     if (!isComparable && filling?.name !== undefined) filling.forget(filling.name);
     const entries = recordUnder(transaction, isComparable ? base : undefined, under, { ...scope, touched });
