@@ -64,12 +64,10 @@ export class Tracker {
     return held;
   }
 
-  /** The same; undefined before the first round. */
   get baseIfAny(): Held | undefined {
     return this.#base.held;
   }
 
-  /** Flags of DBIs, also of those that were dropped since and whose deletions are to be published (decision 9). */
   get knownFlags(): ReadonlyMap<string, number> {
     return this.#known.publishedFlags;
   }
@@ -79,12 +77,10 @@ export class Tracker {
     return this.#known.unpublished;
   }
 
-  /** Hands over the keys of local changes, and begins a new set. */
   takeUnpublished(): KeySet {
     return this.#known.takeUnpublished();
   }
 
-  /** Remembers the kind of a DBI that is missing here, as a snapshot tells it. */
   learnFlags(dbiName: string, flags: number): void {
     this.#known.learnFlags(dbiName, flags);
   }
@@ -126,7 +122,7 @@ export class Tracker {
     return true;
   }
 
-  /** @returns entries written to the shadow; undefined: nothing is to be published */
+  /** @returns entries written; undefined: nothing is to be published */
   #round(): number | undefined {
     const { held } = this.#base;
     const current = this.#views.hold();
@@ -171,7 +167,10 @@ export class Tracker {
    */
   fullScan(): boolean {
     const { schema, report } = this.#options;
-    const hasChanged = this.localRound();
+    let hasChanged = this.localRound();
+    // Behind our own commit the shadow lacks what that has recorded: another round moves the base on, or the next scan tells.
+    for (let more = 2; more > 0 && this.#base.isBehind(this.base); more--) hasChanged = this.localRound() || hasChanged;
+    if (this.#base.isBehind(this.base)) return hasChanged;
     if (schema.native) {
       report({ type: 'fullScan', differences: 0, dbis: [] });
       return hasChanged;

@@ -53,6 +53,18 @@ describe('the application commits right after us, before we have a reader', () =
   });
 });
 
+describe('a full scan', () => {
+  it('takes for no miss of ours what the commit has recorded that the base is behind (I6)', () => {
+    const peer = startedPeer();
+    put(peer, 'a', 'second');
+    peer.afterLock.push(() => put(peer, 'b', 'right after'));
+    peer.tracker.fullScan();
+    expect(peer.status.fullScanDifferences).toBe(0);
+    expect(shadowOf(peer, 'd').b).toMatchObject({ value: 'right after' });
+    peer.assertInStep();
+  });
+});
+
 describe('a capture while the application commits', () => {
   it('claims no transaction whose keys are not known yet (I3)', async () => {
     const peer = makePeer({ native: true });
