@@ -17,6 +17,7 @@ export class Cursor {
   valueEnd = 0;
   #keyAddress = addressOf(this.keyBuffer);
   #valueAddress = addressOf(this.valueBuffer);
+  hasWritten = false;
   readonly #cursor: Address;
   readonly #onClose: () => void;
   #started = false;
@@ -91,6 +92,7 @@ export class Cursor {
     if (memory.hasLarge) memory.clearLarge();
     if (code === Code.keyExist) return false;
     if (code !== Code.success) check('mdb_cursor_put', code);
+    this.hasWritten = true;
     return true;
   }
 

@@ -38,6 +38,8 @@ export interface TransactionHooks {
 export class ReadTransaction {
   protected readonly txn: Address;
   protected readonly handles = new Map<string, Dbi>();
+  /** A write transaction has written, with cursors that are closed or without them. */
+  protected hasWritten = false;
   readonly #cursors = new Set<Cursor>();
   readonly #hooks: TransactionHooks;
   #id: number;
@@ -191,7 +193,10 @@ export class ReadTransaction {
   /** A cursor over a DBI; closed with the transaction at the latest. */
   cursor(dbi: Dbi): Cursor {
     this.assertOpen();
-    const cursor = new Cursor(this.txn, dbi, () => this.#cursors.delete(cursor));
+    const cursor = new Cursor(this.txn, dbi, () => {
+      this.hasWritten ||= cursor.hasWritten;
+      this.#cursors.delete(cursor);
+    });
     this.#cursors.add(cursor);
     return cursor;
   }
@@ -231,6 +236,9 @@ export class WriteTransaction extends ReadTransaction {
 
   /** Opens a DBI, and creates it with `flags` when missing; flags of an existing one are kept. */
   openOrCreateDbi(name: string, flags: number): Dbi {
+    const there = this.openDbi(name);
+    if (there !== undefined) return there;
+    this.hasWritten = true;
     return this.openOrCreate(name, flags);
   }
 
@@ -243,6 +251,7 @@ export class WriteTransaction extends ReadTransaction {
     const code = liblmdb().put(this.txn, dbi, memory.keyVal, memory.dataVal, flags);
     if (code === Code.keyExist) return false;
     check('mdb_put', code);
+    this.hasWritten = true;
     return true;
   }
 
@@ -255,6 +264,7 @@ export class WriteTransaction extends ReadTransaction {
     const code = liblmdb().del(this.txn, dbi, memory.keyVal, value ? memory.dataVal : 0);
     if (code === Code.notFound) return false;
     check('mdb_del', code);
+    this.hasWritten = true;
     return true;
   }
 
@@ -262,18 +272,21 @@ export class WriteTransaction extends ReadTransaction {
   drop(dbi: Dbi, remove: boolean): void {
     this.assertOpen();
     check('mdb_drop', liblmdb().drop(this.txn, dbi, remove ? 1 : 0));
+    this.hasWritten = true;
     if (remove) for (const [name, handle] of this.handles) if (handle === dbi) this.handles.delete(name);
   }
 
   /**
+   * @returns whether anything was written; LMDB makes no commit of nothing, and the next writer gets the same id
    * @throws MapFullError, DiskFullError, LmdbError; the transaction is gone then and nothing of it was written
    */
-  commit(): void {
+  commit(): boolean {
     this.assertOpen();
     const opened = [...this.handles.values()];
     this.end();
     check('mdb_txn_commit', liblmdb().txnCommit(this.txn));
     for (const dbi of opened) if (dbi > 1) liblmdb().dbiClose(this.#env, dbi);
+    return this.hasWritten;
   }
 }
 

@@ -3,9 +3,9 @@ import { DbiFlag } from '../lmdb/index.ts';
 import { detachedMarks, isDetached, UNKNOWN_FLAGS } from './detached.ts';
 import { dbiKindChanged, dbiNameTooLong, dupsortWithoutHack, unnamedDbiFlags, unnamedDbiHoldsData } from './errors.ts';
 import type { Filling } from './filling.ts';
-import type { KeySet } from './key-set.ts';
+import { KeySet } from './key-set.ts';
 import { LocalComparer, type LocalKeys, type LocalTimes } from './local.ts';
-import { lookAgain } from './pending.ts';
+import { collectOwnWrites, lookAgain } from './pending.ts';
 import { WritePlan } from './plan.ts';
 import type { WriteSink } from './planned.ts';
 import type { Schema } from './schema.ts';
@@ -19,6 +19,8 @@ export interface LocalScope extends LocalKeys {
   readonly knownFlags: ReadonlyMap<string, number>;
   /** Keys noticed in earlier rounds that failed; looked at again. */
   readonly pending?: KeySet | undefined;
+  /** The base was taken before our own last commit: what we wrote since is looked at again. */
+  readonly isBaseBehind?: boolean | undefined;
   /** DBIs of which part is in the shadow: what is ahead is not looked at, but remembered. */
   readonly filling?: Filling | undefined;
 }
@@ -82,10 +84,16 @@ export function compareChanged(base: Snapshotted, now: Snapshotted, scope: Local
         plan.noteDeletions(change.name, into.deletions);
       }
     }
-    if (!scope.pending) return;
-    lookAgain(scope.pending, now.view, (name) =>
-      whole.has(name) || isDetached(name, now.view, scope.schema) ? undefined : comparer(name, now.view, scope, plan),
-    );
+    const again = (keys: KeySet): void =>
+      lookAgain(keys, now.view, (name) =>
+        whole.has(name) || isDetached(name, now.view, scope.schema) ? undefined : comparer(name, now.view, scope, plan),
+      );
+    if (scope.pending) again(scope.pending);
+    if (!scope.isBaseBehind) return;
+    // As many as one transaction of ours took.
+    const written = new KeySet(Number.POSITIVE_INFINITY);
+    collectOwnWrites(base, now, written);
+    again(written);
   });
 }
 

@@ -1,7 +1,7 @@
 import { compareKeys, diffDbis, diffTrees } from '../btree/index.ts';
 import type { KeySet } from './key-set.ts';
 import type { LocalComparer } from './local.ts';
-import { isPrivate } from './store/index.ts';
+import { isPrivate, storeOf } from './store/index.ts';
 import type { DatabaseView, Snapshotted } from './view.ts';
 
 /**
@@ -22,6 +22,20 @@ export function collectPending(base: Snapshotted, now: Snapshotted, into: KeySet
       candidate: (key, ks, ke) => into.add(change.name, key, ks, ke),
       pair: (key, ks, ke) => into.add(change.name, key, ks, ke),
     });
+  }
+}
+
+/**
+ * Collects the keys that we wrote to shadows between two transactions. What the application has made of them right after our commit
+ * may look as it did before it: comparing main alone would not find that.
+ */
+export function collectOwnWrites(base: Snapshotted, now: Snapshotted, into: KeySet): void {
+  const store = storeOf(false);
+  for (const { name, oldTree, newTree } of diffDbis(base.pages!, now.pages!)) {
+    if (!store.holdsEntries(name)) continue;
+    const dbiName = store.dbiNameOf(name);
+    const add = (key: Buffer, ks: number, ke: number): void => into.add(dbiName, key, ks, ke);
+    diffTrees(oldTree, newTree, { candidate: add, pair: add });
   }
 }
 

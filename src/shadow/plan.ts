@@ -6,6 +6,15 @@ import type { PlannedDbi, PlannedWrite, WinnerSink } from './planned.ts';
 const STAGING_SIZE = 256 * 1024;
 const DEFAULT_MEMORY_BYTES = 1024 * 1024;
 
+/** Of a plan that was disposed of. Most plans are of a few entries, and new memory for each of them is work for the collector. */
+let spareStaging: Buffer | undefined;
+
+function takeStaging(): Buffer {
+  const staging = spareStaging ?? Buffer.allocUnsafeSlow(STAGING_SIZE);
+  spareStaging = undefined;
+  return staging;
+}
+
 /**
  * Writes worked out before the lock and replayed under it (decision 4). Any number of them in bounded memory:
  * records are packed into a spool, which goes to an unlinked temporary file beyond `memoryBytes`.
@@ -27,7 +36,7 @@ export class WritePlan implements WinnerSink {
   isOrdered = true;
   readonly #memoryBytes: number;
   #spool: Spool;
-  readonly #staging = Buffer.allocUnsafeSlow(STAGING_SIZE);
+  readonly #staging = takeStaging();
   readonly #words = new DataView(this.#staging.buffer);
   readonly #keys = new ByteCopier();
   readonly #values = new ByteCopier();
@@ -95,7 +104,7 @@ export class WritePlan implements WinnerSink {
   }
 
   restart(): void {
-    this.dispose();
+    this.#spool.dispose();
     this.#spool = new Spool({ memoryBytes: this.#memoryBytes });
     this.#staged = 0;
     this.dbis.length = 0;
@@ -121,8 +130,10 @@ export class WritePlan implements WinnerSink {
     return new PlanReader(this.#finished());
   }
 
+  /** Once: another plan may then use its memory. */
   dispose(): void {
     this.#spool.dispose();
+    spareStaging = this.#staging;
   }
 
   #finished(): Spool {

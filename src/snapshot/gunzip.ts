@@ -25,6 +25,9 @@ const INLINE_CHUNK_BYTES = 4 * 1024;
 /** After so much this thread looks whether the pool wants its next chunk; parsing it takes some 200 µs. */
 const SLICE_BYTES = 96 * 1024;
 
+/** Decompresses an object: `gunzipTo`, or another that a simulator brings, which has no pool of threads. */
+export type GunzipObject = typeof gunzipTo;
+
 /**
  * Decompresses every gzip member of the object in the libuv pool and hands it to `take` in slices. The pool works two
  * chunks ahead; between two slices it is given more, or it would stand still for as long as `take` takes.

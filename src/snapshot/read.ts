@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { RefusedSnapshotError } from './errors.ts';
-import { type GunzipSummary, gunzipTo } from './gunzip.ts';
+import { type GunzipObject, type GunzipSummary, gunzipTo } from './gunzip.ts';
 import { HeaderInDoubt, type KnownHeaders } from './header-state.ts';
 import { DEFAULT_LIMITS, type SnapshotLimits } from './limits.ts';
 import type { DbiHeader, SnapshotHeader, SnapshotVisitor } from './message.ts';
@@ -11,6 +11,8 @@ export interface ReadOptions {
   readonly objectName: string;
   readonly limits?: Partial<SnapshotLimits>;
   readonly signal?: AbortSignal;
+  /** Default: in the libuv pool. */
+  readonly gunzip?: GunzipObject;
 }
 
 export interface SnapshotSummary extends SnapshotHeader, GunzipSummary {
@@ -143,9 +145,9 @@ class Run {
   }
 
   async #feed(parser: SnapshotParser): Promise<GunzipSummary> {
-    const { objectName, signal } = this.#options;
+    const { objectName, signal, gunzip = gunzipTo } = this.#options;
     const take = (chunk: Buffer): void => parser.push(chunk);
-    const sizes = await gunzipTo(this.#open(), take, { objectName, limits: this.#limits, signal });
+    const sizes = await gunzip(this.#open(), take, { objectName, limits: this.#limits, signal });
     parser.finish();
     return sizes;
   }

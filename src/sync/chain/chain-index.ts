@@ -60,28 +60,25 @@ export class ChainIndex {
    */
   update(listing: readonly ObjectInfo[], times: ListingTimes): readonly string[] {
     const { ownInstanceId, awayMs = Number.POSITIVE_INFINITY, missingGraceMs: graceMs = 5000 } = this.#options;
+    const { staleListings = 1 } = this.#options;
     this.#ownChain = undefined;
     this.#settle();
     const isFirst = this.#catalogue.listings === 0;
     const wasAway = !isFirst && times.nowMs - this.#nowMs > awayMs;
     this.#nowMs = times.nowMs;
     const { instances, strange } = this.#catalogue.update(listing);
-    this.#own.noteListing(this.#ownListed(), isFirst, times.startedMs, { graceMs, staleListings: this.#staleListings });
+    this.#own.noteListing(this.#ownListed(), isFirst, times.startedMs, { graceMs, staleListings });
     if (instances.has(ownInstanceId)) this.#noteOwnMerged(isFirst);
     const isRuleChanged = this.#noteForgotten(times.forgottenBeforeNano ?? 0n);
     const isMissed = this.#hasMissed(instances);
     if (wasAway || isMissed) for (const coverage of this.#coverages.values()) coverage.wantFull();
-    const all = wasAway || isMissed || isRuleChanged;
     for (const instanceId of instances) this.#undecided.add(instanceId);
-    if (all) for (const id of this.#catalogue.instances.keys()) this.#undecided.add(id);
+    if (wasAway || isMissed || isRuleChanged)
+      for (const id of this.#catalogue.instances.keys()) this.#undecided.add(id);
     // A gap is given a second listing to heal.
     for (const [id, { gap }] of this.#coverages) if (gap) this.#undecided.add(id);
     this.#settle();
     return strange;
-  }
-
-  get #staleListings(): number {
-    return this.#options.staleListings ?? 1;
   }
 
   #ownListed(): readonly TrackedObject[] {
@@ -238,13 +235,13 @@ export class ChainIndex {
 
   /** To be called when a full snapshot was stored; `foreignNews`: of the chain that was asked for in its view. */
   noteFull(foreignNews: number): void {
-    this.#own.notePublishedNews(foreignNews);
     this.#ownChain = undefined;
+    this.#own.notePublishedNews(foreignNews);
   }
 
   /** Our newest object that the bucket took but does not show (decision 12): it is to be published again. */
   get ownMissing(): OwnMissing | undefined {
-    return this.#own.missing(this.#staleListings);
+    return this.#own.missing(this.#options.staleListings ?? 1);
   }
 
   /**
@@ -259,9 +256,9 @@ export class ChainIndex {
   #findOwnChain(): OwnChain {
     const isUsable = ({ name }: ListedObject): boolean => !this.#catalogue.get(name.full)?.isRefused;
     const chain = ownChainOf(this.#own.present(), isUsable);
-    const isBehind = chain.endNano < this.#own.acknowledgedNano;
-    const isBroken = chain.isBroken || isBehind || this.ownMissing !== undefined || this.#own.owesFull;
-    return { ...chain, isBroken, foreignNews: this.#own.foreignNews };
+    const { acknowledgedNano, foreignNews, owesFull } = this.#own;
+    const isBroken = chain.isBroken || chain.endNano < acknowledgedNano || owesFull || this.ownMissing !== undefined;
+    return { ...chain, isBroken, foreignNews };
   }
 
   /** Our own objects in the last listing that could be used, without those of another process. */

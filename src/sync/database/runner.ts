@@ -238,15 +238,15 @@ export class DatabaseSync {
   }
 
   #wakeAt(atMs: number): void {
-    const { clock } = this.#options.ports;
     this.#timer?.cancel();
+    const { clock } = this.#options.ports;
     this.#timer = clock.timer(Math.max(0, atMs - clock.monotonicMs()), () => this.#tell({ type: 'timer' }));
   }
 
   get #remote(): RemoteFacts {
     const waitingFor = this.#index.waitingFor();
-    const { hasTrouble } = this.#parts!.receiver;
-    return { waitingFor: waitingFor.size, ownIsDue: waitingFor.has(this.#instanceId), hasTrouble };
+    const ownIsDue = waitingFor.has(this.#instanceId);
+    return { waitingFor: waitingFor.size, ownIsDue, hasTrouble: this.#parts!.receiver.hasTrouble };
   }
 
   async #list(receiver: Receiver): Promise<void> {
@@ -259,11 +259,10 @@ export class DatabaseSync {
   }
 
   async #checkStale(local: LocalDatabase): Promise<void> {
-    const { config, ports } = this.#options;
-    const { name: databaseName } = this.#status;
+    const { config, ports, lmdb } = this.#options;
     const known = { instanceId: this.#instanceId, index: this.#index, local, log: this.#log };
     const hasLocalData = this.#state.hasDataAtStart;
-    await refuseStale({ config, databaseName, ...known, hasLocalData, nowNano: ports.clock.nowNano() });
+    await refuseStale({ config, databaseName: lmdb.name, ...known, hasLocalData, nowNano: ports.clock.nowNano() });
     this.#tell({ type: 'checked' });
   }
 
@@ -280,15 +279,14 @@ export class DatabaseSync {
     if (config.onlyOnce) return;
     const included = (): ReadonlyMap<string, bigint> => this.#included;
     const given = { local, index: this.#index, included, log: this.#log };
-    const care = upkeep({ ...this.#options, ...given, report: (event) => this.#report(event) }, signal);
-    for (const task of care) this.#start(task);
+    const care = { ...this.#options, ...given, report: (event: SyncEventBody) => this.#report(event) };
+    for (const task of upkeep(care, signal)) this.#start(task);
   }
 
   #startPublisher(local: LocalDatabase): void {
+    const mine = { instanceId: this.#instanceId, local, shown: this.#shown };
     const publisher = makePublisher(this.#options, this.#index, {
-      instanceId: this.#instanceId,
-      local,
-      shown: this.#shown,
+      ...mine,
       report: (event) => this.#report(event),
       onStore: (name) => this.#index.addOwn(name),
       onStored: (name, sizeBytes, { included, foreignNews }) => {
@@ -343,10 +341,10 @@ export class DatabaseSync {
   }
 
   #noteOwn(object: ListedObject, { header, written }: MergeResult): void {
-    const { name } = object;
-    if (name.instanceId !== this.#instanceId || !header) return;
+    const { instanceId, timestampNano } = object.name;
+    if (instanceId !== this.#instanceId || !header) return;
     if (written > 0 && this.#index.noteNews(object)) this.#publisher?.request();
-    if (this.#shown && this.#shown.timestampNano > name.timestampNano) return;
-    this.#shown = { txnId: Number(header.meta.lmdbTxnId), timestampNano: name.timestampNano };
+    if (this.#shown && this.#shown.timestampNano > timestampNano) return;
+    this.#shown = { txnId: Number(header.meta.lmdbTxnId), timestampNano };
   }
 }

@@ -8,7 +8,7 @@ import { type ObjectStorage, Spool } from '../../storage/index.ts';
 import { LmdbDatabase, type LockWatch } from '../local/index.ts';
 import { loadCutoff } from '../sweep/index.ts';
 import { type Clock, systemClock } from '../time/index.ts';
-import type { DatabasePorts, OpenContext } from './ports.ts';
+import type { Codec, DatabasePorts, OpenContext } from './ports.ts';
 
 export interface SystemPortsOptions {
   readonly config: Config;
@@ -17,6 +17,9 @@ export interface SystemPortsOptions {
   readonly lockWatch?: LockWatch | undefined;
   readonly clock?: Clock;
   readonly random?: () => number;
+  readonly codec?: Codec;
+  /** Opens the LMDB; a simulator plays the application in the same environment, for a process opens an LMDB once. */
+  readonly openEnvironment?: (lmdb: LmdbConfig) => Environment;
   /** See `MergeOptions`; by default V8 decides. */
   readonly collectGarbage?: (type?: 'minor') => void;
 }
@@ -28,10 +31,10 @@ const UNLOCKED = 'No lock file can be made beside the data file: a second sync o
 /** The machine's own: its clock, its liblmdb, its thread pool, its temporary folder. */
 export function systemPorts(options: SystemPortsOptions): DatabasePorts {
   const { config, lmdb, storage, lockWatch, clock = systemClock, random = Math.random } = options;
-  const { collectGarbage = () => {} } = options;
-  const codec = { encode: encodeSnapshot, read: readSnapshot };
+  const { collectGarbage = () => {}, codec = { encode: encodeSnapshot, read: readSnapshot } } = options;
+  const { openEnvironment = ({ path, options }) => Environment.open(path, options) } = options;
   const open = (context: OpenContext): LmdbDatabase => {
-    const environment = Environment.open(lmdb.path, lmdb.options);
+    const environment = openEnvironment(lmdb);
     let instanceLock: InstanceLock | undefined;
     try {
       // One process at a time: two would stamp the same change twice, under two names.

@@ -12,10 +12,18 @@ import type { Held } from './held.ts';
 import type { LocalKnowledge } from './local-knowledge.ts';
 import type { Views } from './views.ts';
 
-/** What the application changed, as writes to the shadow. Without a base everything is compared. The caller disposes the plan. */
-export function compareLocal(base: Held | undefined, current: Held, known: LocalKnowledge): WritePlan {
+/**
+ * What the application changed, as writes to the shadow. Without a base everything is compared. The caller disposes the plan.
+ * @param isBaseBehind see `LocalScope`
+ */
+export function compareLocal(
+  base: Held | undefined,
+  current: Held,
+  known: LocalKnowledge,
+  isBaseBehind: boolean,
+): WritePlan {
   const scope = known.scope();
-  if (base) return compareChanged(base, current, scope);
+  if (base) return compareChanged(base, current, { ...scope, isBaseBehind });
   const plan = compareEverything(current, scope);
   if (plan.isEmpty || !known.isFirstLook) return plan;
   // The file's mtime may have been set back while we did not run (decision 5).

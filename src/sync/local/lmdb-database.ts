@@ -199,10 +199,11 @@ export class LmdbDatabase implements LocalDatabase {
     const held = this.#sameFile.isSame ? tracker.views.hold() : tracker.base;
     if (!held.isOpen) this.#sameFile.assert();
     // The shadow of any transaction holds at least what main held when the base was taken, which is what the name claims.
-    const { takenNano: timestampNano } = tracker.base;
-    report({ type: 'captured', txnId: held.id, timestampNano });
+    // So does the id: keys of what was committed since are not among the unpublished ones yet.
+    const { id: txnId, takenNano: timestampNano } = tracker.base;
+    report({ type: 'captured', txnId, timestampNano });
     const capture = {
-      txnId: held.id,
+      txnId,
       timestampNano,
       included: new Map(this.#options.included()),
       unpublished: tracker.takeUnpublished(),

@@ -67,12 +67,10 @@ export class Tracker {
     return held;
   }
 
-  /** The same; undefined before the first round. */
   get baseIfAny(): Held | undefined {
     return this.#base.held;
   }
 
-  /** Flags of DBIs, also of those that were dropped since and whose deletions are to be published (decision 9). */
   get knownFlags(): ReadonlyMap<string, number> {
     return this.#known.publishedFlags;
   }
@@ -85,7 +83,6 @@ export class Tracker {
   /** Hands over the keys of local changes, and begins a new set. */
   readonly takeUnpublished = (): KeySet => this.#known.takeUnpublished();
 
-  /** Remembers the kind of a DBI that is missing here, as a snapshot tells it. */
   learnFlags(dbiName: string, flags: number): void {
     this.#known.learnFlags(dbiName, flags);
   }
@@ -125,7 +122,7 @@ export class Tracker {
     return true;
   }
 
-  /** @returns entries written to the shadow; undefined: nothing is to be published */
+  /** @returns entries written; undefined: nothing is to be published */
   #round(): number | undefined {
     const { held } = this.#base;
     const current = this.#views.hold();
@@ -141,7 +138,7 @@ export class Tracker {
         const isEmpty = changes === undefined && holdsNothing(current.view);
         return changes === 0 || isEmpty ? undefined : 0;
       }
-      const plan = compareLocal(base, current, this.#known);
+      const plan = compareLocal(base, current, this.#known, base !== undefined && this.#base.isBehind(base));
       try {
         if (!plan.isEmpty) this.#writeLocal(plan, current);
         else this.#base.set(current, this.#views);
@@ -282,9 +279,10 @@ export class Tracker {
       const changes = nativeChanges(base, under, { touched, unpublished: this.#known.unpublished });
       return { touched, recheckAll: changes === undefined, hasLocalChanges: changes !== 0, entries: 0 };
     }
-    const scope = { ...this.#known.scope(), filling };
-    // Behind our own commit the shadow differs by what we wrote ourselves: main tells what is different.
-    const isComparable = this.#base.isBehind(base) || this.#views.canCompare(base, under);
+    // Behind our own commit the shadow differs by what we wrote ourselves.
+    const isBaseBehind = this.#base.isBehind(base);
+    const scope = { ...this.#known.scope(), filling, isBaseBehind };
+    const isComparable = isBaseBehind || this.#views.canCompare(base, under);
     // Whoever writes to the shadow beside us may have written what is ahead.
     if (!isComparable && filling?.name !== undefined) filling.forget(filling.name);
     const entries = recordUnder(transaction, isComparable ? base : undefined, under, { ...scope, touched });

@@ -21,7 +21,7 @@ export interface WriteLockOptions {
 
 export interface HeldLock {
   readonly transaction: WriteTransaction;
-  /** @returns the transaction's id */
+  /** @returns the id of the last commit then; the transaction's own, if it has written anything */
   commit(): number;
   /** Aborts what was not committed. */
   end(): void;
@@ -38,7 +38,7 @@ export class WriteLock {
   /**
    * Runs `body` in a write transaction and commits it; aborts it when `body` throws. After a full map the map is enlarged,
    * where that is possible, and `body` runs once more in a new transaction.
-   * @returns the body's result, and the transaction's id
+   * @returns the body's result, and the id of the last commit then: another's, when `body` has written nothing
    */
   run<T>(body: (transaction: WriteTransaction) => T): { result: T; txnId: number } {
     try {
@@ -79,10 +79,7 @@ export class WriteLock {
     const gotMs = clock.monotonicMs();
     return {
       transaction,
-      commit: () => {
-        transaction.commit();
-        return transaction.id;
-      },
+      commit: () => (transaction.commit() ? transaction.id : transaction.id - 1),
       end: () => {
         transaction.abort();
         report({ type: 'lock', waitMs: gotMs - askedMs, heldMs: clock.monotonicMs() - gotMs });

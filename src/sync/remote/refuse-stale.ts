@@ -32,7 +32,7 @@ export async function refuseStale(check: StaleCheck): Promise<void> {
     retentionNano: retentionNano(config.sweeper),
     sweeperEnabled: config.sweeper.enabled,
     ownNewestNano: own?.timestampNano,
-    localNewestNano: asksEntries ? await local.newestNano() : undefined,
+    localNewestNano: asksEntries ? timeOfContact(await local.newestNano()) : undefined,
     hasLocalData,
     otherInstances,
     acceptStale: config.acceptStale,
@@ -41,4 +41,9 @@ export async function refuseStale(check: StaleCheck): Promise<void> {
   if (judged.reason !== 'accepted') return;
   const away = judged.evidence && formatAge(judged.evidence.ageNano);
   log.warn('Joining with stale data, as accepted: deleted entries may come back', { away });
+}
+
+/** What was here before the first start has 1 ns (decision 5), which is no time: an instance that has nothing else was never in step. */
+function timeOfContact(newestNano: bigint | undefined): bigint | undefined {
+  return newestNano !== undefined && newestNano > 1n ? newestNano : undefined;
 }

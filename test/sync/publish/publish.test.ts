@@ -21,9 +21,14 @@ class Local {
   unpublished = keysOf();
   captures = 0;
   timestampNano = 1000n;
+  /** Called once, when the view is taken and before it is used. */
+  afterView: () => void = () => {};
 
   async capture<T>(use: (capture: Capture) => Promise<T>): Promise<T> {
     this.captures++;
+    const { afterView } = this;
+    this.afterView = () => {};
+    afterView();
     const { unpublished, timestampNano } = this;
     this.unpublished = keysOf();
     const none = () => [];
@@ -113,6 +118,15 @@ describe('Publisher', () => {
     await published();
     await ended();
     expect([local.captures, storage.stored.length]).toEqual([2, 2]);
+  });
+
+  it('nor is one that came when the view was taken already, and not yet used (I3)', async () => {
+    const { local, publisher, published, ended } = setUp();
+    local.afterView = () => publisher.request();
+    publisher.request();
+    await published();
+    await ended();
+    expect(local.captures).toBe(2);
   });
 
   it('a store that fails gives its keys back, and the body that replaces it carries them', async () => {

@@ -1,0 +1,214 @@
+import type { Content } from './content.ts';
+import { beats, type Entry, isAtLeast, isSame, show, showId } from './entry.ts';
+import type { Ledger } from './ledger.ts';
+
+/** A change of the application that is in main and not recorded yet. */
+interface Pending {
+  /** undefined: deleted. */
+  readonly value: string | undefined;
+  /** The earliest time that it may be given. */
+  boundNano: bigint;
+  /** What the entry that it replaces has, at least. */
+  readonly replaced: Entry | undefined;
+  readonly commitNano: bigint;
+  /** The clock had not been later before. */
+  readonly isComparable: boolean;
+}
+
+export interface LocalVersion {
+  readonly entry: Entry;
+  /** Of the transaction in which it was recorded. */
+  readonly txnId: number;
+}
+
+export interface Commit {
+  readonly txnId: number;
+  readonly commitNano: bigint;
+  readonly isComparable: boolean;
+  /** As the file is dated. */
+  readonly fileNano: bigint;
+}
+
+export interface ModelOptions {
+  readonly name: string;
+  readonly native: boolean;
+  readonly ledger: Ledger;
+  readonly violated: (invariant: string, text: string) => void;
+  /** Deletions before it may be swept. */
+  readonly forgottenBefore: () => bigint;
+  /** The latest time that the machine's clock has shown. */
+  readonly highestNano: () => bigint;
+}
+
+/** What one LMDB must hold: the writes of its application, and of everybody else what wins. */
+export class MemberModel {
+  entries: ReadonlyMap<string, Entry> = new Map();
+  main = new Map<string, string>();
+  /** The last version of each key that this application made. */
+  readonly local = new Map<string, LocalVersion>();
+  /** Nothing was recorded to its end yet: everything begins at 1 ns. */
+  isFirstMigration = true;
+  /** Of the LMDB: how often it was restored. */
+  epoch = 0;
+  readonly #pending = new Map<string, Pending>();
+  readonly #options: ModelOptions;
+  /** Since our last commit: when each value was first written, by id and value. */
+  readonly #written = new Map<string, bigint>();
+
+  constructor(options: ModelOptions) {
+    this.#options = options;
+  }
+
+  get pendingIds(): string[] {
+    return [...this.#pending.keys()];
+  }
+
+  /** A write of the application is committed. `undefined`: deleted; in native mode the entry that it wrote. */
+  wrote(id: string, value: string | undefined, commit: Commit, nativeEntry?: Entry): void {
+    if (value === undefined) this.main.delete(id);
+    else this.main.set(id, value);
+    if (nativeEntry) {
+      (this.entries as Map<string, Entry>).set(id, nativeEntry);
+      this.#record(id, nativeEntry, commit.txnId);
+      return;
+    }
+    const stored = this.entries.get(id);
+    const isNoChange = value === undefined ? !stored || stored.deleted : stored?.value === value && !stored.deleted;
+    if (isNoChange) {
+      this.#pending.delete(id);
+      return;
+    }
+    const { commitNano, isComparable, fileNano } = commit;
+    const boundNano = this.isFirstMigration ? 1n : this.#firstWritten(id, value, fileNano);
+    this.#pending.set(id, { value, boundNano, replaced: stored, commitNano, isComparable });
+  }
+
+  /** What was written before, and again, may have been seen the first time. */
+  #firstWritten(id: string, value: string | undefined, fileNano: bigint): bigint {
+    const key = `${id} ${value}`;
+    const before = this.#written.get(key);
+    const first = before !== undefined && before < fileNano ? before : fileNano;
+    this.#written.set(key, first);
+    return first;
+  }
+
+  /** A later commit has dated the file, or the clock was read: what is not recorded yet may get that time. */
+  lower(nano: bigint): void {
+    for (const pending of this.#pending.values()) if (nano < pending.boundNano) pending.boundNano = nano;
+  }
+
+  /** The instance has committed. */
+  committed(content: Content, txnId: number, mayBeAhead: ReadonlySet<string>): void {
+    const { native, violated } = this.#options;
+    if (!native && content.hasShadow && !content.isFilling) this.#checkMainIsShadow(content);
+    const before = this.entries;
+    for (const [id, entry] of content.entries) {
+      const old = before.get(id);
+      if (old && isSame(old, entry)) continue;
+      if (old && !beats(entry, old)) {
+        violated('I3', `${showId(id)} was ${show(old)}, and an older entry has taken its place: ${show(entry)}`);
+      }
+      this.#attribute(id, entry, txnId);
+    }
+    for (const [id, old] of before) if (!content.entries.has(id)) this.#checkForgotten(id, old);
+    for (const [id, pending] of this.#pending) this.#look(id, pending, content, mayBeAhead);
+    this.#written.clear();
+    this.entries = content.entries;
+    this.main = new Map(content.main);
+    if (content.hasShadow && !content.isFilling) this.isFirstMigration = false;
+  }
+
+  #checkMainIsShadow({ main, entries }: Content): void {
+    for (const [id, entry] of entries) {
+      const isRight = entry.deleted ? !main.has(id) : main.get(id) === entry.value;
+      if (!isRight)
+        this.#options.violated('I4', `${showId(id)} of the shadow is ${show(entry)}, main has ${main.get(id)}`);
+    }
+    for (const id of main.keys()) {
+      if (!entries.has(id)) this.#options.violated('I4', `${showId(id)} of main is not in the shadow`);
+    }
+  }
+
+  /** Where an entry comes from that was not here before. */
+  #attribute(id: string, entry: Entry, txnId: number): void {
+    const { ledger, violated } = this.#options;
+    if (ledger.knows(id, entry)) return;
+    const pending = this.#pending.get(id);
+    const isChange = pending && (entry.deleted ? pending.value === undefined : pending.value === entry.value);
+    if (!isChange) {
+      violated('I12', `${showId(id)} became ${show(entry)}, which no application has written`);
+      return;
+    }
+    if (!isAtLeast(entry, earliest(pending, entry))) {
+      violated('I3', `${showId(id)} was written at ${pending.boundNano} and recorded as ${show(entry)}`);
+    }
+    const afterReplaced = pending.replaced ? pending.replaced.nano + 1n : 1n;
+    const highest = this.#options.highestNano();
+    const latest = highest > afterReplaced ? highest : afterReplaced;
+    if (entry.nano > latest && entry.nano !== (this.entries.get(id)?.nano ?? 0n) + 1n) {
+      violated('I3', `${showId(id)} got a time that has not come yet: ${show(entry)}`);
+    }
+    this.#record(id, entry, txnId);
+  }
+
+  #record(id: string, entry: Entry, txnId: number): void {
+    const { ledger, name } = this.#options;
+    ledger.add(id, entry, { owner: name, epoch: this.epoch, txnId });
+    this.local.set(id, { entry, txnId });
+  }
+
+  #checkForgotten(id: string, old: Entry): void {
+    if (old.deleted && old.nano < this.#options.forgottenBefore()) return;
+    this.#options.violated('I3', `${showId(id)} was ${show(old)}, and is gone`);
+  }
+
+  #look(id: string, pending: Pending, { entries, main }: Content, mayBeAhead: ReadonlySet<string>): void {
+    const entry = entries.get(id);
+    const { value } = pending;
+    const isRecorded = value === undefined ? entry?.deleted : entry && !entry.deleted && entry.value === value;
+    if (isRecorded || (entry && isAtLeast(entry, earliest(pending, entry)))) {
+      this.#pending.delete(id);
+    } else if (main.get(id) !== value) {
+      const text = `${showId(id)} was written (${value}), never recorded, and main has ${main.get(id)} now`;
+      this.#options.violated('I3', `${text}; the shadow ${show(entry)}`);
+    } else if (!mayBeAhead.has(id.split('/')[0]!)) {
+      this.#options.violated(
+        'I3',
+        `${showId(id)} was written (${value}), and a later commit of ours has not recorded it`,
+      );
+    }
+  }
+
+  /** A capture says that all up to a time is in it. */
+  captured(txnId: number, timestampNano: bigint): void {
+    const { violated, highestNano } = this.#options;
+    if (timestampNano > highestNano()) {
+      violated('I3', `transaction ${txnId} claims ${timestampNano}, which has not come yet`);
+    }
+    for (const [id, { commitNano, isComparable }] of this.#pending) {
+      if (isComparable && commitNano <= timestampNano) {
+        violated(
+          'I3',
+          `transaction ${txnId} claims ${timestampNano}, but lacks ${showId(id)}, written at ${commitNano}`,
+        );
+      }
+    }
+  }
+
+  /** The data file is another one: what is in it is all there is. */
+  reload(content: Content): void {
+    this.epoch++;
+    this.entries = content.entries;
+    this.main = new Map(content.main);
+    this.#pending.clear();
+    for (const [id, { entry }] of this.local) this.local.set(id, { entry, txnId: 0 });
+    this.isFirstMigration = !content.hasShadow;
+  }
+}
+
+/** The least that a recorded change may be. */
+function earliest({ boundNano, replaced }: Pending, found: Entry): Entry {
+  const afterReplaced = replaced ? replaced.nano + 1n : 0n;
+  const nano = boundNano > afterReplaced ? boundNano : afterReplaced;
+  return { ...found, nano };
+}
