@@ -69,12 +69,9 @@ export class DatabaseSync {
     this.#options = options;
     this.#log = options.log.child({ db: lmdb.name });
     this.#instanceId = toInstanceId(config.instance);
-    this.#index = new ChainIndex({
-      databaseName: lmdb.name,
-      ownInstanceId: this.#instanceId,
-      readsDeltas: config.deltas !== 'off',
-      awayMs: config.storage.cleanup.removeOldInstancesIntervalMs,
-    });
+    const { removeOldInstancesIntervalMs: awayMs } = config.storage.cleanup;
+    const names = { databaseName: lmdb.name, ownInstanceId: this.#instanceId };
+    this.#index = new ChainIndex({ ...names, readsDeltas: config.deltas !== 'off', awayMs });
     this.#news = new ListingNews(options, this.#index, (event) => this.#report(event));
     this.#status = newStatus(lmdb.name);
     const { onlyOnce, storagePollIntervalMs, storageForceSnapshotIntervalMs: forceSnapshotIntervalMs } = config;
