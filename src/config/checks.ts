@@ -64,11 +64,41 @@ function* checkLmdb(lmdb: LmdbConfig): Generator<Problem> {
         : 'every DBI of the application needs a second one for its shadow: at least twice their number; leave the key out for 64',
     };
   }
+  yield* checkSidecar(lmdb, at);
   if (lmdb.schemaTracksChanges && lmdb.dupsortHack) {
     yield {
       path: at('schema_tracks_changes'),
       what: 'cannot be used together with dupsort_hack',
       hint: 'dupsort_hack is for applications that do not track changes themselves: keep one of the two',
+    };
+  }
+}
+
+function* checkSidecar(
+  { shadow, shadowPath, schemaTracksChanges, droppedDbis }: LmdbConfig,
+  at: (...keys: string[]) => string[],
+): Generator<Problem> {
+  if (shadow === 'inline') {
+    if (shadowPath === '') return;
+    yield {
+      path: at('shadow_path'),
+      what: 'is for shadow: sidecar only',
+      hint: 'write shadow: sidecar, or leave it out',
+    };
+    return;
+  }
+  if (schemaTracksChanges) {
+    yield {
+      path: at('shadow'),
+      what: 'sidecar cannot be used together with schema_tracks_changes',
+      hint: 'an application that tracks changes itself has no shadow: leave the key out',
+    };
+  }
+  if (droppedDbis === 'keep') {
+    yield {
+      path: at('shadow'),
+      what: 'sidecar cannot keep DBIs that the application drops: it has no values',
+      hint: 'write dropped_dbis: delete, or shadow: inline',
     };
   }
 }

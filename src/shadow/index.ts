@@ -23,13 +23,21 @@ export { type Schema, schemaOf } from './schema.ts';
 export { collectSince } from './since.ts';
 export { deltaSources, entryCount, snapshotSources } from './sources.ts';
 export {
+  type Beside,
+  dropIntents,
   hasFillMarker,
   isPrivate,
+  type Resolution,
   readFillMarker,
+  readSidecarState,
   removeFillMarker,
+  resolveIntents,
   SHADOW_PREFIX,
   type ShadowStore,
+  SidecarDisagreesError,
+  type SidecarState,
   storeOf,
   writeFillMarker,
+  writeSidecarState,
 } from './store/index.ts';
-export { cursorView, type DatabaseView, type DbiView, pagedView, type Snapshotted } from './view.ts';
+export { cursorView, type DatabaseView, type DbiView, entriesView, pagedView, type Snapshotted } from './view.ts';

@@ -61,6 +61,13 @@ export interface DatabaseView {
   readonly txnId: number;
   readonly dbis: ReadonlyMap<string, DbiView>;
   readonly unnamed: UnnamedDbi;
+  /** Of the LMDB in which the entries lie, where they lie beside the application's (decision 16). */
+  readonly sidecar?: DatabaseView | undefined;
+}
+
+/** The LMDB in which shadows, and what else is ours, lie. */
+export function entriesView(view: DatabaseView): DatabaseView {
+  return view.sidecar ?? view;
 }
 
 /** A held transaction: what it sees, and its pages where they can be read. */

@@ -83,6 +83,8 @@ async function look(name: string, path: string, native: boolean): Promise<Looked
       dbiOptions: new Map(),
       droppedDbis: 'keep',
       acceptSchemaChange: false,
+      shadow: 'inline',
+      shadowPath: '',
     },
     ({ environment, transaction, view }) => {
       const pdns = pdnsFileOf(transaction);

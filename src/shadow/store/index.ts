@@ -1,12 +1,15 @@
-import { inlineStore } from './inline-store.ts';
+import { copyStore } from './copy-store.ts';
 import { nativeStore } from './native-store.ts';
 import type { ShadowStore } from './store.ts';
 
 export { detachedMarks, UNKNOWN_FLAGS, writeDetachedMark } from './detached-mark.ts';
 export { type FillMarker, hasFillMarker, readFillMarker, removeFillMarker, writeFillMarker } from './fill-marker.ts';
+export { dropIntents, type Resolution, resolveIntents } from './intents.ts';
+export { SidecarDisagreesError } from './joined-entries.ts';
 export { isPrivate, SHADOW_PREFIX } from './names.ts';
-export type { EntryWriter, ShadowStore, StoredEntries, StoredReader, StoredWalker } from './store.ts';
+export { readSidecarState, type SidecarState, writeSidecarState } from './sidecar-state.ts';
+export type { Beside, EntryWriter, ShadowStore, StoredEntries, StoredReader, StoredWalker, Values } from './store.ts';
 
 export function storeOf(native: boolean): ShadowStore {
-  return native ? nativeStore : inlineStore;
+  return native ? nativeStore : copyStore;
 }

@@ -60,7 +60,8 @@ export async function mergeObjects(
   tracker.localRound();
   const view = tracker.readable();
   const [first] = objects;
-  if (tracker.views.canReadBesideWriter && options.lockMaxMs <= 0 && objects.length === 1 && !holdsEntries(view.view)) {
+  const mayJoin = tracker.views.canReadBesideWriter && !tracker.isBeside;
+  if (mayJoin && options.lockMaxMs <= 0 && objects.length === 1 && !holdsEntries(view.view)) {
     if (first!.body.sizeBytes >= LARGE_BODY_BYTES) options.collectGarbage();
     const joined = await join(tracker, view.view, first!, options);
     if (joined) return [joined];

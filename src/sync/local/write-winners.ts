@@ -39,6 +39,7 @@ export function writeWinners(
         recheckAll,
         ifTouched: 'decide-again',
         postponed,
+        beside: rebase.beside,
       });
       if (first) writer.openDbis();
       const left = writeSlice(writer, records, time);

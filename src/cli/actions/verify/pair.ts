@@ -76,6 +76,8 @@ function lmdbAt(path: string) {
     dbiOptions: new Map<string, never>(),
     droppedDbis: 'keep' as const,
     acceptSchemaChange: false,
+    shadow: 'inline' as const,
+    shadowPath: '',
   };
 }
 
