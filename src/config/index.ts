@@ -7,6 +7,5 @@ export { formatGoDuration, parseGoDuration } from './go-duration.ts';
 export { type ListenAddress, parseListenAddress } from './listen-address.ts';
 export { loadConfig, type ParseOptions, parseConfig } from './load.ts';
 export { formatConfig, redactConfig } from './redact.ts';
-export { sidecarPath } from './sidecar-path.ts';
 export type { AzureOptions, FsOptions, RemoteOptions, S3Options, TlsOptions } from './storage-options.ts';
 export type * from './types.ts';

@@ -12,6 +12,7 @@ export { UnsupportedDbiError } from './errors.ts';
 export { fillShadows } from './fill.ts';
 export { Filling } from './filling.ts';
 export { KeySet } from './key-set.ts';
+export { DetachedShadowError, hasShadows, type MovedDbi, moveInline, moveToSidecar, startAnew } from './move.ts';
 export { nativeChanges } from './native-changes.ts';
 export { newestTime } from './newest.ts';
 export { collectPending } from './pending.ts';
@@ -20,6 +21,7 @@ export { FillWriter, PlanWriter } from './plan-writer.ts';
 export type { PlannedDbi, PlannedWrite, WinnerSink, WriteSink } from './planned.ts';
 export { RemoteComparer, type RemoteOptions } from './remote.ts';
 export { type Schema, schemaOf } from './schema.ts';
+export { sidecarPath } from './sidecar-path.ts';
 export { collectSince } from './since.ts';
 export { deltaSources, entryCount, snapshotSources } from './sources.ts';
 export {

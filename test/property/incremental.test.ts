@@ -10,7 +10,7 @@ import { Step } from '../support/histories/shared-history.ts';
  *
  * LMDBSTREAM_RUNS=<histories> makes it longer or shorter; a failure prints the command that repeats it.
  */
-const HISTORIES = { shadow: 40, dupsort: 60, native: 40, cursors: 25, sidecar: 40, beside: 40 };
+const HISTORIES = { shadow: 40, dupsort: 60, native: 40, cursors: 25, sidecar: 20, beside: 20 };
 const STEPS = 40;
 /** Bounds the looking for a smaller counterexample, too. */
 const MOST_MS = 120_000;

@@ -18,6 +18,7 @@ import {
 import { releasesOf } from '../../powerdns/index.ts';
 import { loadCutoff } from '../../sync/index.ts';
 import { withStorage } from '../bucket.ts';
+import { MigrateSidecarError } from '../errors.ts';
 import { jsonDocument } from '../json.ts';
 import type { Session } from '../session.ts';
 
@@ -93,6 +94,7 @@ interface PdnsLmdb {
 async function pdnsFiles({ config }: Session): Promise<PdnsLmdb[]> {
   const files: PdnsLmdb[] = [];
   for (const lmdb of [...config.lmdbs.values()].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (lmdb.shadow === 'sidecar') throw new MigrateSidecarError(lmdb.name);
     const file = await withOpenDatabase(lmdb, ({ transaction }) => pdnsFileOf(transaction));
     if (file) files.push({ lmdb, file });
   }

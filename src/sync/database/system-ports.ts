@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { type Config, type LmdbConfig, sidecarPath } from '../../config/index.ts';
+import type { Config, LmdbConfig } from '../../config/index.ts';
 import { acquireInstanceLock, Environment, type InstanceLock } from '../../lmdb/index.ts';
 import { timeOf } from '../../merge/index.ts';
-import { schemaOf } from '../../shadow/index.ts';
+import { schemaOf, sidecarPath } from '../../shadow/index.ts';
 import { encodeSnapshot, readSnapshot } from '../../snapshot/index.ts';
 import { type ObjectStorage, Spool } from '../../storage/index.ts';
 import { LmdbDatabase, type LockWatch, ShadowBesideError, Sidecar } from '../local/index.ts';

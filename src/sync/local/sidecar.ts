@@ -157,7 +157,8 @@ export class Sidecar {
     const { environment } = this.#options;
     const inside = storeOf(false).dbiNames({ ...main.view, sidecar: undefined });
     if (inside.length > 0) throw new ShadowInsideError(environment.dataPath);
-    if (this.isNew) return;
+    // Nothing is kept, and nothing can be wrong.
+    if (this.#state.txnId === 0) return;
     const { txnId, dataFile, root } = this.#state;
     const mismatch = (why: string): SidecarMismatchError =>
       new SidecarMismatchError(this.path, environment.dataPath, why);

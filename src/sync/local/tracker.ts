@@ -18,8 +18,8 @@ import { type BesideView, type LockedBody, type Rebased, recordUnder } from './r
 import { holdsNothing, RoundTeller } from './round-teller.ts';
 import { SidecarNeedsPagesError } from './sidecar-errors.ts';
 import { SidecarWrites } from './sidecar-writes.ts';
-import { CursorViews, isPageError, openViews, type Views } from './views.ts';
 import type { TrackerOptions } from './tracker-options.ts';
+import { CursorViews, isPageError, openViews, type Views } from './views.ts';
 import type { Writes, WritesContext } from './writes.ts';
 
 /**

@@ -70,55 +70,66 @@ async function killedAt(point: SidecarPoint, peer = started()): Promise<Peer> {
 const changes = (peer: Peer): string[] => peer.events.map(({ type }) => type).filter((type) => type === 'localChange');
 
 describe('killed while what a peer wrote is merged', () => {
-  it.each(POINTS)('%s: nothing of it is taken for a change of ours, and all of it is there after the next merge', async (point) => {
-    const peer = await killedAt(point);
-    peer.open();
-    expect(peer.tracker.localRound()).toBe(false);
-    expect(changes(peer)).toEqual([]);
-    expect(peer.tracker.unpublished.isEmpty).toBe(true);
-    peer.assertInStep();
-    const isThere = point === 'main committed' || point === 'settled';
-    expect(peer.mainDump().made !== undefined).toBe(isThere);
-    // Where main already has the value, the later time needs no write to main.
-    const left = { 'intents written': 10, 'intents committed': 9, 'main committed': 0, settled: 0, recorded: 0 };
-    expect((await peer.merge(theirs)).written).toBe(left[point]);
-    expect(changes(peer)).toEqual([]);
-    peer.assertInStep();
-    const shadow = shadowOf(peer, 'd');
-    expect(['changed', 'deleted', 'long', 'new', 'same'].map((key) => shadow[key]?.nano)).toEqual(Array(5).fill(NANO));
-    expect([shadow.deleted?.deleted, shadow.other!.nano < NANO]).toEqual([true, true]);
-    expect(peer.mainDump().d!.map(([key, value]) => `${key}=${value.slice(-6)}`)).toEqual([
-      'changed=theirs',
-      'long=theirs',
-      'new=theirs',
-      'other=ours',
-      'same=ours',
-    ]);
-    expect(peer.mainDump().dup!.map(([, value]) => value.length)).toEqual([4, 3, 508]);
-    expect(peer.sidecar!.state.pendingTxnId).toBe(0);
-  });
+  it.each(POINTS)(
+    '%s: nothing of it is taken for a change of ours, and all of it is there after the next merge',
+    async (point) => {
+      const peer = await killedAt(point);
+      peer.open();
+      expect(peer.tracker.localRound()).toBe(false);
+      expect(changes(peer)).toEqual([]);
+      expect(peer.tracker.unpublished.isEmpty).toBe(true);
+      peer.assertInStep();
+      const isThere = point === 'main committed' || point === 'settled';
+      expect(peer.mainDump().made !== undefined).toBe(isThere);
+      // Where main already has the value, the later time needs no write to main.
+      const left = { 'intents written': 10, 'intents committed': 9, 'main committed': 0, settled: 0, recorded: 0 };
+      expect((await peer.merge(theirs)).written).toBe(left[point]);
+      expect(changes(peer)).toEqual([]);
+      peer.assertInStep();
+      const shadow = shadowOf(peer, 'd');
+      expect(['changed', 'deleted', 'long', 'new', 'same'].map((key) => shadow[key]?.nano)).toEqual(
+        Array(5).fill(NANO),
+      );
+      expect([shadow.deleted?.deleted, shadow.other!.nano < NANO]).toEqual([true, true]);
+      expect(peer.mainDump().d!.map(([key, value]) => `${key}=${value.slice(-6)}`)).toEqual([
+        'changed=theirs',
+        'long=theirs',
+        'new=theirs',
+        'other=ours',
+        'same=ours',
+      ]);
+      expect(peer.mainDump().dup!.map(([, value]) => value.length)).toEqual([4, 3, 508]);
+      expect(peer.sidecar!.state.pendingTxnId).toBe(0);
+    },
+  );
 
-  it.each(POINTS)('%s: what the application writes before we start again is a change of ours, and nothing else is', async (point) => {
-    const peer = await killedAt(point);
-    peer.write({ op: 'put', dbi: 'd', key: 'changed', value: 'mine' }, { op: 'put', dbi: 'd', key: 'mine', value: 'mine' });
-    peer.write({ op: 'del', dbi: 'd', key: 'other' });
-    peer.open();
-    expect(peer.tracker.localRound()).toBe(true);
-    const isThere = point === 'main committed' || point === 'settled';
-    expect(peer.tracker.unpublished.count).toBe(3);
-    for (const key of ['changed', 'mine', 'other']) {
-      const bytes = Buffer.from(key);
-      expect(peer.tracker.unpublished.has('d', bytes, 0, bytes.length)).toBe(true);
-    }
-    peer.assertInStep();
-    // Who saw the entry that it replaced is later than that.
-    expect(shadowOf(peer, 'd').changed!.nano > NANO).toBe(isThere);
-    await peer.merge(theirs);
-    peer.assertInStep();
-    const main = Object.fromEntries(peer.mainDump().d!);
-    expect(main.changed).toBe(isThere ? 'mine' : 'theirs');
-    expect([main.new, main.mine, main.deleted, main.other]).toEqual(['theirs', 'mine', undefined, undefined]);
-  });
+  it.each(POINTS)(
+    '%s: what the application writes before we start again is a change of ours, and nothing else is',
+    async (point) => {
+      const peer = await killedAt(point);
+      peer.write(
+        { op: 'put', dbi: 'd', key: 'changed', value: 'mine' },
+        { op: 'put', dbi: 'd', key: 'mine', value: 'mine' },
+      );
+      peer.write({ op: 'del', dbi: 'd', key: 'other' });
+      peer.open();
+      expect(peer.tracker.localRound()).toBe(true);
+      const isThere = point === 'main committed' || point === 'settled';
+      expect(peer.tracker.unpublished.count).toBe(3);
+      for (const key of ['changed', 'mine', 'other']) {
+        const bytes = Buffer.from(key);
+        expect(peer.tracker.unpublished.has('d', bytes, 0, bytes.length)).toBe(true);
+      }
+      peer.assertInStep();
+      // Who saw the entry that it replaced is later than that.
+      expect(shadowOf(peer, 'd').changed!.nano > NANO).toBe(isThere);
+      await peer.merge(theirs);
+      peer.assertInStep();
+      const main = Object.fromEntries(peer.mainDump().d!);
+      expect(main.changed).toBe(isThere ? 'mine' : 'theirs');
+      expect([main.new, main.mine, main.deleted, main.other]).toEqual(['theirs', 'mine', undefined, undefined]);
+    },
+  );
 
   it.each(POINTS)('%s in the second of many slices', async (point) => {
     const peer = makePeer({ sidecar: true, lockMaxMs: 1 });
