@@ -3,10 +3,10 @@ import { hostname } from 'node:os';
 import type { Config, LmdbConfig } from '../../config/index.ts';
 import { acquireInstanceLock, Environment, type InstanceLock } from '../../lmdb/index.ts';
 import { timeOf } from '../../merge/index.ts';
-import { schemaOf, sidecarPath } from '../../shadow/index.ts';
+import { isPrivate, schemaOf, sidecarPath } from '../../shadow/index.ts';
 import { encodeSnapshot, readSnapshot } from '../../snapshot/index.ts';
 import { type ObjectStorage, Spool } from '../../storage/index.ts';
-import { LmdbDatabase, type LockWatch, ShadowBesideError, Sidecar } from '../local/index.ts';
+import { LmdbDatabase, type LockWatch, ShadowBesideError, ShadowInsideError, Sidecar } from '../local/index.ts';
 import { loadCutoff } from '../sweep/index.ts';
 import { type Clock, systemClock } from '../time/index.ts';
 import type { DatabasePorts, OpenContext } from './ports.ts';
@@ -71,10 +71,14 @@ export function systemPorts(options: SystemPortsOptions): DatabasePorts {
   return { clock, random, storage, codec, spool: (given) => new Spool(given), hostname: hostname(), open };
 }
 
-/** @throws ShadowBesideError, and what `Sidecar` throws */
+/** @throws ShadowBesideError, ShadowInsideError, and what `Sidecar` throws */
 function openSidecar(lmdb: LmdbConfig, environment: Environment): Sidecar | undefined {
   const path = sidecarPath(lmdb.shadowPath, environment.dataPath);
   if (lmdb.shadow === 'sidecar') {
+    // Before one is made.
+    if (environment.read((transaction) => transaction.dbiNames().some(isPrivate))) {
+      throw new ShadowInsideError(environment.dataPath);
+    }
     const { maxDbs, fileMask } = lmdb.options;
     return new Sidecar({ path, environment, maxDbs, fileMask });
   }
