@@ -136,6 +136,19 @@ function* checkPathsDiffer(lmdbs: readonly LmdbConfig[], identityOf: (dataFile: 
     }
     owners.set(identity, name);
   }
+  for (const { name, shadowPath } of lmdbs) {
+    if (shadowPath === '') continue;
+    const identity = identityOf(resolve(shadowPath));
+    const owner = owners.get(identity);
+    if (owner !== undefined) {
+      yield {
+        path: ['lmdbs', name, 'shadow_path'],
+        what: `${shadowPath} is a file of "${owner}" already`,
+        hint: 'every sidecar is a file of its own: leave the key out for one beside the data file',
+      };
+    }
+    owners.set(identity, name);
+  }
 }
 
 function* checkAddress(address: string): Generator<Problem> {

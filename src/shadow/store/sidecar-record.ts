@@ -44,7 +44,8 @@ export class StoredForm {
       }
     }
     if (valueEnd - valueStart <= DIGEST_BYTES) return;
-    this.#digest.write(digestOf(valueBuffer, valueStart, valueEnd), 0, 'latin1');
+    const digest = digestOf(valueBuffer, valueStart, valueEnd);
+    for (let i = 0; i < DIGEST_BYTES; i++) this.#digest[i] = digest.charCodeAt(i);
     this.#setBytes(Form.digest, this.#digest, 0, DIGEST_BYTES);
   }
 
