@@ -219,8 +219,6 @@ export class Tracker {
       return { result: body(transaction, { ...rebased, beside }), rebased };
     });
     if (rebased.hasLocalChanges) this.#tellChange(rebased.entries);
-    // Somebody committed right after us.
-    if (!this.#writes.agrees) this.localRound();
     return result;
   }
 

@@ -81,11 +81,27 @@ describe('local changes beside a sidecar', () => {
     const peer = startedPeer({ sidecar: true });
     peer.afterLock.push(() => put(peer, 'a', 'mine'));
     await peer.merge(objectOf([dbiOf('d', [{ key: 'b', value: LONG, nano: 5n }])]));
-    expect(peer.tracker.hasNews).toBe(false);
+    expect([peer.tracker.hasNews, peer.tracker.localRound()]).toEqual([true, true]);
     const bytes = Buffer.from('a');
     expect(peer.tracker.unpublished.has('d', bytes, 0, bytes.length)).toBe(true);
     peer.assertInStep();
   });
+});
+
+it('what the application commits right after a slice, before we could look, is not overwritten by the next ones (I3)', async () => {
+  const peer = makePeer({ sidecar: true, lockMaxMs: 1 });
+  peer.tracker.localRound();
+  const keyOf = (index: number): string => `k${String(index).padStart(3, '0')}`;
+  const entries = Array.from({ length: 300 }, (_, index) => ({ key: keyOf(index), value: 'theirs', nano: 5n }));
+  peer.afterLock.push(
+    () => put(peer, 'k000', 'mine'),
+    () => put(peer, 'k299', 'mine'),
+  );
+  await peer.merge(objectOf([dbiOf('d', entries)]));
+  expect(peer.afterLock).toEqual([]);
+  const main = Object.fromEntries(peer.mainDump().d!);
+  expect([main.k000, main.k001, main.k299]).toEqual(['mine', 'theirs', 'mine']);
+  peer.assertInStep();
 });
 
 describe('a sidecar that does not belong to the LMDB', () => {
