@@ -91,6 +91,11 @@ export class View {
     return sameBytes(this.#file.windowAt(root), start, start + copy.length, copy, 0, copy.length);
   }
 
+  /** The bytes of the root page; nothing while the LMDB is empty. What two copies of one LMDB have in common in one transaction. */
+  get rootPage(): Buffer {
+    return this.#rootCopy;
+  }
+
   #copyRoot(): Buffer {
     const { root, depth, pageLimit } = this.mainTree;
     if (depth === 0) return Buffer.alloc(0);

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import type { LmdbConfig } from '../config/index.ts';
 import { Environment } from '../lmdb/index.ts';
+import { sidecarPath } from '../shadow/index.ts';
 import { DatabasesFailedError, OutputClosed, UnknownDatabaseError } from './errors.ts';
 import type { Session } from './session.ts';
 
@@ -7,6 +9,8 @@ interface DatabasesOptions {
   readonly isWanted?: (name: string) => boolean;
   /** Default true: liblmdb then writes nothing, not even the first pages of an empty file. */
   readonly readOnly?: boolean;
+  /** The sidecars of the databases, too, each after its database: `<name> (sidecar)`. Default false. */
+  readonly withSidecars?: boolean;
 }
 
 /**
@@ -17,7 +21,7 @@ interface DatabasesOptions {
 export async function forEachDatabase(
   { config, signal }: Pick<Session, 'config' | 'signal'>,
   body: (environment: Environment, name: string) => Promise<void>,
-  { isWanted = () => true, readOnly = true }: DatabasesOptions = {},
+  { isWanted = () => true, readOnly = true, withSidecars = false }: DatabasesOptions = {},
 ): Promise<void> {
   const failures = new Map<string, unknown>();
   for (const name of [...config.lmdbs.keys()].sort()) {
@@ -27,6 +31,7 @@ export async function forEachDatabase(
       const environment = openEnvironment(config.lmdbs.get(name)!, readOnly);
       try {
         await body(environment, name);
+        if (withSidecars) await withSidecar(config.lmdbs.get(name)!, environment, body);
       } finally {
         environment.close();
       }
@@ -64,4 +69,31 @@ export async function withDatabase<T>(
  */
 function openEnvironment({ path, options }: LmdbConfig, readOnly: boolean): Environment {
   return Environment.open(path, { ...options, create: false, readOnly });
+}
+
+async function withSidecar(
+  lmdb: LmdbConfig,
+  environment: Environment,
+  body: (environment: Environment, name: string) => Promise<void>,
+): Promise<void> {
+  const path = sidecarPath(lmdb.shadowPath, environment.dataPath);
+  if (lmdb.shadow !== 'sidecar' || !existsSync(path)) return;
+  const sidecar = Environment.open(path, { ...sidecarOptions(lmdb), readOnly: true });
+  try {
+    await body(sidecar, `${lmdb.name} (sidecar)`);
+  } finally {
+    sidecar.close();
+  }
+}
+
+/** The sidecar of a database, made when it is missing, with room for all that the database can bring. */
+export function openSidecarToWrite(lmdb: LmdbConfig, environment: Environment): Environment {
+  const path = sidecarPath(lmdb.shadowPath, environment.dataPath);
+  const { lastPageNumber } = environment.info();
+  const mapSizeBytes = 4 * (lastPageNumber + 1) * environment.pageSizeBytes + 2 ** 30;
+  return Environment.open(path, { ...sidecarOptions(lmdb), create: true, mapSizeBytes });
+}
+
+function sidecarOptions({ options: { maxDbs, fileMask } }: LmdbConfig) {
+  return { noSubdir: true, maxDbs: 2 * maxDbs + 8, fileMask };
 }

@@ -120,6 +120,24 @@ export class AnswerError extends LmdbstreamError {
   }
 }
 
+/** A merge was cut short, and what became of it is found by a start. */
+export class ShadowMoveError extends LmdbstreamError {
+  constructor(path: string) {
+    super('SHADOW_MOVE', `the sidecar ${path} has writes that were cut short`, {
+      hint: 'run `lmdbstream sync --only-once` with shadow: sidecar first, which puts them right',
+    });
+  }
+}
+
+/** The times are moved within the LMDB. */
+export class MigrateSidecarError extends LmdbstreamError {
+  constructor(name: string) {
+    super('MIGRATE_SIDECAR', `the shadow of database ${name} lies in a sidecar`, {
+      hint: 'run `lmdbstream shadow move --to inline`, and write shadow: inline, before the migration',
+    });
+  }
+}
+
 /** `init` cannot make a configuration for what it was given. */
 export class InitError extends LmdbstreamError {
   constructor(message: string, hint: string) {

@@ -8,6 +8,7 @@ import { addExperimentalCommand } from './commands/experimental.ts';
 import { addHelpCommand } from './commands/help.ts';
 import { addInitCommand } from './commands/init.ts';
 import { addMigrateCommand } from './commands/migrate.ts';
+import { addShadowCommand } from './commands/shadow.ts';
 import { addSnapshotsCommand } from './commands/snapshots/command.ts';
 import { addStatsCommand } from './commands/stats.ts';
 import { addDoctorCommand, addStatusCommand } from './commands/status.ts';
@@ -54,6 +55,7 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
   addVerifyCommand(program, runner);
   addSnapshotsCommand(program, runner);
   addDropShadowCommand(program, runner);
+  addShadowCommand(program, runner);
   addMigrateCommand(program, runner);
   addExperimentalCommand(program, runner);
   addCompletionCommand(program, out);

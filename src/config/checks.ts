@@ -76,11 +76,41 @@ function* checkLmdb(lmdb: LmdbConfig): Generator<Problem> {
       hint: 'write MDB_DUPSORT|MDB_DUPFIXED, or neither',
     };
   }
+  yield* checkSidecar(lmdb, at);
   if (lmdb.schemaTracksChanges && lmdb.dupsortHack) {
     yield {
       path: at('schema_tracks_changes'),
       what: 'cannot be used together with dupsort_hack',
       hint: 'dupsort_hack is for applications that do not track changes themselves: keep one of the two',
+    };
+  }
+}
+
+function* checkSidecar(
+  { shadow, shadowPath, schemaTracksChanges, droppedDbis }: LmdbConfig,
+  at: (...keys: string[]) => string[],
+): Generator<Problem> {
+  if (shadow === 'inline') {
+    if (shadowPath === '') return;
+    yield {
+      path: at('shadow_path'),
+      what: 'is for shadow: sidecar only',
+      hint: 'write shadow: sidecar, or leave it out',
+    };
+    return;
+  }
+  if (schemaTracksChanges) {
+    yield {
+      path: at('shadow'),
+      what: 'sidecar cannot be used together with schema_tracks_changes',
+      hint: 'an application that tracks changes itself has no shadow: leave the key out',
+    };
+  }
+  if (droppedDbis === 'keep') {
+    yield {
+      path: at('shadow'),
+      what: 'sidecar cannot keep DBIs that the application drops: it has no values',
+      hint: 'write dropped_dbis: delete, or shadow: inline',
     };
   }
 }
@@ -114,6 +144,19 @@ function* checkPathsDiffer(lmdbs: readonly LmdbConfig[], identityOf: (dataFile: 
         path: ['lmdbs', name, 'path'],
         what: `${path} is the LMDB of "${owner}" already`,
         hint: 'one process must not open an LMDB twice: its locks would be lost; remove one of the two',
+      };
+    }
+    owners.set(identity, name);
+  }
+  for (const { name, shadowPath } of lmdbs) {
+    if (shadowPath === '') continue;
+    const identity = identityOf(resolve(shadowPath));
+    const owner = owners.get(identity);
+    if (owner !== undefined) {
+      yield {
+        path: ['lmdbs', name, 'shadow_path'],
+        what: `${shadowPath} is a file of "${owner}" already`,
+        hint: 'every sidecar is a file of its own: leave the key out for one beside the data file',
       };
     }
     owners.set(identity, name);

@@ -42,6 +42,8 @@ const lmdb = section({
   dbiOptions: mapOf(section({ overrideCreateFlags: dbiFlags })),
   droppedDbis: choice(['keep', 'delete'], 'keep'),
   acceptSchemaChange: bool(),
+  shadow: choice(['inline', 'sidecar'], 'inline'),
+  shadowPath: text(),
 });
 
 const sweeper = section({

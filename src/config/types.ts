@@ -62,6 +62,10 @@ export interface LmdbConfig {
   readonly droppedDbis: 'keep' | 'delete';
   /** Ours. Publish and merge although PowerDNS's schema version differs (docs/powerdns.md). */
   readonly acceptSchemaChange: boolean;
+  /** Ours. Where times are kept: in the LMDB itself, or beside it (decision 16). */
+  readonly shadow: 'inline' | 'sidecar';
+  /** Ours. The data file of the sidecar; empty: beside the LMDB's (`sidecarPath`). */
+  readonly shadowPath: string;
 }
 
 export interface LmdbOptions {

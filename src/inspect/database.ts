@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import type { LmdbConfig } from '../config/index.ts';
 import { Environment, type ReadTransaction } from '../lmdb/index.ts';
-import { cursorView, type DatabaseView, type Schema, schemaOf } from '../shadow/index.ts';
+import { cursorView, type DatabaseView, type Schema, schemaOf, sidecarPath } from '../shadow/index.ts';
 
 /** One LMDB as a single read transaction sees it. */
 export interface OpenDatabase {
@@ -23,6 +24,8 @@ export function lmdbAt(name: string, path: string, noSubdir: boolean): LmdbConfi
     dbiOptions: new Map(),
     droppedDbis: 'keep',
     acceptSchemaChange: false,
+    shadow: 'inline',
+    shadowPath: '',
   };
 }
 
@@ -36,11 +39,23 @@ export async function withOpenDatabase<T>(
   body: (database: OpenDatabase) => Promise<T> | T,
 ): Promise<T> {
   const environment = Environment.open(lmdb.path, { ...lmdb.options, create: false, readOnly: true });
+  let sidecar: Environment | undefined;
   try {
+    // First, for it is behind the LMDB, and never ahead of it.
+    sidecar = openSidecar(lmdb, environment);
+    const beside = sidecar && { ...cursorView(sidecar.beginRead()), pages: undefined };
     const transaction = environment.beginRead();
-    const view = cursorView(transaction);
+    const view = { ...cursorView(transaction), sidecar: beside };
     return await body({ name: lmdb.name, environment, transaction, view, schema: schemaOf(lmdb) });
   } finally {
+    sidecar?.close();
     environment.close();
   }
+}
+
+function openSidecar(lmdb: LmdbConfig, environment: Environment): Environment | undefined {
+  const path = sidecarPath(lmdb.shadowPath, environment.dataPath);
+  if (lmdb.shadow !== 'sidecar' || !existsSync(path)) return undefined;
+  const { maxDbs, fileMask } = lmdb.options;
+  return Environment.open(path, { noSubdir: true, maxDbs: 2 * maxDbs + 8, fileMask, readOnly: true });
 }

@@ -135,7 +135,9 @@ class BucketRun {
       noteDisorder() {},
       restart() {},
     };
-    return new RemoteComparer({ objectName, schema, view, cutoff: this.#options.cutoff, onPrivateDbi() {} }, winners);
+    const { cutoff } = this.#options;
+    const options = { objectName, schema, view, cutoff, onPrivateDbi() {}, values: 'present' } as const;
+    return new RemoteComparer(options, winners);
   }
 
   /** The same calls, and every entry into the set of what the bucket has. */
@@ -174,7 +176,7 @@ class BucketRun {
 
   #here(dbiName: string, { keyBuffer, keyStart, keyEnd }: Entry) {
     const { view, schema } = this.#database;
-    const reader = storeOf(schema.native).entries(view, dbiName)?.reader();
+    const reader = storeOf(schema.native).entries(view, dbiName)?.reader('present');
     return reader?.find(keyBuffer, keyStart, keyEnd) ? sideOf(reader.entry, true) : undefined;
   }
 
@@ -185,7 +187,7 @@ class BucketRun {
     for (const dbiName of store.dbiNames(view)) {
       // The shadow of a DBI that the application dropped is published no more.
       const stored = view.dbis.has(dbiName) ? store.entries(view, dbiName) : undefined;
-      const walker = stored?.walk();
+      const walker = stored?.walk('present');
       while (walker?.next()) {
         this.#step(`${name}: looking for what the bucket lacks`);
         const { entry } = walker;

@@ -230,6 +230,11 @@ export class Environment {
     return this.#dataFile.state();
   }
 
+  /** Device and inode of the open data file. */
+  get dataFileIdentity(): string {
+    return this.#dataFile.identity;
+  }
+
   /** When the open data file was changed last, whatever its path names now; nanoseconds since 1970. */
   mtimeNano(): bigint {
     return this.#dataFile.mtimeNano();

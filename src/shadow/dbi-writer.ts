@@ -3,7 +3,7 @@ import { type Cursor, type Dbi, DbiFlag, MAX_KEY_SIZE, PutFlag, type WriteTransa
 import { Entry, incomingWins, stampOf, TIME_ZERO } from '../merge/index.ts';
 import { applicationKeyLength, ShadowKey } from './dupsort.ts';
 import type { PlannedDbi, PlannedWrite } from './planned.ts';
-import type { EntryWriter, ShadowStore } from './store/index.ts';
+import type { Beside, EntryWriter, ShadowStore } from './store/index.ts';
 
 /** A live empty duplicate that is to go into main, after everything else. */
 export interface PostponedEmpty {
@@ -17,6 +17,7 @@ export interface PostponedEmpty {
 /** Writes the entries of one DBI, and what they mean for the application's DBI. */
 export class DbiWriter {
   readonly name: string;
+  /** Of the application's LMDB. */
   readonly #transaction: WriteTransaction;
   readonly #planned: PlannedDbi;
   readonly #entries: EntryWriter;
@@ -30,14 +31,21 @@ export class DbiWriter {
   #lastKey: Buffer | undefined;
   #lastKeyLength = -1;
 
-  constructor(transaction: WriteTransaction, planned: PlannedDbi, store: ShadowStore, extraBlocks: number) {
+  /** @param transaction of the LMDB that holds the entries; beside a sidecar, the application's is another one */
+  constructor(
+    transaction: WriteTransaction,
+    planned: PlannedDbi,
+    store: ShadowStore,
+    extraBlocks: number,
+    beside?: Beside,
+  ) {
     this.name = planned.name;
-    this.#transaction = transaction;
+    this.#transaction = beside?.main ?? transaction;
     this.#planned = planned;
     this.#isDupSort = (planned.flags & DbiFlag.dupSort) !== 0;
     const { name, flags, fillsEmpty } = planned;
-    this.#entries = store.writer(transaction, { name, flags, fillsEmpty, extraBlocks });
-    if (planned.createsMain && store.isCopy) this.#openMain();
+    this.#entries = store.writer(transaction, { name, flags, fillsEmpty, extraBlocks }, beside);
+    if (planned.createsMain && store.isCopy && !(beside && !beside.main)) this.#openMain();
   }
 
   putEntry(entry: Entry): void {

@@ -24,11 +24,15 @@ export function detachedDbis(view: DatabaseView, schema: Schema): string[] {
 /**
  * Remembers which DBIs are detached, so that one that the application makes again while we are stopped is filled too, and not taken
  * for one that it has emptied. Under the lock, by what is there now.
+ *
+ * @param isThere whether the application has a DBI; asked of the transaction where nothing is given
  */
-export function markDetached(transaction: WriteTransaction, marks: ReadonlyMap<string, number>): void {
-  for (const [name, flags] of marks) {
-    writeDetachedMark(transaction, name, transaction.openDbi(name) === undefined ? flags : undefined);
-  }
+export function markDetached(
+  transaction: WriteTransaction,
+  marks: ReadonlyMap<string, number>,
+  isThere = (name: string): boolean => transaction.openDbi(name) !== undefined,
+): void {
+  for (const [name, flags] of marks) writeDetachedMark(transaction, name, isThere(name) ? undefined : flags);
 }
 
 /** Flags of the DBIs that were dropped, as far as they were known then. */

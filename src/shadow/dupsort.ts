@@ -4,7 +4,7 @@ import { MAX_KEY_SIZE } from '../lmdb/index.ts';
  * `dupsort_hack_v1` (docs/format.md): one shadow key for each pair of a DUPSORT DBI,
  * key ‖ 00 00 00 00 ‖ value cut so that all fits 511 bytes ‖ u8 length of key.
  */
-const SEPARATOR_SIZE = 4;
+export const SEPARATOR_SIZE = 4;
 const LENGTH_SIZE = 1;
 const OVERHEAD = SEPARATOR_SIZE + LENGTH_SIZE;
 export const DUPSORT_MAX_KEY_SIZE = 255;

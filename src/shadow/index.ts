@@ -13,6 +13,7 @@ export { UnsupportedDbiError } from './errors.ts';
 export { fillShadows } from './fill.ts';
 export { Filling } from './filling.ts';
 export { KeySet } from './key-set.ts';
+export { DetachedShadowError, hasShadows, type MovedDbi, moveInline, moveToSidecar, startAnew } from './move.ts';
 export { nativeChanges } from './native-changes.ts';
 export { newestTime } from './newest.ts';
 export { collectPending } from './pending.ts';
@@ -21,23 +22,34 @@ export { FillWriter, PlanWriter } from './plan-writer.ts';
 export type { PlannedDbi, PlannedWrite, WinnerSink, WriteSink } from './planned.ts';
 export { RemoteComparer, type RemoteOptions } from './remote.ts';
 export { type Schema, schemaOf } from './schema.ts';
+export { sidecarPath } from './sidecar-path.ts';
 export { collectSince } from './since.ts';
 export { deltaSources, entryCount, snapshotSources } from './sources.ts';
 export {
+  type Beside,
+  dropIntents,
   hasFillMarker,
   isPrivate,
+  type Resolution,
   readFillMarker,
+  readSidecarState,
   removeFillMarker,
+  resolveIntents,
   SHADOW_PREFIX,
   type ShadowStore,
+  SidecarDisagreesError,
+  type SidecarState,
   storeOf,
   writeFillMarker,
+  writeSidecarState,
 } from './store/index.ts';
 export {
   cursorView,
   type DatabaseView,
   type DbiView,
   type EntryWalker,
+  entriesView,
   pagedView,
+  type SidecarView,
   type Snapshotted,
 } from './view.ts';

@@ -59,7 +59,7 @@ export class LocalComparer implements DiffSink {
     this.#time = isFirst ? FIRST_MIGRATION : times.commit;
     this.#sink = sink;
     this.#keys = keys;
-    this.#reader = dbi.stored && dbi.stored.count > 0 ? dbi.stored.reader() : undefined;
+    this.#reader = dbi.stored && dbi.stored.count > 0 ? dbi.stored.reader('none') : undefined;
   }
 
   get isDupSort(): boolean {
@@ -184,7 +184,8 @@ export class LocalComparer implements DiffSink {
 
   /** Marks every live entry deleted that `isInMain` does not find. */
   #sweepShadow(isInMain: (entry: Entry) => boolean): void {
-    const walker = this.#dbi.stored?.walk();
+    // What comes back is written; and of a pair the value says which it is.
+    const walker = this.#dbi.stored?.walk(this.isDupSort ? 'present' : 'none');
     while (walker?.next()) {
       const { entry } = walker;
       if (!entry.deleted && !isInMain(entry)) this.#delete(entry);
@@ -195,7 +196,7 @@ export class LocalComparer implements DiffSink {
   #zip(main: DbiView, stored: StoredEntries, upTo?: Buffer): void {
     const { order } = stored;
     const mine = main.walk();
-    const theirs = stored.walk();
+    const theirs = stored.walk('none');
     const { entry } = theirs;
     let hasMine = mine.next();
     let hasTheirs = theirs.next();

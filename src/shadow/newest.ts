@@ -1,6 +1,6 @@
 import { compareTimes, nanoOf, timestampHiOf, timestampLoOf } from '../merge/index.ts';
 import { storeOf } from './store/index.ts';
-import type { DatabaseView } from './view.ts';
+import { type DatabaseView, entriesView } from './view.ts';
 
 /** The newest time of any entry here, deletions included; undefined where nothing carries a time yet. */
 export function newestTime(view: DatabaseView, native: boolean): bigint | undefined {
@@ -8,7 +8,7 @@ export function newestTime(view: DatabaseView, native: boolean): bigint | undefi
   let lo = 0;
   let found = false;
   const store = storeOf(native);
-  for (const dbi of view.dbis.values()) {
+  for (const dbi of entriesView(view).dbis.values()) {
     if (!store.holdsEntries(dbi.name)) continue;
     const walker = dbi.walk();
     while (walker.next()) {

@@ -2,7 +2,7 @@ import { compareKeys, diffDbis, diffTrees } from '../btree/index.ts';
 import type { KeySet } from './key-set.ts';
 import type { LocalComparer } from './local.ts';
 import { isPrivate, storeOf } from './store/index.ts';
-import type { DatabaseView, Snapshotted } from './view.ts';
+import { type DatabaseView, entriesPages, type Snapshotted } from './view.ts';
 
 /**
  * Remembers what changed between two transactions and could not be written (map full, disk full): the application's keys. They
@@ -31,7 +31,7 @@ export function collectPending(base: Snapshotted, now: Snapshotted, into: KeySet
  */
 export function collectOwnWrites(base: Snapshotted, now: Snapshotted, into: KeySet): void {
   const store = storeOf(false);
-  for (const { name, oldTree, newTree } of diffDbis(base.pages!, now.pages!)) {
+  for (const { name, oldTree, newTree } of diffDbis(entriesPages(base)!, entriesPages(now)!)) {
     if (!store.holdsEntries(name)) continue;
     const dbiName = store.dbiNameOf(name);
     const add = (key: Buffer, ks: number, ke: number): void => into.add(dbiName, key, ks, ke);

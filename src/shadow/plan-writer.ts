@@ -2,7 +2,7 @@ import type { WriteTransaction } from '../lmdb/index.ts';
 import { DbiWriter, type PostponedEmpty } from './dbi-writer.ts';
 import type { KeySet } from './key-set.ts';
 import type { PlannedDbi, PlannedWrite, WriteSink } from './planned.ts';
-import { type ShadowStore, storeOf } from './store/index.ts';
+import { type Beside, type ShadowStore, storeOf } from './store/index.ts';
 
 export interface ApplyOptions {
   readonly native: boolean;
@@ -19,6 +19,8 @@ export interface ApplyOptions {
   readonly recheckAll?: boolean;
   /** Where a plan is written in several transactions: what each of them leaves for the last one. */
   readonly postponed?: PostponedEmpty[];
+  /** The entries lie in a sidecar, and the transaction is the sidecar's. */
+  readonly beside?: Beside | undefined;
 }
 
 /** What a writer has to know of a plan. */
@@ -84,7 +86,13 @@ export class PlanWriter {
     let writer = this.#writers[index];
     if (!writer) {
       const extraBlocks = this.#options.extraBlocks ?? 0;
-      writer = new DbiWriter(this.#transaction, this.#plan.dbis[index]!, this.#store, extraBlocks);
+      writer = new DbiWriter(
+        this.#transaction,
+        this.#plan.dbis[index]!,
+        this.#store,
+        extraBlocks,
+        this.#options.beside,
+      );
       this.#writers[index] = writer;
     }
     return writer;
@@ -95,13 +103,15 @@ export class PlanWriter {
 export class FillWriter implements WriteSink {
   readonly #transaction: WriteTransaction;
   readonly #writers: DbiWriter[] = [];
+  readonly #beside: Beside | undefined;
 
-  constructor(transaction: WriteTransaction) {
+  constructor(transaction: WriteTransaction, beside?: Beside) {
     this.#transaction = transaction;
+    this.#beside = beside;
   }
 
   addDbi(dbi: PlannedDbi): number {
-    return this.#writers.push(new DbiWriter(this.#transaction, dbi, storeOf(false), 0)) - 1;
+    return this.#writers.push(new DbiWriter(this.#transaction, dbi, storeOf(false), 0, this.#beside)) - 1;
   }
 
   add(write: PlannedWrite): void {

@@ -12,7 +12,7 @@ import {
 import { EntryChecker } from './entry-checker.ts';
 import { PlannedWrite, type WinnerSink } from './planned.ts';
 import type { Schema } from './schema.ts';
-import { isPrivate, type StoredReader, storeOf } from './store/index.ts';
+import { isPrivate, type StoredReader, storeOf, type Values } from './store/index.ts';
 import { type Target, targetOf } from './target.ts';
 import type { DatabaseView } from './view.ts';
 
@@ -29,6 +29,8 @@ export interface RemoteOptions {
   readonly onDbi?: (dbi: DbiHeader) => void;
   /** Called every few thousand entries. */
   readonly onProgress?: ((entries: number) => void) | undefined;
+  /** What a view of a sidecar is good for; `agreed` where nothing is said. */
+  readonly values?: Values;
 }
 
 /** Entries between two calls, less one. */
@@ -96,7 +98,7 @@ export class RemoteComparer implements SnapshotVisitor {
     if (this.#names.has(dbi.name)) this.#winners.noteDisorder();
     this.#names.add(dbi.name);
     this.#checker = new EntryChecker(objectName, target);
-    this.#reader = target.stored && target.stored.count > 0 ? target.stored.reader() : undefined;
+    this.#reader = target.stored && target.stored.count > 0 ? target.stored.reader(this.#options.values) : undefined;
     if (target.createsMain) this.#plan(target);
   }
 

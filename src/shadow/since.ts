@@ -1,7 +1,7 @@
 import { compareTimes, HEADER_SIZE, type Time, timestampHiOf, timestampLoOf, txnIdOf } from '../merge/index.ts';
 import type { KeySet } from './key-set.ts';
 import { storeOf } from './store/index.ts';
-import type { DatabaseView } from './view.ts';
+import { type DatabaseView, entriesView } from './view.ts';
 
 export interface WrittenSince {
   /** The LMDB transaction that an object of ours showed. */
@@ -20,7 +20,7 @@ export interface WrittenSince {
 export function collectSince(view: DatabaseView, native: boolean, since: WrittenSince, into: KeySet): void {
   const store = storeOf(native);
   const { txnId, time, untilTxnId } = since;
-  for (const dbi of view.dbis.values()) {
+  for (const dbi of entriesView(view).dbis.values()) {
     if (!store.holdsEntries(dbi.name)) continue;
     const name = store.dbiNameOf(dbi.name);
     const walker = dbi.walk();

@@ -61,6 +61,23 @@ export interface DatabaseView {
   readonly txnId: number;
   readonly dbis: ReadonlyMap<string, DbiView>;
   readonly unnamed: UnnamedDbi;
+  /** Of the LMDB in which the entries lie, where they lie beside the application's (decision 16). */
+  readonly sidecar?: SidecarView | undefined;
+}
+
+export interface SidecarView extends DatabaseView {
+  /** Its pages, where they can be read. */
+  readonly pages: View | undefined;
+}
+
+/** The LMDB in which shadows, and what else is ours, lie. */
+export function entriesView(view: DatabaseView): DatabaseView {
+  return view.sidecar ?? view;
+}
+
+/** The pages of that LMDB, where they can be read. */
+export function entriesPages({ view, pages }: Snapshotted): View | undefined {
+  return view.sidecar ? view.sidecar.pages : pages;
 }
 
 /** A held transaction: what it sees, and its pages where they can be read. */

@@ -47,7 +47,7 @@ describe('defaults', () => {
       options: { noSubdir: false, create: false, dirMask: 0o775, fileMask: 0o664, mapSizeBytes: 0, maxDbs: 64 },
       schemaTracksChanges: false,
       ...{ dupsortHack: false, headerExtraPaddingBlock: false, dbiOptions: new Map() },
-      ...{ droppedDbis: 'keep', acceptSchemaChange: false },
+      ...{ droppedDbis: 'keep', acceptSchemaChange: false, shadow: 'inline', shadowPath: '' },
     });
   });
 

@@ -1,6 +1,8 @@
-import { mkdirSync, readdirSync, readFileSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { Environment } from '../../src/lmdb/index.ts';
+import { moveInline, moveToSidecar } from '../../src/shadow/index.ts';
 import { buildLmdb, type DbiDump, dumpLmdb } from '../support/application/lmdb-dump.ts';
 import { runOnce } from '../support/fleet/run-once.ts';
 import { type DecodedObject, decodeObject } from '../support/objects/decode-object.ts';
@@ -27,6 +29,8 @@ interface GoldenCase {
 /** Wanted (decision 11): the object is refused whole, and the rest of the run is done; the reference ended before its upload. */
 const UPLOADS_ALL_THE_SAME = new Set(['error-snapshot-too-new', 'error-transform-missing', 'error-v2-cannot-create']);
 
+const BESIDE = { shadow: 'sidecar', dropped_dbis: 'delete' };
+
 /** When `before` was last written: before and after every remote entry, so that offline changes lose and win. */
 const MTIMES_S = [1_600_000_000, 1_790_000_000];
 
@@ -35,11 +39,14 @@ describe('what the reference did', () => {
     const golden = JSON.parse(readFileSync(join(CASES, name, 'case.json'), 'utf8')) as GoldenCase;
     for (const mtimeS of name.startsWith('shadow-merge') ? MTIMES_S : MTIMES_S.slice(1)) {
       it(`${name} (written ${mtimeS}): ${golden.about}`, () => check(name, golden, mtimeS));
+      if (golden.settings.schema_tracks_changes === true) continue;
+      it(`${name} (written ${mtimeS}), beside a sidecar`, () => check(name, golden, mtimeS, true));
     }
   }
 });
 
-async function check(name: string, golden: GoldenCase, mtimeS: number): Promise<void> {
+/** @param isBeside the shadow is moved into a sidecar for the run, and back for the comparison */
+async function check(name: string, golden: GoldenCase, mtimeS: number, isBeside = false): Promise<void> {
   const folder = temporaryFolder();
   const bucket = join(folder, 'bucket');
   const path = join(folder, 'lmdb');
@@ -52,13 +59,16 @@ async function check(name: string, golden: GoldenCase, mtimeS: number): Promise<
   const hasData = Object.keys(golden.before).length > 0;
   if (hasData) {
     buildLmdb(path, golden.before);
+    if (isBeside) moveOut(path);
     utimesSync(join(path, 'data.mdb'), mtimeS, mtimeS);
   }
 
   const fromNano = BigInt(Date.now()) * 1_000_000n;
-  const { database, instance, settings } = golden;
+  const { database, instance } = golden;
+  const settings = isBeside ? { ...golden.settings, ...BESIDE } : golden.settings;
   const mode = golden.command.startsWith('receive') ? 'receive' : 'sync';
   expect(await runOnce({ path, bucket, database, instance, mode, settings })).toBe(golden.exitCode);
+  if (isBeside) moveIn(path);
   const ours = { fromNano, toNano: BigInt(Date.now() + 1000) * 1_000_000n };
   const theirs = { fromNano: BigInt(golden.ran.fromNano), toNano: BigInt(golden.ran.toNano) };
 
@@ -165,4 +175,38 @@ function withoutMeta({ formatVersion, compatVersion, dbis }: DecodedObject, time
       entries: dbi.entries.map((entry) => ({ ...entry, timestampNano: timeText(BigInt(entry.timestampNano), times) })),
     })),
   };
+}
+
+const sidecarOf = (path: string): string => join(path, 'data.mdb.lmdbstream-shadow');
+
+function moveOut(path: string): void {
+  const environment = Environment.open(path);
+  // Those of a first start have none.
+  const isFirst = environment.read((txn) => !txn.dbiNames().some((name) => name.startsWith('_sync')));
+  if (isFirst) {
+    environment.close();
+    return;
+  }
+  const sidecar = Environment.open(sidecarOf(path), { noSubdir: true, create: true });
+  try {
+    const { dataFileIdentity: dataFile } = environment;
+    environment.write((main) => sidecar.write((beside) => moveToSidecar(main, beside, { dataFile, nowNano: 0n })));
+  } finally {
+    sidecar.close();
+    environment.close();
+  }
+}
+
+function moveIn(path: string): void {
+  if (!existsSync(sidecarOf(path))) return;
+  const environment = Environment.open(path);
+  const sidecar = Environment.open(sidecarOf(path), { noSubdir: true });
+  try {
+    // The application's LMDB holds nothing of ours.
+    expect(environment.read((txn) => txn.dbiNames().filter((name) => name.startsWith('_sync')))).toEqual([]);
+    environment.write((main) => sidecar.write((beside) => moveInline(main, beside)));
+  } finally {
+    sidecar.close();
+    environment.close();
+  }
 }

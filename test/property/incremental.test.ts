@@ -10,7 +10,7 @@ import { Step } from '../support/histories/shared-history.ts';
  *
  * LMDBSTREAM_RUNS=<histories> makes it longer or shorter; a failure prints the command that repeats it.
  */
-const HISTORIES = { shadow: 40, dupsort: 60, native: 40, cursors: 25 };
+const HISTORIES = { shadow: 40, dupsort: 60, native: 40, cursors: 25, sidecar: 20, beside: 20 };
 const STEPS = 40;
 /** Bounds the looking for a smaller counterexample, too. */
 const MOST_MS = 120_000;
@@ -25,7 +25,10 @@ afterAll(async () => {
   for (const application of applications) await application.stop();
 });
 
-async function check(name: keyof typeof HISTORIES, modes: Pick<HistoryOptions, 'mode' | 'pages'>): Promise<void> {
+async function check(
+  name: keyof typeof HISTORIES,
+  modes: Pick<HistoryOptions, 'mode' | 'pages' | 'sidecars'>,
+): Promise<void> {
   const reached: Reached = { rounds: 0, merges: 0, written: 0, commitsUnderOurNose: 0, slices: 0, restarts: 0 };
   const property = fc.asyncProperty(
     fc.record({
@@ -75,6 +78,16 @@ it('shadow mode: plain DBIs', () => check('shadow', { mode: 'shadow', pages: tru
 it(
   'shadow mode: DBIs of every kind with dupsort_hack',
   () => check('dupsort', { mode: 'dupsort', pages: true }),
+  600_000,
+);
+it(
+  'sidecars: DBIs of every kind with dupsort_hack',
+  () => check('sidecar', { mode: 'dupsort', pages: true, sidecars: [true, true] }),
+  600_000,
+);
+it(
+  'a sidecar here, a shadow inside there',
+  () => check('beside', { mode: 'dupsort', pages: true, sidecars: [true, false] }),
   600_000,
 );
 it('native mode', () => check('native', { mode: 'native', pages: true }), 600_000);

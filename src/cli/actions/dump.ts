@@ -35,7 +35,7 @@ export async function dump(session: Session, { hide = false, name: wanted, json 
         transaction.abort();
       }
     },
-    { isWanted: (name) => !wanted || name === wanted },
+    { isWanted: (name) => !wanted || name === wanted, withSidecars: !hide },
   );
 }
 

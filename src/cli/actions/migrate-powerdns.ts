@@ -19,6 +19,7 @@ import { timestampFromMilli } from '../../snapshot/index.ts';
 import { loadCutoff } from '../../sync/index.ts';
 import { withStorage } from '../bucket.ts';
 import { withDatabase } from '../databases.ts';
+import { MigrateSidecarError } from '../errors.ts';
 import { jsonDocument } from '../json.ts';
 import type { Session } from '../session.ts';
 
@@ -92,6 +93,7 @@ interface PdnsLmdb {
 async function pdnsFiles({ config }: Session): Promise<PdnsLmdb[]> {
   const files: PdnsLmdb[] = [];
   for (const lmdb of [...config.lmdbs.values()].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (lmdb.shadow === 'sidecar') throw new MigrateSidecarError(lmdb.name);
     const file = await withOpenDatabase(lmdb, ({ transaction }) => pdnsFileOf(transaction));
     if (file) files.push({ lmdb, file });
   }

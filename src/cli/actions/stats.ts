@@ -11,18 +11,20 @@ export interface StatsFlags {
 
 export async function stats(session: Session, { json = false }: StatsFlags = {}): Promise<void> {
   if (json) return statsAsJson(session);
-  await forEachDatabase(session, async (environment, name) => {
+  const print = async (environment: Environment, name: string): Promise<void> => {
     const lines = environment.read((transaction) => statLines(environment, transaction));
     for (const line of lines) session.out.write(`${name}: ${line}\n`);
-  });
+  };
+  await forEachDatabase(session, print, { withSidecars: true });
 }
 
 async function statsAsJson(session: Session): Promise<void> {
   const databases: object[] = [];
   try {
-    await forEachDatabase(session, async (environment, database) => {
+    const add = async (environment: Environment, database: string): Promise<void> => {
       databases.push(environment.read((transaction) => ({ database, ...statsJson(environment, transaction) })));
-    });
+    };
+    await forEachDatabase(session, add, { withSidecars: true });
   } finally {
     session.out.write(jsonDocument({ databases }));
   }

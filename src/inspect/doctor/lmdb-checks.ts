@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:
 import { dirname } from 'node:path';
 import type { LmdbConfig } from '../../config/index.ts';
 import { instanceLockPath, MissingFileError, showDbiName } from '../../lmdb/index.ts';
-import { isPrivate, storeOf } from '../../shadow/index.ts';
+import { isPrivate, readSidecarState, storeOf } from '../../shadow/index.ts';
 import { contentsOf } from '../content.ts';
 import { type OpenDatabase, withOpenDatabase } from '../database.ts';
 import { findUnrecorded } from '../unrecorded.ts';
@@ -21,6 +21,7 @@ export async function checkLmdb(lmdb: LmdbConfig, findings: Findings, pdns: Pdns
       checkReaders(database, findings);
       checkContent(database, findings);
       checkMap(database, lmdb, findings);
+      if (lmdb.shadow === 'sidecar') checkSidecar(database, findings);
       checkPdns(database, lmdb, findings, pdns);
     });
   } catch (error) {
@@ -51,6 +52,22 @@ function checkFiles({ environment }: OpenDatabase, findings: Findings): void {
   }
   const holder = syncHolder(dataPath);
   if (holder !== undefined) findings.info('already-synced', `a lock file says that it is synced: ${holder}`);
+}
+
+/** What a start would refuse, as far as it can be seen while another process may be syncing. */
+function checkSidecar({ environment, view }: OpenDatabase, findings: Findings): void {
+  const hasInside = [...view.dbis.keys()].some(isPrivate);
+  const move = 'run `lmdbstream shadow move --to sidecar`';
+  if (hasInside) findings.error('sidecar', 'the LMDB has its shadows inside, and shadow: sidecar is configured', move);
+  const state = view.sidecar && readSidecarState(view.sidecar);
+  if (!state) {
+    findings.info('sidecar', 'there is no sidecar yet; the first start makes it');
+  } else if (state.txnId > view.txnId) {
+    const what = `it agrees with transaction ${state.txnId}, and the LMDB is at ${view.txnId}`;
+    findings.error('sidecar', what, 'put back the LMDB or the sidecar that belongs to it, or run drop-shadow');
+  } else if (state.txnId > 0 && state.dataFile !== environment.dataFileIdentity) {
+    findings.warning('sidecar', 'it was made beside another data file', 'both must have been copied together');
+  } else findings.ok('sidecar', `it agrees with transaction ${state.txnId}`);
 }
 
 function isWritable(path: string): boolean {
@@ -108,11 +125,15 @@ function checkContent({ view, schema }: OpenDatabase, findings: Findings): void 
   else findings.info('unrecorded', `${total} changes of the application are not recorded yet (${dbis})`);
 }
 
-function checkMap({ environment, view, schema }: OpenDatabase, { options }: LmdbConfig, findings: Findings): void {
+function checkMap(
+  { environment, view, schema }: OpenDatabase,
+  { options, shadow }: LmdbConfig,
+  findings: Findings,
+): void {
   const { mapSizeBytes, lastPageNumber } = environment.info();
   const usedBytes = (lastPageNumber + 1) * environment.pageSizeBytes;
   const isCopied = [...view.dbis.keys()].some(isPrivate);
-  const needBytes = schema.native || isCopied ? usedBytes : usedBytes * 2;
+  const needBytes = schema.native || isCopied || shadow === 'sidecar' ? usedBytes : usedBytes * 2;
   const sizes = `${usedBytes} bytes used, about ${needBytes} needed, the map has ${mapSizeBytes}`;
   const larger = Math.max(options.mapSizeBytes, mapSizeBytes);
   const hint = 'raise options.map_size here, and the map size of the application';

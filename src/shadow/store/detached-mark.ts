@@ -1,6 +1,6 @@
 import { dbiNameBytes, dbiNameOf, PRIVATE_DBI_PREFIX, type WriteTransaction } from '../../lmdb/index.ts';
 import { applicationStart, HeaderWriter } from '../../merge/index.ts';
-import type { DatabaseView } from '../view.ts';
+import { type DatabaseView, entriesView } from '../view.ts';
 
 /**
  * The DBIs that the application dropped and of which only the shadow is left (decision 9), with the flags that they had: nothing else
@@ -15,7 +15,7 @@ export const UNKNOWN_FLAGS = 0xffff;
 /** @returns flags by name */
 export function detachedMarks(view: DatabaseView): ReadonlyMap<string, number> {
   const marks = new Map<string, number>();
-  const walker = view.dbis.get(MARK_DBI)?.walk();
+  const walker = entriesView(view).dbis.get(MARK_DBI)?.walk();
   while (walker?.next()) {
     const { keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd } = walker;
     const at = applicationStart(valueBuffer, valueStart, valueEnd);

@@ -1,6 +1,6 @@
 import { dbiNameBytes, dbiNameOf, PRIVATE_DBI_PREFIX, type WriteTransaction } from '../../lmdb/index.ts';
 import { applicationStart, HeaderWriter, txnIdOf } from '../../merge/index.ts';
-import type { DatabaseView } from '../view.ts';
+import { type DatabaseView, entriesView } from '../view.ts';
 import { shadowedName, shadowName } from './names.ts';
 
 /**
@@ -25,7 +25,7 @@ export interface FillMarker {
 }
 
 export function hasFillMarker(view: DatabaseView): boolean {
-  return view.dbis.has(MARKER_DBI);
+  return entriesView(view).dbis.has(MARKER_DBI);
 }
 
 /**
@@ -33,7 +33,7 @@ export function hasFillMarker(view: DatabaseView): boolean {
  * went on with the first filling in its own way, and what is missing now is a change.
  */
 export function readFillMarker(view: DatabaseView): FillMarker | undefined {
-  const walker = view.dbis.get(MARKER_DBI)?.walk();
+  const walker = entriesView(view).dbis.get(MARKER_DBI)?.walk();
   if (!walker?.next()) return undefined;
   const value = Buffer.from(walker.valueBuffer.subarray(walker.valueStart, walker.valueEnd));
   const at = applicationStart(value, 0, value.length);
@@ -43,14 +43,14 @@ export function readFillMarker(view: DatabaseView): FillMarker | undefined {
   if (nameEnd > value.length) return undefined;
   const dbiName = dbiNameOf(value, nameAt, nameEnd);
   const lastKey = nameEnd < value.length ? value.subarray(nameEnd) : undefined;
-  const isGone = lastKey !== undefined && !view.dbis.get(shadowName(dbiName))?.entries;
+  const isGone = lastKey !== undefined && !entriesView(view).dbis.get(shadowName(dbiName))?.entries;
   return isGone || isWrittenAfter(view, value) ? undefined : { dbiName, lastKey };
 }
 
 /** Whether a shadow holds an entry of a later transaction than the marker's. */
 function isWrittenAfter(view: DatabaseView, marker: Buffer): boolean {
   const last = txnIdOf(marker, 0);
-  for (const dbi of view.dbis.values()) {
+  for (const dbi of entriesView(view).dbis.values()) {
     if (shadowedName(dbi.name) === undefined) continue;
     const walker = dbi.walk();
     while (walker.next()) {
@@ -61,11 +61,16 @@ function isWrittenAfter(view: DatabaseView, marker: Buffer): boolean {
   return false;
 }
 
-export function writeFillMarker(transaction: WriteTransaction, { dbiName, lastKey }: FillMarker): void {
+/** @param txnId of the application's transaction, as the entries have it */
+export function writeFillMarker(
+  transaction: WriteTransaction,
+  { dbiName, lastKey }: FillMarker,
+  txnId: number = transaction.id,
+): void {
   const name = dbiNameBytes(dbiName);
   const length = Buffer.alloc(NAME_LENGTH_BYTES);
   length.writeUInt16BE(name.length);
-  const header = new HeaderWriter(transaction.id).set(0, 1, 0);
+  const header = new HeaderWriter(txnId).set(0, 1, 0);
   transaction.put(
     transaction.openOrCreateDbi(MARKER_DBI, 0),
     KEY,

@@ -1,12 +1,17 @@
-import { inlineStore } from './inline-store.ts';
+import { copyStore } from './copy-store.ts';
 import { nativeStore } from './native-store.ts';
 import type { ShadowStore } from './store.ts';
 
 export { detachedMarks, UNKNOWN_FLAGS, writeDetachedMark } from './detached-mark.ts';
 export { type FillMarker, hasFillMarker, readFillMarker, removeFillMarker, writeFillMarker } from './fill-marker.ts';
-export { isPrivate, SHADOW_PREFIX } from './names.ts';
-export type { EntryWriter, ShadowStore, StoredEntries, StoredReader, StoredWalker } from './store.ts';
+export { dropIntents, type Resolution, resolveIntents } from './intents.ts';
+export { SidecarDisagreesError } from './joined-entries.ts';
+export { MainValues, mainOf } from './main-values.ts';
+export { isPrivate, SHADOW_PREFIX, shadowedName } from './names.ts';
+export { FORM_AT, SidecarEntry, StoredForm } from './sidecar-record.ts';
+export { readSidecarState, type SidecarState, writeSidecarState } from './sidecar-state.ts';
+export type { Beside, EntryWriter, ShadowStore, StoredEntries, StoredReader, StoredWalker, Values } from './store.ts';
 
 export function storeOf(native: boolean): ShadowStore {
-  return native ? nativeStore : inlineStore;
+  return native ? nativeStore : copyStore;
 }

@@ -31,8 +31,22 @@ export interface ShadowStore {
   /** The order of the entries of a DBI with these flags. */
   orderOf(dbiFlags: number): KeyOrder;
   /** Opens the entries of a DBI for writing; makes them where there are none. */
-  writer(transaction: WriteTransaction, dbi: StoredDbi): EntryWriter;
+  writer(transaction: WriteTransaction, dbi: StoredDbi, beside?: Beside): EntryWriter;
 }
+
+/** The application's side of a write to a sidecar. */
+export interface Beside {
+  /** The write transaction of the application's LMDB that is committed afterwards; undefined: nothing of it is written. */
+  readonly main: WriteTransaction | undefined;
+  /** The transaction of the application's LMDB with which the entries agree then. */
+  readonly txnId: number;
+}
+
+/**
+ * Which values of live entries are wanted, where they have to be fetched from the application's DBI. `none`: only `hasValue` is asked.
+ * `agreed`: main is as the entries say. `present`: it may have changed, and a value may be another one, or cut.
+ */
+export type Values = 'none' | 'agreed' | 'present';
 
 export interface StoredDbi {
   /** The application's DBI. */
@@ -49,8 +63,9 @@ export interface StoredDbi {
 export interface StoredEntries {
   readonly count: number;
   readonly order: KeyOrder;
-  walk(): StoredWalker;
-  reader(): StoredReader;
+  /** @param values `agreed` where nothing is said */
+  walk(values?: Values): StoredWalker;
+  reader(values?: Values): StoredReader;
 }
 
 interface Shown {
@@ -71,7 +86,7 @@ export interface StoredReader extends Shown {
   find(key: Buffer, keyStart: number, keyEnd: number): boolean;
 }
 
-/** Writes entries of one DBI in a write transaction. */
+/** Writes entries of one DBI in a write transaction of the LMDB that holds them. */
 export interface EntryWriter {
   put(entry: Entry): void;
   /** What is stored now, also by this transaction; valid until the next call. @throws HeaderError */

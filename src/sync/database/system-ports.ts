@@ -1,11 +1,12 @@
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Config, LmdbConfig } from '../../config/index.ts';
 import { acquireInstanceLock, Environment, type InstanceLock } from '../../lmdb/index.ts';
 import { timeOf } from '../../merge/index.ts';
-import { schemaOf } from '../../shadow/index.ts';
+import { isPrivate, schemaOf, sidecarPath } from '../../shadow/index.ts';
 import { encodeSnapshot, readSnapshot } from '../../snapshot/index.ts';
 import { type ObjectStorage, Spool } from '../../storage/index.ts';
-import { LmdbDatabase, type LockWatch } from '../local/index.ts';
+import { LmdbDatabase, type LockWatch, ShadowBesideError, ShadowInsideError, Sidecar } from '../local/index.ts';
 import { loadCutoff } from '../sweep/index.ts';
 import { type Clock, systemClock } from '../time/index.ts';
 import type { Codec, DatabasePorts, OpenContext } from './ports.ts';
@@ -36,13 +37,16 @@ export function systemPorts(options: SystemPortsOptions): DatabasePorts {
   const open = (context: OpenContext): LmdbDatabase => {
     const environment = openEnvironment(lmdb);
     let instanceLock: InstanceLock | undefined;
+    let sidecar: Sidecar | undefined;
     try {
       // One process at a time: two would stamp the same change twice, under two names.
       const holder = `process ${process.pid}, instance ${config.instance}`;
       instanceLock = acquireInstanceLock(environment.dataPath, holder, lmdb.options.fileMask);
       if (!instanceLock) context.log.warn(UNLOCKED);
+      sidecar = openSidecar(lmdb, environment);
       return new LmdbDatabase({
         ...context,
+        sidecar,
         environment,
         instanceLock,
         schema: schemaOf(lmdb),
@@ -61,10 +65,26 @@ export function systemPorts(options: SystemPortsOptions): DatabasePorts {
         lockWatch,
       });
     } catch (error) {
+      sidecar?.close();
       environment.close();
       instanceLock?.release();
       throw error;
     }
   };
   return { clock, random, storage, codec, spool: (given) => new Spool(given), hostname: hostname(), open };
+}
+
+/** @throws ShadowBesideError, ShadowInsideError, and what `Sidecar` throws */
+function openSidecar(lmdb: LmdbConfig, environment: Environment): Sidecar | undefined {
+  const path = sidecarPath(lmdb.shadowPath, environment.dataPath);
+  if (lmdb.shadow === 'sidecar') {
+    // Before one is made.
+    if (environment.read((transaction) => transaction.dbiNames().some(isPrivate))) {
+      throw new ShadowInsideError(environment.dataPath);
+    }
+    const { maxDbs, fileMask } = lmdb.options;
+    return new Sidecar({ path, environment, maxDbs, fileMask });
+  }
+  if (!lmdb.schemaTracksChanges && existsSync(path)) throw new ShadowBesideError(path);
+  return undefined;
 }

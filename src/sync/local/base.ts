@@ -34,8 +34,9 @@ export class Base {
     return this.#isBehind && held === this.#held;
   }
 
-  set(held: Held, views: Views): void {
-    this.#move(held, views, [LOCAL]);
+  /** @param seen the same transaction of main, with the entries as they were before its changes were recorded */
+  set(held: Held, views: Views, seen: Held = held): void {
+    this.#move(held, views, [LOCAL], seen);
     this.#teller?.flush(held.id);
   }
 
@@ -69,11 +70,11 @@ export class Base {
     return { keepsUnder: true, hasGap: false };
   }
 
-  #move(held: Held, views: Views, origins: readonly (ChangeOrigin | undefined)[]): void {
+  #move(held: Held, views: Views, origins: readonly (ChangeOrigin | undefined)[], seen: Held = held): void {
     const before = this.#held;
     if (before !== held) {
       const all = this.#isBehind && this.#behind?.kind === 'remote' ? [this.#behind, ...origins] : origins;
-      this.#teller?.moved(before, held, all, () => before !== undefined && views.isTrusted(before));
+      this.#teller?.moved(before, seen, all, () => before !== undefined && views.isTrusted(before));
       before?.release();
     }
     this.#held = held;

@@ -1,6 +1,8 @@
 import type { WriteTransaction } from '../../lmdb/index.ts';
 import {
+  type Beside,
   type DatabaseView,
+  entriesView,
   Filling,
   FillWriter,
   fillShadows,
@@ -19,8 +21,9 @@ export function fillWhole(
   names: readonly string[],
   view: DatabaseView,
   { times }: LocalScope,
+  beside?: Beside,
 ): void {
-  if (names.length > 0) fillShadows(new Filling(names), view, times, new FillWriter(transaction), () => false);
+  if (names.length > 0) fillShadows(new Filling(names), view, times, new FillWriter(transaction, beside), () => false);
 }
 
 /**
@@ -34,14 +37,15 @@ export function fillSlice(
   view: DatabaseView,
   known: LocalKnowledge,
   isTimeUp: () => boolean,
+  beside?: Beside,
 ): Filling | undefined {
-  fillShadows(filling, view, known.scope().times, new FillWriter(transaction), isTimeUp);
+  fillShadows(filling, view, known.scope().times, new FillWriter(transaction, beside), isTimeUp);
   const { name, lastKey } = filling;
   if (name === undefined) {
     if (known.isMarked) removeFillMarker(transaction);
     return undefined;
   }
-  if (known.isFirstMigration) writeFillMarker(transaction, { dbiName: name, lastKey });
+  if (known.isFirstMigration) writeFillMarker(transaction, { dbiName: name, lastKey }, beside?.txnId);
   return filling;
 }
 
@@ -51,10 +55,10 @@ export function fillProgress(
   report: Report,
 ): (left: Filling, view: DatabaseView) => void {
   const pace = new ProgressPace(() => clock.monotonicMs());
-  return ({ name }, { dbis }) => {
+  return ({ name }, view) => {
     const due = name === undefined ? undefined : pace.due();
     if (due === undefined || name === undefined) return;
-    const filled = dbis.get(SHADOW_PREFIX + name)?.entries ?? 0;
-    report({ type: 'filling', dbi: name, filled, entries: dbis.get(name)?.entries ?? 0, ...due });
+    const filled = entriesView(view).dbis.get(SHADOW_PREFIX + name)?.entries ?? 0;
+    report({ type: 'filling', dbi: name, filled, entries: view.dbis.get(name)?.entries ?? 0, ...due });
   };
 }

@@ -24,6 +24,8 @@ import { environmentStats, lmdbStats } from './lmdb-stats.ts';
 import type { Capture, LocalDatabase, MergeBatch, MergeResult, ShownState } from './local-database.ts';
 import { holdsEntries, type MergeOptions, mergeObjects } from './merge-object.ts';
 import { SameFile } from './same-file.ts';
+import type { Sidecar } from './sidecar.ts';
+import { SidecarBehindError } from './sidecar-errors.ts';
 import { Tracker } from './tracker.ts';
 import { type LockWatch, WriteLock } from './write-lock.ts';
 
@@ -44,6 +46,8 @@ export interface LmdbDatabaseOptions {
   readonly lockWatch?: LockWatch | undefined;
   /** Told what changed in the application's DBIs. */
   readonly changes?: ChangeReceiver | undefined;
+  /** Where the entries lie, when it is not the LMDB itself; closed at the end. */
+  readonly sidecar?: Sidecar | undefined;
 }
 
 interface HeldCapture {
@@ -63,24 +67,16 @@ export class LmdbDatabase implements LocalDatabase {
   #start: { readonly txnId: number; readonly hasEntries: boolean } | undefined;
 
   constructor(options: LmdbDatabaseOptions) {
-    const { environment, clock, report, schema, mapSizeBytes, lockWatch } = options;
+    const { environment, clock, report, schema, mapSizeBytes, lockWatch, sidecar } = options;
     this.#options = options;
     const sameFile = new SameFile(environment);
     this.#sameFile = sameFile;
     const lock = new WriteLock({ environment, clock, report, watch: lockWatch, mapSizeBytes, sameFile });
     const { lockMaxMs } = options.merge;
     const { native } = schema;
-    this.#teller = new ChangeTeller({ native, report, receiver: options.changes });
-    this.#tracker = new Tracker({
-      environment,
-      clock,
-      report,
-      schema,
-      lock,
-      lockMaxMs,
-      sameFile,
-      teller: this.#teller,
-    });
+    const teller = new ChangeTeller({ native, report, receiver: options.changes });
+    this.#teller = teller;
+    this.#tracker = new Tracker({ environment, clock, report, schema, lock, lockMaxMs, sameFile, sidecar, teller });
     this.#sweeper = this.#makeSweeper();
   }
 
@@ -158,6 +154,12 @@ export class LmdbDatabase implements LocalDatabase {
     await this.#sweeper.sweepOnce(signal);
   }
 
+  assertKnows(ownNewestNano: bigint): void {
+    const { sidecar } = this.#options;
+    if (!sidecar || BigInt(sidecar.state.lookedNano) >= ownNewestNano) return;
+    throw new SidecarBehindError(sidecar.path, sidecar.isNew);
+  }
+
   newestNano(): Promise<bigint | undefined> {
     return this.#turn(() => {
       const held = this.#tracker.views.hold();
@@ -187,6 +189,7 @@ export class LmdbDatabase implements LocalDatabase {
 
   close(): void {
     this.#tracker.close();
+    this.#options.sidecar?.close();
     this.#options.environment.close();
     this.#options.instanceLock?.release();
   }
@@ -196,7 +199,7 @@ export class LmdbDatabase implements LocalDatabase {
     const { schema, report } = this.#options;
     const tracker = this.#tracker;
     // Of a file that was replaced only what was recorded by then can be read.
-    const held = this.#sameFile.isSame ? tracker.views.hold() : tracker.base;
+    const held = this.#sameFile.isSame ? tracker.capturable() : tracker.base;
     if (!held.isOpen) this.#sameFile.assert();
     // The shadow of any transaction holds at least what main held when the base was taken, which is what the name claims.
     // So does the id: keys of what was committed since are not among the unpublished ones yet.
@@ -250,10 +253,11 @@ export class LmdbDatabase implements LocalDatabase {
   }
 
   #makeSweeper(): Sweeper {
-    const { environment, schema, sweeper, clock, log, report } = this.#options;
+    const { environment, schema, sweeper, clock, log, report, sidecar } = this.#options;
+    const holder = sidecar?.environment ?? environment;
     return new Sweeper({
       // A turn: DBI handles of two transactions must not meet, and the reader table may have few slots.
-      read: (body) => this.#turns.run(() => environment.read(body)),
+      read: (body) => this.#turns.run(() => holder.read(body)),
       mode: schema.native ? 'native' : 'shadow',
       config: sweeper,
       log,
@@ -265,7 +269,7 @@ export class LmdbDatabase implements LocalDatabase {
         this.#turn(() => {
           this.#tracker.localRound();
           // Old deletion marks: for the application nothing changes.
-          return this.#teller.during(undefined, () => this.#tracker.write((transaction) => body(transaction)));
+          return this.#teller.during(undefined, () => this.#tracker.writeEntries((transaction) => body(transaction)));
         }),
     });
   }

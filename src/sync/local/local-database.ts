@@ -88,6 +88,11 @@ export interface LocalDatabase {
   merge(objects: MergeBatch, signal: AbortSignal): Promise<readonly MergeResult[]>;
   /** One sweep of old deletion marks; what it did is told by the event `swept`. */
   sweep(signal: AbortSignal): Promise<void>;
+  /**
+   * Whether what is known of the entries is as new as our newest object in the bucket.
+   * @throws SidecarBehindError
+   */
+  assertKnows(ownNewestNano: bigint): void;
   /** The newest time of an entry, ns since 1970; undefined: there is none. */
   newestNano(): Promise<bigint | undefined>;
   stats(): EnvironmentStats;

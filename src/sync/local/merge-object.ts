@@ -7,6 +7,7 @@ import {
   DirectWinners,
   RemoteComparer,
   type Schema,
+  storeOf,
   type WinnerSink,
   WritePlan,
 } from '../../shadow/index.ts';
@@ -61,7 +62,8 @@ export async function mergeObjects(
   tracker.localRound();
   const view = tracker.readable();
   const [first] = objects;
-  if (tracker.views.canReadBesideWriter && options.lockMaxMs <= 0 && objects.length === 1 && !holdsEntries(view.view)) {
+  const mayJoin = tracker.views.canReadBesideWriter && !tracker.isBeside;
+  if (mayJoin && options.lockMaxMs <= 0 && objects.length === 1 && !holdsEntries(view.view)) {
     if (first!.body.sizeBytes >= LARGE_BODY_BYTES) options.collectGarbage();
     const joined = await join(tracker, view.view, first!, options, tell);
     if (joined) return [joined];
@@ -92,8 +94,10 @@ export async function mergeObjects(
   }
 }
 
-export function holdsEntries({ dbis }: DatabaseView): boolean {
-  return [...dbis.values()].some(({ entries }) => entries > 0);
+/** Also deletion marks of what is gone. */
+export function holdsEntries(view: DatabaseView): boolean {
+  const beside = [...(view.sidecar?.dbis.values() ?? [])].filter(({ name }) => storeOf(false).holdsEntries(name));
+  return [...view.dbis.values(), ...beside].some(({ entries }) => entries > 0);
 }
 
 type TellProgress = (name: string, done: number, total: number | undefined) => void;

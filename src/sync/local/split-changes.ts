@@ -37,7 +37,8 @@ export function splitChanges(dbis: readonly ChangedDbi[], view: DatabaseView): S
 /** @returns whether main has of a key what its shadow has */
 function comparison(view: DatabaseView, name: string): (key: Uint8Array) => boolean {
   const main = view.dbis.get(name)?.reader();
-  const stored = storeOf(false).entries(view, name)?.reader();
+  // What main has is to be told from what the entry says, so nothing is fetched from main.
+  const stored = storeOf(false).entries(view, name)?.reader('none');
   return (bytes) => {
     const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const isThere = main?.get(key, 0, key.length) === true;

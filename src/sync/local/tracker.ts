@@ -1,40 +1,27 @@
-import type { Environment, WriteTransaction } from '../../lmdb/index.ts';
+import type { WriteTransaction } from '../../lmdb/index.ts';
 import {
   collectPending,
   compareEverything,
-  Filling,
+  type Filling,
   KeySet,
   nativeChanges,
-  type Schema,
   type Snapshotted,
   type WritePlan,
 } from '../../shadow/index.ts';
-import { errorInfo, type Report } from '../status/index.ts';
-import type { Clock } from '../time/index.ts';
+import { errorInfo } from '../status/index.ts';
 import { Base } from './base.ts';
-import type { ChangeTeller } from './change-teller.ts';
 import { compareLocal, isTrusted, SCAN_ATTEMPTS, tellScan } from './compare-local.ts';
-import { fillProgress, fillSlice } from './fill-slice.ts';
 import type { Held, Within } from './held.ts';
+import { InlineWrites } from './inline-writes.ts';
+import { JoinedViews } from './joined-views.ts';
 import { LocalKnowledge } from './local-knowledge.ts';
-import { applyPlan, type LockedBody, type Rebased, recordUnder } from './rebase.ts';
+import { type BesideView, type LockedBody, type Rebased, recordUnder } from './rebase.ts';
 import { holdsNothing, RoundTeller } from './round-teller.ts';
-import type { SameFile } from './same-file.ts';
-import { SliceTime } from './slice-time.ts';
+import { SidecarNeedsPagesError } from './sidecar-errors.ts';
+import { SidecarWrites } from './sidecar-writes.ts';
+import type { TrackerOptions } from './tracker-options.ts';
 import { CursorViews, isPageError, openViews, type Views } from './views.ts';
-import type { WriteLock } from './write-lock.ts';
-
-export interface TrackerOptions {
-  readonly environment: Environment;
-  readonly schema: Schema;
-  readonly clock: Clock;
-  readonly report: Report;
-  readonly lock: WriteLock;
-  /** `lmdb_lock_max`, for filling shadows; 0: one transaction. */
-  readonly lockMaxMs: number;
-  readonly sameFile: SameFile;
-  readonly teller?: ChangeTeller | undefined;
-}
+import type { Writes, WritesContext } from './writes.ts';
 
 /**
  * Keeps main and shadow in step and knows what of it was seen (decisions 3 to 5). `base` is the held transaction in
@@ -47,13 +34,38 @@ export class Tracker {
   #views: Views;
   readonly #teller: RoundTeller;
   readonly #base: Base;
+  readonly #writes: Writes;
+  readonly #inline: InlineWrites;
 
   constructor(options: TrackerOptions) {
     this.#options = options;
     this.#base = new Base(options.teller);
     this.#teller = new RoundTeller(options.report, options.schema);
-    this.#views = openViews(options);
+    const { sidecar } = options;
+    const views = openViews(options);
     this.#known = new LocalKnowledge(options.environment, options.clock, options.schema);
+    const context: WritesContext = {
+      options,
+      base: this.#base,
+      known: this.#known,
+      views: () => this.#views,
+      rebase: (...args) => this.#rebase(...args),
+    };
+    this.#inline = new InlineWrites(context);
+    if (!sidecar) {
+      this.#views = views;
+      this.#writes = this.#inline;
+      return;
+    }
+    if (!views.isPaged) throw new SidecarNeedsPagesError();
+    const joined = new JoinedViews(views, sidecar);
+    this.#views = joined;
+    this.#writes = new SidecarWrites(context, sidecar, joined);
+  }
+
+  /** The entries lie in a sidecar. */
+  get isBeside(): boolean {
+    return this.#options.sidecar !== undefined;
   }
 
   get views(): Views {
@@ -114,7 +126,7 @@ export class Tracker {
    * @returns false for any other error, or when cursors are in use already
    */
   fallBack(error: unknown): boolean {
-    if (!this.#views.isPaged || !isPageError(error)) return false;
+    if (this.isBeside || !this.#views.isPaged || !isPageError(error)) return false;
     const { environment, clock, report } = this.#options;
     report({ type: 'pagesUnreadable', error: errorInfo(error) });
     this.#base.drop();
@@ -124,6 +136,7 @@ export class Tracker {
 
   /** @returns entries written; undefined: nothing is to be published */
   #round(): number | undefined {
+    this.#writes.prepare();
     const { held } = this.#base;
     const current = this.#views.hold();
     const base = this.#trustedBase(current);
@@ -140,8 +153,8 @@ export class Tracker {
       }
       const plan = compareLocal(base, current, this.#known, base !== undefined && this.#base.isBehind(base));
       try {
-        if (!plan.isEmpty) this.#writeLocal(plan, current);
-        else this.#base.set(current, this.#views);
+        if (!plan.isEmpty) this.#writes.record(plan, current);
+        else this.#moveTo(current);
         // A round that failed may have failed after its commit.
         const wasFailing = !this.#known.pending.isEmpty;
         this.#known.settled();
@@ -184,7 +197,7 @@ export class Tracker {
       if (view.id !== this.base.id) return undefined;
       plan = compareEverything(view, this.#known.scope());
       if (!tellScan(this.#options.report, plan)) return false;
-      this.#writeLocal(plan, view);
+      this.#writes.record(plan, view);
       this.#tellChange(plan.count);
       return true;
     } finally {
@@ -199,9 +212,10 @@ export class Tracker {
    */
   write<T>(body: LockedBody<T>): T {
     const base = this.base;
-    const { result, rebased } = this.#locked((transaction, under) => {
-      const rebased = this.#rebase(transaction, base, under);
-      return { result: body(transaction, rebased), rebased };
+    const { result, rebased } = this.#writes.locked((transaction, under, beside) => {
+      const seen = beside && ({ main: undefined, txnId: under.view.txnId, view: under.view } as const);
+      const rebased = this.#rebase(transaction, base, under, undefined, seen);
+      return { result: body(transaction, { ...rebased, beside }), rebased };
     });
     if (rebased.hasLocalChanges) this.#tellChange(rebased.entries);
     return result;
@@ -219,7 +233,7 @@ export class Tracker {
     try {
       under = this.#views.under(lock.transaction);
       if (under.view.txnId !== base.id || !(await body(lock.transaction))) return false;
-      if (this.#moveOn(lock.commit(), under)) under = undefined;
+      if (this.#inline.moveOn(lock.commit(), under)) under = undefined;
       return true;
     } finally {
       lock.end();
@@ -237,41 +251,16 @@ export class Tracker {
   }
 
   /**
-   * Writes a plan, and fills the shadows that it names: in slices of `lmdb_lock_max`, between which the application may write.
-   * @param view what the plan was made of
-   */
-  #writeLocal(plan: WritePlan, view: Held): void {
-    const known = this.#known;
-    this.#views.beforeLock(view);
-    known.filling ??= new Filling([]);
-    known.filling.add(plan.fills);
-    // Without pages nothing tells what the application changed between two slices.
-    const time = new SliceTime(this.#options.clock, this.#views.isPaged ? this.#options.lockMaxMs : 0);
-    const tell = fillProgress(this.#options.clock, this.#options.report);
-    for (let base = view; ; base = this.base) {
-      const left = this.#locked((transaction, under) => {
-        time.begin();
-        // It may fail, or run once more.
-        const filling = known.filling!.copy();
-        const rebase = this.#rebase(transaction, base, under, filling);
-        if (base === view && !rebase.recheckAll) applyPlan(transaction, plan, rebase.touched);
-        const left = fillSlice(transaction, filling, under.view, known, () => time.isUp);
-        time.written();
-        return left;
-      });
-      known.filling = left;
-      known.isMarked = left !== undefined;
-      if (!left) return;
-      tell(left, this.base.view);
-      time.rest();
-    }
-  }
-
-  /**
    * Brings the shadow up to date with what was committed between `base` and the lock.
    * @param filling what is being copied and need not be looked at where it is not copied yet; takes DBIs that are to be filled, too
    */
-  #rebase(transaction: WriteTransaction, base: Held, under: Snapshotted, filling?: Filling): Rebased {
+  #rebase(
+    transaction: WriteTransaction,
+    base: Held,
+    under: Snapshotted,
+    filling?: Filling,
+    beside?: BesideView,
+  ): Rebased {
     const touched = new KeySet(Number.POSITIVE_INFINITY);
     if (under.view.txnId === base.id) return { touched, recheckAll: false, hasLocalChanges: false, entries: 0 };
     if (this.#teller.look(under.view)) this.#known.unpublished.overflow();
@@ -285,39 +274,24 @@ export class Tracker {
     const isComparable = isBaseBehind || this.#views.canCompare(base, under);
     // Whoever writes to the shadow beside us may have written what is ahead.
     if (!isComparable && filling?.name !== undefined) filling.forget(filling.name);
-    const entries = recordUnder(transaction, isComparable ? base : undefined, under, { ...scope, touched });
+    const entries = recordUnder(transaction, isComparable ? base : undefined, under, { ...scope, touched }, beside);
     return { touched, recheckAll: !isComparable, hasLocalChanges: entries > 0, entries };
   }
 
-  #locked<T>(body: (transaction: WriteTransaction, under: Snapshotted) => T): T {
-    let under: Held | Within | undefined;
-    try {
-      const { result, txnId } = this.#options.lock.run((transaction) => {
-        // It runs once more in a new transaction when the map was full.
-        under?.release();
-        under = undefined;
-        under = this.#views.under(transaction);
-        return body(transaction, under);
-      });
-      if (this.#moveOn(txnId, under)) under = undefined;
-      return result;
-    } finally {
-      under?.release();
-    }
+  /** Writes to entries alone: main does not notice, and beside a sidecar its lock is not taken. */
+  writeEntries<T>(body: (transaction: WriteTransaction) => T): T {
+    return this.isBeside ? this.#writes.entries(body) : this.write(body);
   }
 
-  /** @returns whether `under` is no longer the caller's to release */
-  #moveOn(txnId: number, under: Held | Within | undefined): boolean {
-    try {
-      const { keepsUnder, hasGap } = this.#base.moveOn(txnId, under, this.#views);
-      if (hasGap) this.#known.pending.overflow();
-      this.#known.quietAt(this.base.takenNano);
-      return keepsUnder;
-    } catch (error) {
-      // After the commit: what it recorded is still to be told.
-      this.#known.pending.overflow();
-      throw error;
-    }
+  /** What may be published: main and entries of one moment. To be given back with `doneReading`. */
+  capturable(): Held {
+    if (!this.#writes.agrees) this.localRound();
+    return this.#writes.capturable();
+  }
+
+  #moveTo(current: Held): void {
+    this.#base.set(current, this.#views);
+    this.#writes.agreed();
   }
 
   /** A view of the base for finding winners; to be given back with `doneReading` before `write`. */
@@ -331,7 +305,8 @@ export class Tracker {
 
   /** A failed round must not hold the old reader for ever: the application's file would grow without bound. */
   #keepForLater(held: Held | undefined, base: Held | undefined, current: Held): void {
-    if (!held || this.#base.held !== held || !current.isOpen || this.#options.schema.native) return;
+    // Beside a sidecar the base stays: what is published is main as the base shows it.
+    if (!held || this.#base.held !== held || !current.isOpen || this.#options.schema.native || this.isBeside) return;
     if (base) collectPending(base, current, this.#known.pending);
     // Nothing tells what changed since: everything is compared later.
     else this.#known.pending.overflow();

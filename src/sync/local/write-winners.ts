@@ -46,6 +46,7 @@ export function writeWinners(
         recheckAll,
         ifTouched: 'decide-again',
         postponed,
+        beside: rebase.beside,
       });
       if (first) writer.openDbis();
       const slice = writeSlice(writer, records, time);

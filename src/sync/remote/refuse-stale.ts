@@ -19,7 +19,7 @@ export interface StaleCheck {
 /**
  * Deletions that would come back after a long downtime: an instance that was away for longer than they are remembered may
  * not publish what it has.
- * @throws StaleInstanceError
+ * @throws StaleInstanceError, SidecarBehindError
  */
 export async function refuseStale(check: StaleCheck): Promise<void> {
   const { config, databaseName, instanceId, index, local, hasLocalData, log } = check;
@@ -37,6 +37,7 @@ export async function refuseStale(check: StaleCheck): Promise<void> {
     otherInstances,
     acceptStale: config.acceptStale,
   });
+  if (own && hasLocalData) local.assertKnows(own.timestampNano);
   if (judged.verdict === 'stale') throw new StaleInstanceError(databaseName, instanceId, judged.evidence);
   if (judged.reason !== 'accepted') return;
   const away = judged.evidence && formatAge(judged.evidence.ageNano);

@@ -182,6 +182,8 @@ export type SyncEventBody =
   | { readonly type: 'fullScan'; readonly differences: number; readonly dbis: readonly string[] }
   /** The held reader was no longer in the lock table: everything is compared. */
   | { readonly type: 'distrustedReader'; readonly txnId: number }
+  /** A kill, or a failed commit, had left announced writes in the sidecar: what became of them is found (decision 16). */
+  | { readonly type: 'sidecarResolved'; readonly intents: number; readonly isCommitted: boolean }
   /** The pages of the data file cannot be read: cursors are used from now on. */
   | { readonly type: 'pagesUnreadable'; readonly error: ErrorInfo }
   /** The reader table has so few slots that cursors are used, one transaction at a time. */

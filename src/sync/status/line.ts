@@ -112,6 +112,11 @@ export function lineOf(event: SyncEventBody): Line | undefined {
       });
     case 'distrustedReader':
       return warn('The held reader is no longer in the lock table: comparing everything', { txnId: event.txnId });
+    case 'sidecarResolved':
+      return warn('A write was cut short: the sidecar is in step with the LMDB again', {
+        entries: event.intents,
+        committed: event.isCommitted,
+      });
     case 'pagesUnreadable':
       return warn('The pages of this data file cannot be read: using cursors, every change costs a full scan', {
         reason: event.error.message,

@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UnknownFormatError } from '../../../src/btree/index.ts';
@@ -10,7 +11,7 @@ import { compareEverything, isPrivate, type Schema, snapshotSources } from '../.
 import { shadowedName, shadowName } from '../../../src/shadow/store/names.ts';
 import { encodeSnapshot, readSnapshot, toTimestampNano } from '../../../src/snapshot/index.ts';
 import { bytesBody } from '../../../src/storage/index.ts';
-import { LmdbDatabase, type MergeResult } from '../../../src/sync/local/index.ts';
+import { LmdbDatabase, type MergeResult, Sidecar, type SidecarPoint } from '../../../src/sync/local/index.ts';
 import type { Tracker } from '../../../src/sync/local/tracker.ts';
 import {
   type ChangeEventBody,
@@ -44,6 +45,8 @@ export interface PeerOptions {
   readonly log?: Log;
   /** Somebody listens to changes. */
   readonly changes?: Omit<ChangeListening, 'isOn'>;
+  /** The shadow lies beside the LMDB. */
+  readonly sidecar?: boolean;
 }
 
 /** One instance without its loop: an LMDB with its application beside it, a tracker, and objects merged by hand. */
@@ -68,9 +71,12 @@ export class Peer {
   locks = 0;
   /** The next round or merge finds no room (MDB_MAP_FULL). */
   failsNextLock = false;
+  /** Told of every point of a write at which a kill would leave something half done. */
+  atPoint: (point: SidecarPoint) => void = () => {};
   readonly #options: PeerOptions;
   #environment: Environment | undefined;
   #local: LmdbDatabase | undefined;
+  sidecar: Sidecar | undefined;
 
   constructor(application: LockstepApplication, clock: LogicalClock, options: PeerOptions) {
     this.application = application;
@@ -101,8 +107,10 @@ export class Peer {
   open(): void {
     const { lockMaxMs, extraBlocks = 0, mapSizeBytes = 0, pages, cutoff, log = silentLog, changes } = this.#options;
     this.#environment = Environment.open(this.folder, { noSync: true, maxDbs: 64, mapSizeBytes });
+    if (this.#options.sidecar) this.sidecar = this.#openSidecar(this.#environment);
     this.#local = new LmdbDatabase({
       environment: this.#environment,
+      sidecar: this.sidecar,
       clock: this.clock,
       log,
       report: (event) => this.#report(event),
@@ -129,6 +137,11 @@ export class Peer {
     if (!pages) this.tracker.fallBack(pagesUnknown());
   }
 
+  #openSidecar(environment: Environment): Sidecar {
+    const path = join(this.folder, 'sidecar.mdb');
+    return new Sidecar({ path, environment, maxDbs: 64, noSync: true, atPoint: (point) => this.atPoint(point) });
+  }
+
   #report(body: SyncEventBody): void {
     const event = { ...body, db: 'main', atMs: Number(this.clock.nowNano() / 1_000_000n) };
     this.events.push(event);
@@ -151,6 +164,20 @@ export class Peer {
     this.close();
     this.application.close();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** A copy of the data file, while we have it closed. */
+  copyData(): Buffer {
+    return readFileSync(this.dataPath);
+  }
+
+  /** Puts a copy in the place of the data file, as another file; the application opens that. */
+  putBack(data: Buffer): void {
+    this.application.close();
+    // Beside the old one, so that it is another inode.
+    writeFileSync(`${this.dataPath}-copy`, data);
+    renameSync(`${this.dataPath}-copy`, this.dataPath);
+    this.application.open(this.folder, { sync: false, mapSizeBytes: 64 * 2 ** 20, ...this.#options.application });
   }
 
   get dataPath(): string {
@@ -183,7 +210,7 @@ export class Peer {
 
   /** The shadow's (or native DBIs') content as an object of the bucket. */
   async snapshot(): Promise<Buffer> {
-    const held = this.tracker.views.hold();
+    const held = this.tracker.capturable();
     try {
       const meta = {
         generationId: 'GX',
@@ -216,7 +243,24 @@ export class Peer {
 
   /** Every DBI through cursors of its own. */
   dump(): Map<string, readonly Pair[]> {
-    return this.environment.read((txn) => new Map(txn.dbiNames().map((name) => [name, cursorScan(txn, name)])));
+    return this.#dumpOf(this.environment);
+  }
+
+  /** The LMDB in which the shadows lie. */
+  shadowDump(): Map<string, readonly Pair[]> {
+    return this.#dumpOf(this.sidecar?.environment ?? this.environment);
+  }
+
+  #dumpOf(environment: Environment): Map<string, readonly Pair[]> {
+    return environment.read((txn) => new Map(txn.dbiNames().map((name) => [name, cursorScan(txn, name)])));
+  }
+
+  /** What a shadow keeps of a value, in hex: all of it, or in a sidecar what decision 16 says. */
+  #keptOf(key: string, value: string, isDupSort: boolean): string {
+    if (!this.sidecar) return hex(value);
+    if (isDupSort && key.length + value.length + 5 <= 511) return '';
+    if (value.length <= 16) return hex(value);
+    return createHash('sha256').update(value, 'latin1').digest('hex').slice(0, 32);
   }
 
   /** The application's DBIs; those without an entry are as good as none (a dropped DBI is never dropped at a peer). */
@@ -228,18 +272,19 @@ export class Peer {
   assertMainIsShadow(): void {
     if (this.#options.native) return;
     const dump = this.dump();
+    const shadows = this.shadowDump();
     const flags = this.environment.read(
       (txn) => new Map(txn.dbiNames().map((name) => [name, txn.dbiFlags(txn.openDbi(name)!)])),
     );
-    const names = new Set([...dump.keys()].map((name) => shadowedName(name) ?? name));
+    const names = new Set([...dump.keys(), ...shadows.keys()].map((name) => shadowedName(name) ?? name));
     for (const name of names) {
       // Our own notes are no DBI of the application's.
       if (isPrivate(name)) continue;
       const isDupSort = ((flags.get(name) ?? 0) & DbiFlag.dupSort) !== 0;
       const expected = (dump.get(name) ?? []).map(
-        ([key, value]) => `${shadowKeyOf(hex(key), hex(value), isDupSort)}=${hex(value)}`,
+        ([key, value]) => `${shadowKeyOf(hex(key), hex(value), isDupSort)}=${this.#keptOf(key, value, isDupSort)}`,
       );
-      const live = (dump.get(shadowName(name)) ?? [])
+      const live = (shadows.get(shadowName(name)) ?? [])
         .filter(([, stored]) => (stored.charCodeAt(17) & 1) === 0)
         .map(([key, stored]) => `${hex(key)}=${hex(stored.slice(24))}`);
       assertSame(`main ${name} and its shadow (I4)`, expected.sort(), live.sort());
@@ -273,6 +318,8 @@ export class Peer {
   assertNoLeaks(): void {
     const open = this.environment.openTransactions;
     const wanted = this.#options.pages ? 1 : 0;
+    const beside = this.sidecar?.environment.openTransactions ?? 1;
+    if (beside !== 1) throw new Error(`${beside} transactions of the sidecar are open, 1 expected`);
     if (open !== wanted) throw new Error(`${open} transactions are open, ${wanted} expected`);
   }
 }

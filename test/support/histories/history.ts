@@ -14,6 +14,8 @@ export interface HistoryOptions {
   /** How far the second machine's clock is off. */
   readonly skewSeconds: number;
   readonly writeMap: boolean;
+  /** Whose shadow lies in a sidecar. */
+  readonly sidecars?: readonly [boolean, boolean];
 }
 
 /** What the histories reached; without races and slices they would prove little. */
@@ -44,15 +46,15 @@ export class History {
     options: HistoryOptions,
     reached: Reached,
   ) {
-    const { mode, pages, lockMaxMs, skewSeconds, writeMap } = options;
+    const { mode, pages, lockMaxMs, skewSeconds, writeMap, sidecars = [false, false] } = options;
     const clock = new LogicalClock();
     const native = mode === 'native';
     const settings = { native, lockMaxMs, pages, application: { writeMap } };
     this.#options = options;
     this.#reached = reached;
     this.#peers = [
-      new Peer(applications[0], clock, settings),
-      new Peer(applications[1], clock.skewed(skewSeconds), settings),
+      new Peer(applications[0], clock, { ...settings, sidecar: sidecars[0] }),
+      new Peer(applications[1], clock.skewed(skewSeconds), { ...settings, sidecar: sidecars[1] }),
     ];
     this.#kinds = native ? NATIVE_KINDS : ALL_KINDS.filter((kind) => mode === 'dupsort' || !isDupSort(kind));
     for (const peer of this.#peers) peer.tracker.localRound();
@@ -95,7 +97,8 @@ export class History {
 
   /** Something to take a lock for, and the application's commit just before it. */
   async #writeBeforeLock(step: Step & { do: 'writeBeforeLock' }, peer: Peer): Promise<void> {
-    const hasRoundLocks = this.#options.mode !== 'native';
+    // Beside a sidecar a round takes no lock.
+    const hasRoundLocks = this.#options.mode !== 'native' && peer.sidecar === undefined;
     const other = 1 - step.peer;
     if (step.during === 'round' && hasRoundLocks) this.#write(step.peer, step.cause);
     else await this.#publish(other, step.cause);

@@ -7,9 +7,9 @@ export interface ShadowEntry {
   readonly value: string;
 }
 
-/** The shadow of a DBI, by (shadow) key; everything latin1. */
+/** The shadow of a DBI, by (shadow) key; everything latin1. In a sidecar `value` is what is kept of it. */
 export function shadowOf(peer: Peer, dbi: string): Record<string, ShadowEntry> {
-  const pairs = peer.dump().get(shadowName(dbi)) ?? [];
+  const pairs = peer.shadowDump().get(shadowName(dbi)) ?? [];
   return Object.fromEntries(pairs.map(([key, stored]) => [key, entryOf(stored)]));
 }
 

@@ -1,0 +1,93 @@
+import { existsSync, rmSync } from 'node:fs';
+import type { LmdbConfig } from '../../config/index.ts';
+import { acquireInstanceLock, Environment, showDbiName } from '../../lmdb/index.ts';
+import { hasShadows, type MovedDbi, moveInline, moveToSidecar, sidecarPath } from '../../shadow/index.ts';
+import { openSidecarToWrite } from '../databases.ts';
+import { DatabasesFailedError, ShadowMoveError } from '../errors.ts';
+import type { Session } from '../session.ts';
+
+export interface ShadowMoveFlags {
+  readonly to: 'sidecar' | 'inline';
+}
+
+/** Every configured LMDB whose shadow lies elsewhere. One that fails does not keep the others from their turn. */
+export async function moveShadows(session: Session, { to }: ShadowMoveFlags): Promise<void> {
+  const failures = new Map<string, unknown>();
+  for (const lmdb of [...session.config.lmdbs.values()].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    session.signal.throwIfAborted();
+    try {
+      const moved = lmdb.schemaTracksChanges ? [] : move(lmdb, to, BigInt(session.io.now()) * 1_000_000n);
+      if (moved.length === 0) session.out.write(`${lmdb.name}: nothing to move\n`);
+      for (const { dbiName, entries } of moved) {
+        session.out.write(`${lmdb.name}: moved ${showDbiName(dbiName)} (${entries} entries)\n`);
+      }
+    } catch (error) {
+      failures.set(lmdb.name, error);
+    }
+  }
+  if (failures.size > 0) throw new DatabasesFailedError(failures);
+}
+
+function move(lmdb: LmdbConfig, to: ShadowMoveFlags['to'], nowNano: bigint): MovedDbi[] {
+  const environment = Environment.open(lmdb.path, { ...lmdb.options, create: false });
+  try {
+    // A sync that runs would take what it finds then for changes of the application.
+    const lock = acquireInstanceLock(environment.dataPath, `process ${process.pid}, shadow move`);
+    try {
+      return to === 'sidecar' ? outside(environment, lmdb, nowNano) : inside(environment, lmdb);
+    } finally {
+      lock?.release();
+    }
+  } finally {
+    environment.close();
+  }
+}
+
+/** What lies inside counts until its DBIs are dropped: a move that was cut short is made again from there. */
+function outside(environment: Environment, lmdb: LmdbConfig, nowNano: bigint): MovedDbi[] {
+  const { dataPath, dataFileIdentity: dataFile } = environment;
+  return environment.write((main) => {
+    if (!hasShadows(main)) return [];
+    const path = sidecarPath(lmdb.shadowPath, dataPath);
+    const isNew = !existsSync(path);
+    const sidecar = openSidecarToWrite(lmdb, environment);
+    let isMoved = false;
+    try {
+      const moved = sidecar.write((beside) => moveToSidecar(main, beside, { dataFile, nowNano }));
+      isMoved = true;
+      return moved;
+    } finally {
+      sidecar.close();
+      if (isNew && !isMoved) removeSidecar(path);
+    }
+  });
+}
+
+function inside(environment: Environment, lmdb: LmdbConfig): MovedDbi[] {
+  const path = sidecarPath(lmdb.shadowPath, environment.dataPath);
+  if (!existsSync(path)) return [];
+  const sidecar = openSidecarToWrite(lmdb, environment);
+  let moved: MovedDbi[];
+  try {
+    moved = environment.write((main) => {
+      // One that was cut short: what is inside counts, and is whole.
+      if (hasShadows(main)) return [];
+      const look = sidecar.beginWrite();
+      try {
+        if (look.dbiNames().some((name) => name.startsWith('_sync_intent_'))) throw new ShadowMoveError(path);
+        return moveInline(main, look);
+      } finally {
+        look.abort();
+      }
+    });
+  } finally {
+    sidecar.close();
+  }
+  removeSidecar(path);
+  return moved;
+}
+
+function removeSidecar(path: string): void {
+  rmSync(path, { force: true });
+  rmSync(`${path}-lock`, { force: true });
+}

@@ -1,0 +1,166 @@
+import { type Cursor, type Dbi, DbiFlag, PutFlag, type WriteTransaction } from '../../lmdb/index.ts';
+import type { Entry } from '../../merge/index.ts';
+import { SEPARATOR_SIZE } from '../dupsort.ts';
+import type { DatabaseView, DbiView, EntryReader } from '../view.ts';
+import { MainValues, mainOf } from './main-values.ts';
+import { shadowFlags, shadowName } from './names.ts';
+import { SidecarEntry, type StoredForm, valueInKey } from './sidecar-record.ts';
+
+/**
+ * What the entries of remote winners replace (decision 16), from the commit of the sidecar until main is committed: after a kill in
+ * between they say what is to be put back. A DBI beside each shadow, of the same order. Key: that of the entry. Value: the record that
+ * it replaces; nothing: there was none.
+ */
+const PREFIX = '_sync_intent_';
+
+/** Notes what the entries of one DBI replace, where main changes. */
+export class IntentWriter {
+  readonly #transaction: WriteTransaction;
+  readonly #name: string;
+  readonly #flags: number;
+  readonly #before = new SidecarEntry();
+  readonly #after = new SidecarEntry();
+  #cursor: Cursor | undefined;
+
+  constructor(transaction: WriteTransaction, dbiName: string, dbiFlags: number) {
+    this.#transaction = transaction;
+    this.#name = PREFIX + dbiName;
+    this.#flags = shadowFlags(dbiFlags);
+  }
+
+  /** To be called before the put. */
+  note(shadow: Dbi, entry: Entry, header: Buffer, { buffer, start, end }: StoredForm): void {
+    const key = entry.key();
+    const replaced = this.#transaction.get(shadow, key) as Buffer | undefined;
+    if (replaced) {
+      const record = Buffer.concat([header, buffer.subarray(start, end)]);
+      if (this.#isSameInMain(key, replaced, record)) return;
+    } else if (entry.deleted) return;
+    this.#cursor ??= this.#transaction.cursor(this.#transaction.openOrCreateDbi(this.#name, this.#flags));
+    const value = replaced ?? NOTHING;
+    // A key that comes twice is put back to what it was at first.
+    this.#cursor.put(key, 0, key.length, undefined, value, 0, value.length, PutFlag.noOverwrite);
+  }
+
+  #isSameInMain(key: Buffer, replaced: Buffer, record: Buffer): boolean {
+    this.#before.setKey(key, 0, key.length);
+    this.#before.takeRecord(this.#name, replaced, 0, replaced.length);
+    this.#after.setKey(key, 0, key.length);
+    this.#after.takeRecord(this.#name, record, 0, record.length);
+    return this.#before.isSameInMain(this.#after);
+  }
+}
+
+const NOTHING = Buffer.alloc(0);
+
+export interface Resolution {
+  readonly intents: number;
+  /** Main has what they announced: the transaction was committed. */
+  readonly isCommitted: boolean;
+}
+
+/**
+ * After a kill, or a commit that failed: finds whether main has what was announced. If it has not, the entries are put back to what they
+ * were, so that the remote object is merged again. In neither case is a value that came from a peer taken for a change of ours (I12).
+ *
+ * A transaction is there as a whole or not at all, so one key that only it can have written proves it. Where the application has put back
+ * every one of them to what it was before we looked, nothing tells that it was there.
+ *
+ * @param transaction the sidecar's
+ * @param main the application's LMDB now
+ * @param txnId the id that the transaction of main had, or would have had
+ */
+export function resolveIntents(transaction: WriteTransaction, main: DatabaseView, txnId: number): Resolution {
+  const dbis = transaction.dbiNames().filter((name) => name.startsWith(PREFIX));
+  let intents = 0;
+  let shown = 0;
+  let refuted = 0;
+  for (const intent of dbis) {
+    each(transaction, intent, main, (_key, before, after) => {
+      intents++;
+      if (after && !before) shown++;
+      if (before && !after) refuted++;
+    });
+  }
+  const isCommitted = main.txnId >= txnId && (shown > 0 || refuted === 0);
+  if (!isCommitted) for (const intent of dbis) putBack(transaction, intent);
+  dropIntents(transaction);
+  return { intents, isCommitted };
+}
+
+/** Main is committed: what was there before is no longer wanted. */
+export function dropIntents(transaction: WriteTransaction): void {
+  for (const name of transaction.dbiNames()) {
+    if (name.startsWith(PREFIX)) transaction.drop(transaction.openDbi(name)!, true);
+  }
+}
+
+type Look = (key: Buffer, showsBefore: boolean, showsAfter: boolean) => void;
+
+function each(transaction: WriteTransaction, intent: string, main: DatabaseView, look: Look): void {
+  const name = intent.slice(PREFIX.length);
+  const shadow = transaction.openDbi(shadowName(name));
+  const inMain = new InMain(main.dbis.get(name));
+  const cursor = transaction.cursor(transaction.openDbi(intent)!);
+  while (cursor.next()) {
+    const key = cursor.key();
+    const after = shadow === undefined ? undefined : (transaction.get(shadow, key) as Buffer | undefined);
+    look(key, inMain.shows(key, cursor.value()), inMain.shows(key, after ?? NOTHING));
+  }
+  cursor.close();
+}
+
+function putBack(transaction: WriteTransaction, intent: string): void {
+  const shadow = transaction.openDbi(shadowName(intent.slice(PREFIX.length)));
+  if (shadow === undefined) return;
+  const cursor = transaction.cursor(transaction.openDbi(intent)!);
+  while (cursor.next()) {
+    const key = cursor.key();
+    const before = cursor.value();
+    if (before.length > 0) transaction.put(shadow, key, before);
+    else transaction.delete(shadow, key);
+  }
+  cursor.close();
+}
+
+/** Whether the application's DBI is as a record says. */
+class InMain {
+  readonly #main: DbiView | undefined;
+  readonly #reader: EntryReader | undefined;
+  readonly #values: MainValues | undefined;
+  readonly #record = new SidecarEntry();
+
+  constructor(main: DbiView | undefined) {
+    this.#main = main;
+    this.#reader = main?.reader();
+    this.#values = main && new MainValues(mainOf(main));
+  }
+
+  /** @param bytes nothing: no record, and so nothing in main */
+  shows(key: Buffer, bytes: Buffer): boolean {
+    const record = this.#record;
+    record.setKey(key, 0, key.length);
+    record.setDeleted();
+    if (bytes.length > 0) record.takeRecord(PREFIX, bytes, 0, bytes.length);
+    if (!this.#main) return record.deleted;
+    return this.#main.flags & DbiFlag.dupSort ? this.#showsPair(record) : this.#showsValue(record);
+  }
+
+  #showsValue(record: SidecarEntry): boolean {
+    const reader = this.#reader!;
+    const isThere = reader.get(record.keyBuffer, record.keyStart, record.keyEnd);
+    if (!isThere || record.deleted) return isThere !== record.deleted;
+    return record.hasValue(reader.valueBuffer, reader.valueStart, reader.valueEnd);
+  }
+
+  #showsPair(record: SidecarEntry): boolean {
+    const { keyBuffer, keyStart, keyEnd } = record;
+    const at = valueInKey(record);
+    if (at < 0) return record.deleted;
+    const isThere = this.#reader!.getPair(keyBuffer, keyStart, at - SEPARATOR_SIZE, keyBuffer, at, keyEnd - 1);
+    if (!record.mayBeCut || (isThere && !record.isDigest)) return isThere !== record.deleted;
+    const isAnyThere = this.#values!.fetch(record);
+    if (record.deleted || !isAnyThere) return isAnyThere !== record.deleted;
+    return record.isDigest && record.hasValue(record.valueBuffer, record.valueStart, record.valueEnd);
+  }
+}

@@ -1,0 +1,114 @@
+import { sameBytes } from '../../btree/index.ts';
+import { MAX_KEY_SIZE } from '../../lmdb/index.ts';
+import { Entry, takeStored } from '../../merge/index.ts';
+import { applicationKeyLength, valueOffset } from '../dupsort.ts';
+import { DIGEST_BYTES, digestOf } from './digest.ts';
+
+/**
+ * A record of a sidecar: the header of any shadow, then what stands for the value. Its form is a byte of the header that is 0 in every
+ * other one:
+ *
+ *     0  the value as it is, where that is not longer than a digest
+ *     1  a digest of the value
+ *     2  nothing: the value of a pair is in the shadow key, whole
+ *
+ * A deletion mark has nothing behind its header.
+ */
+export const FORM_AT = 18;
+const Form = { plain: 0, digest: 1, inKey: 2 } as const;
+
+/** Where the value of a pair begins in its shadow key, when it is in there whole; -1: it was cut. */
+export function valueInKey(entry: Entry): number {
+  const { keyBuffer, keyStart, keyEnd } = entry;
+  const length = applicationKeyLength(keyBuffer, keyStart, keyEnd);
+  return length < 0 ? -1 : keyStart + valueOffset(length);
+}
+
+/** What stands for a live value; reused for all. */
+export class StoredForm {
+  form: number = Form.plain;
+  buffer: Buffer = Buffer.alloc(0);
+  start = 0;
+  end = 0;
+  readonly #digest = Buffer.allocUnsafeSlow(DIGEST_BYTES);
+
+  set(entry: Entry, isDupSort: boolean): void {
+    const { valueBuffer, valueStart, valueEnd } = entry;
+    this.#setBytes(Form.plain, valueBuffer, valueStart, valueEnd);
+    if (entry.deleted) return;
+    if (isDupSort) {
+      const at = valueInKey(entry);
+      if (at >= 0 && valueEnd - valueStart === entry.keyEnd - 1 - at) {
+        this.#setBytes(Form.inKey, valueBuffer, 0, 0);
+        return;
+      }
+    }
+    if (valueEnd - valueStart <= DIGEST_BYTES) return;
+    const digest = digestOf(valueBuffer, valueStart, valueEnd);
+    for (let i = 0; i < DIGEST_BYTES; i++) this.#digest[i] = digest.charCodeAt(i);
+    this.#setBytes(Form.digest, this.#digest, 0, DIGEST_BYTES);
+  }
+
+  #setBytes(form: number, buffer: Buffer, start: number, end: number): void {
+    this.form = form;
+    this.buffer = buffer;
+    this.start = start;
+    this.end = end;
+  }
+}
+
+/** An entry as a sidecar keeps it: its value is known, or only what it looks like. */
+export class SidecarEntry extends Entry {
+  #form: number = Form.plain;
+  #payload: Buffer = this.keyBuffer;
+  #payloadStart = 0;
+  #payloadEnd = 0;
+
+  /** The key is set. A value that is not kept here is left empty. @throws HeaderError */
+  takeRecord(dbiName: string, buffer: Buffer, start: number, end: number): void {
+    takeStored(this, dbiName, buffer, start, end);
+    this.#form = this.deleted ? Form.plain : buffer[start + FORM_AT]!;
+    this.#payload = this.valueBuffer;
+    this.#payloadStart = this.valueStart;
+    this.#payloadEnd = this.valueEnd;
+    if (this.#form === Form.inKey) this.setValue(this.keyBuffer, valueInKey(this), this.keyEnd - 1);
+    else if (this.#form === Form.digest) this.setValue(buffer, end, end);
+  }
+
+  /** Its value has to be fetched from the application's DBI. */
+  get isDigest(): boolean {
+    return this.#form === Form.digest;
+  }
+
+  /** Whether its value, if it is live, is `buffer[start, end)`. */
+  hasValue(buffer: Buffer, start: number, end: number): boolean {
+    if (!this.isDigest) return sameBytes(this.valueBuffer, this.valueStart, this.valueEnd, buffer, start, end);
+    if (end - start <= DIGEST_BYTES || this.#payloadEnd - this.#payloadStart !== DIGEST_BYTES) return false;
+    const digest = digestOf(buffer, start, end);
+    const payload = this.#payload;
+    for (let i = 0; i < DIGEST_BYTES; i++) {
+      if (payload[this.#payloadStart + i] !== digest.charCodeAt(i)) return false;
+    }
+    return true;
+  }
+
+  /** Whether another record says the same of the application's DBI. */
+  isSameInMain(other: SidecarEntry): boolean {
+    if (this.deleted || other.deleted) return this.deleted === other.deleted;
+    if (this.#form !== other.#form) return false;
+    if (this.#form === Form.inKey) return true;
+    return sameBytes(
+      this.#payload,
+      this.#payloadStart,
+      this.#payloadEnd,
+      other.#payload,
+      other.#payloadStart,
+      other.#payloadEnd,
+    );
+  }
+
+  /** The shadow key of a pair may lack the end of its value. */
+  get mayBeCut(): boolean {
+    return this.keyEnd - this.keyStart === MAX_KEY_SIZE;
+  }
+}

@@ -1,0 +1,90 @@
+import type { WriteTransaction } from '../../lmdb/index.ts';
+import { Filling, type WritePlan } from '../../shadow/index.ts';
+import { fillProgress, fillSlice } from './fill-slice.ts';
+import type { Held, Within } from './held.ts';
+import { applyPlan } from './rebase.ts';
+import { SliceTime } from './slice-time.ts';
+import type { UnderLock, Writes, WritesContext } from './writes.ts';
+
+/** Entries in the application's LMDB: everything is one transaction with what they speak of, and needs its lock. */
+export class InlineWrites implements Writes {
+  readonly agrees = true;
+  readonly #context: WritesContext;
+
+  constructor(context: WritesContext) {
+    this.#context = context;
+  }
+
+  prepare(): void {}
+
+  agreed(): void {}
+
+  capturable(): Held {
+    return this.#context.views().hold();
+  }
+
+  entries<T>(body: (transaction: WriteTransaction) => T): T {
+    return this.locked(body);
+  }
+
+  /** In slices of `lmdb_lock_max`, between which the application may write. */
+  record(plan: WritePlan, view: Held): void {
+    const { known, views, options, base: held, rebase } = this.#context;
+    views().beforeLock(view);
+    known.filling ??= new Filling([]);
+    known.filling.add(plan.fills);
+    // Without pages nothing tells what the application changed between two slices.
+    const time = new SliceTime(options.clock, views().isPaged ? options.lockMaxMs : 0);
+    const tell = fillProgress(options.clock, options.report);
+    for (let base = view; ; base = held.held!) {
+      const left = this.locked((transaction, under) => {
+        time.begin();
+        // It may fail, or run once more.
+        const filling = known.filling!.copy();
+        const rebased = rebase(transaction, base, under, filling);
+        if (base === view && !rebased.recheckAll) applyPlan(transaction, plan, rebased.touched);
+        const left = fillSlice(transaction, filling, under.view, known, () => time.isUp);
+        time.written();
+        return left;
+      });
+      known.filling = left;
+      known.isMarked = left !== undefined;
+      if (!left) return;
+      tell(left, held.held!.view);
+      time.rest();
+    }
+  }
+
+  locked<T>(body: UnderLock<T>): T {
+    const { options, views } = this.#context;
+    let under: Held | Within | undefined;
+    try {
+      const { result, txnId } = options.lock.run((transaction) => {
+        // It runs once more in a new transaction when the map was full.
+        under?.release();
+        under = undefined;
+        under = views().under(transaction);
+        return body(transaction, under, undefined);
+      });
+      if (this.moveOn(txnId, under)) under = undefined;
+      return result;
+    } finally {
+      under?.release();
+    }
+  }
+
+  /** @returns whether `under` is no longer the caller's to release */
+  moveOn(txnId: number, under: Held | Within | undefined): boolean {
+    const { base, known, views } = this.#context;
+    try {
+      const { keepsUnder, hasGap } = base.moveOn(txnId, under, views());
+      if (hasGap) known.pending.overflow();
+      known.quietAt(base.held!.takenNano);
+      return keepsUnder;
+    } catch (error) {
+      // After the commit: what it recorded is still to be told.
+      known.pending.overflow();
+      throw error;
+    }
+  }
+}

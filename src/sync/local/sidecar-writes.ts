@@ -1,0 +1,167 @@
+import type { WriteTransaction } from '../../lmdb/index.ts';
+import { Filling, type WritePlan } from '../../shadow/index.ts';
+import { fillProgress, fillSlice } from './fill-slice.ts';
+import type { Held } from './held.ts';
+import type { JoinedViews } from './joined-views.ts';
+import { applyPlan } from './rebase.ts';
+import type { Sidecar } from './sidecar.ts';
+import { SliceTime } from './slice-time.ts';
+import type { UnderLock, Writes, WritesContext } from './writes.ts';
+
+/**
+ * Entries in a sidecar (decision 16). Local changes go there without the application's lock. Winners of peers go there first, with what
+ * they replace, then into main; when that is committed, what they replaced is forgotten.
+ */
+export class SidecarWrites implements Writes {
+  readonly #context: WritesContext;
+  readonly #sidecar: Sidecar;
+  readonly #views: JoinedViews;
+  #agrees = false;
+  #isChecked = false;
+
+  constructor(context: WritesContext, sidecar: Sidecar, views: JoinedViews) {
+    this.#context = context;
+    this.#sidecar = sidecar;
+    this.#views = views;
+  }
+
+  get agrees(): boolean {
+    return this.#agrees;
+  }
+
+  agreed(): void {
+    this.#agrees = true;
+  }
+
+  prepare(): void {
+    const isPending = this.#sidecar.state.pendingTxnId !== 0;
+    if (this.#isChecked && !isPending) return;
+    const main = this.#views.hold();
+    try {
+      if (!this.#isChecked) this.#sidecar.assertBelongs(main);
+      this.#isChecked = true;
+      this.#resolve(main);
+    } finally {
+      main.release();
+    }
+  }
+
+  record(plan: WritePlan, view: Held): void {
+    const { known, options, base } = this.#context;
+    known.filling ??= new Filling([]);
+    known.filling.add(plan.fills);
+    // Nobody waits for it; the time bounds what one transaction takes in memory.
+    const time = new SliceTime(options.clock, options.lockMaxMs);
+    const tell = fillProgress(options.clock, options.report);
+    const beside = { main: undefined, txnId: view.id, view: view.view } as const;
+    this.#agrees = false;
+    for (let isFirst = true; ; isFirst = false) {
+      const left = this.#recordOnce(isFirst, () =>
+        this.#sidecar.write(
+          (transaction) => {
+            time.begin();
+            const filling = known.filling!.copy();
+            if (isFirst) applyPlan(transaction, plan, undefined, beside);
+            const left = fillSlice(transaction, filling, view.view, known, () => time.isUp, beside);
+            time.written();
+            return left;
+          },
+          (left) => (left ? {} : this.#sidecar.agreeing(view)),
+        ),
+      );
+      known.filling = left;
+      known.isMarked = left !== undefined;
+      if (!left) break;
+      tell(left, view.view);
+    }
+    this.#sidecar.at('recorded');
+    base.set(this.#views.refresh(view), this.#views, view);
+    this.#agrees = true;
+    known.quietAt(view.takenNano);
+  }
+
+  /** When a later slice fails, what the first one has recorded is still to be told. */
+  #recordOnce<T>(isFirst: boolean, write: () => T): T {
+    try {
+      return write();
+    } catch (error) {
+      if (!isFirst) this.#context.known.pending.overflow();
+      throw error;
+    }
+  }
+
+  locked<T>(body: UnderLock<T>): T {
+    const { options, base, known } = this.#context;
+    let under: Held | undefined;
+    try {
+      const { result, txnId } = options.lock.run((main) => {
+        // It runs once more in a new transaction when the map was full.
+        under?.release();
+        under = undefined;
+        under = this.#underResolved(main);
+        return this.#announce(main, under, body);
+      });
+      this.#sidecar.at('main committed');
+      try {
+        this.#sidecar.settle(txnId);
+      } finally {
+        // Main is committed, and is told as what it is; intents that are left are looked for.
+        if (base.moveOn(txnId, under, this.#views).keepsUnder) under = undefined;
+      }
+      this.#agrees = base.held!.id === txnId;
+      known.quietAt(base.held!.takenNano);
+      return result;
+    } catch (error) {
+      // What was recorded under the lock may be there, and is still to be told; what was announced is looked for.
+      if (!this.#agrees) known.pending.overflow();
+      throw error;
+    } finally {
+      under?.release();
+    }
+  }
+
+  #underResolved(main: WriteTransaction): Held {
+    const under = this.#views.under(main);
+    if (this.#sidecar.state.pendingTxnId === 0) return under;
+    try {
+      this.#resolve(under);
+      return this.#views.refresh(under);
+    } finally {
+      under.release();
+    }
+  }
+
+  /** Writes all that the body writes to entries, with what it replaces, before main is committed. */
+  #announce<T>(main: WriteTransaction, under: Held, body: UnderLock<T>): T {
+    const sidecar = this.#sidecar;
+    const result = sidecar.write(
+      (transaction) => {
+        const result = body(transaction, under, { main, txnId: main.id });
+        sidecar.at('intents written');
+        return result;
+      },
+      () => ({ ...sidecar.agreeing(under), pendingTxnId: main.id }),
+    );
+    this.#agrees = false;
+    sidecar.at('intents committed');
+    return result;
+  }
+
+  #resolve(main: Held): void {
+    const resolution = this.#sidecar.resolve(main.view);
+    if (resolution) this.#context.options.report({ type: 'sidecarResolved', ...resolution });
+  }
+
+  entries<T>(body: (transaction: WriteTransaction) => T): T {
+    const { base } = this.#context;
+    const result = this.#sidecar.write(body, () => ({}));
+    base.set(this.#views.refresh(base.held!), this.#views);
+    return result;
+  }
+
+  capturable(): Held {
+    const { held } = this.#context.base;
+    this.#sidecar.noteLook(held!.takenNano);
+    return this.#views.refresh(held!);
+  }
+}

@@ -1,0 +1,121 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { DbiFlag, Environment } from '../../src/lmdb/index.ts';
+import { cursorScan } from '../btree/fixture.ts';
+import { storedEntry } from '../support/objects/shadow-entries.ts';
+import { Workplace } from './harness.ts';
+
+const LONG = 'x'.repeat(100);
+const dupKey = (value: string): string => `k\0\0\0\0${value.slice(0, 505)}\x01`;
+
+let place: Workplace;
+beforeEach(() => {
+  place = new Workplace(['main']);
+  place.fill('main', (transaction) => {
+    const data = transaction.openOrCreateDbi('data', 0);
+    const shadow = transaction.openOrCreateDbi('_sync_shadow_data', 0);
+    for (const [key, value] of [
+      ['empty', ''],
+      ['long', `${LONG}long`],
+      ['short', 'short'],
+    ] as const) {
+      transaction.put(data, Buffer.from(key), Buffer.from(value));
+      transaction.put(shadow, Buffer.from(key), storedEntry(5n, value));
+    }
+    transaction.put(shadow, Buffer.from('gone'), storedEntry(7n, undefined));
+    const pairs = transaction.openOrCreateDbi('pairs', DbiFlag.dupSort);
+    const pairShadow = transaction.openOrCreateDbi('_sync_shadow_pairs', 0);
+    for (const value of ['short', 'y'.repeat(505), 'z'.repeat(511)]) {
+      transaction.put(pairs, Buffer.from('k'), Buffer.from(value));
+      transaction.put(pairShadow, Buffer.from(dupKey(value), 'latin1'), storedEntry(9n, value));
+    }
+  });
+});
+afterEach(() => place.remove());
+
+const path = (): string => place.lmdbPath('main');
+const sidecar = (): string => join(path(), 'data.mdb.lmdbstream-shadow');
+
+function content(): Record<string, unknown> {
+  const environment = Environment.open(path());
+  try {
+    return environment.read((txn) => Object.fromEntries(txn.dbiNames().map((name) => [name, cursorScan(txn, name)])));
+  } finally {
+    environment.close();
+  }
+}
+
+it('moves all shadows into a sidecar, and back as they were', async () => {
+  const before = content();
+  expect(await place.run(['shadow', 'move', '--to', 'sidecar'])).toMatchObject({
+    code: 0,
+    stdout: 'main: moved _sync_shadow_data (4 entries)\nmain: moved _sync_shadow_pairs (3 entries)\n',
+  });
+  expect(Object.keys(content())).toEqual(['data', 'pairs']);
+  expect((await place.run(['shadow', 'move', '--to', 'sidecar'])).stdout).toBe('main: nothing to move\n');
+  expect((await place.run(['shadow', 'move', '--to', 'inline'])).code).toBe(0);
+  expect(content()).toEqual(before);
+  expect(existsSync(sidecar())).toBe(false);
+  expect((await place.run(['shadow', 'move', '--to', 'inline'])).stdout).toBe('main: nothing to move\n');
+});
+
+it('what the application changed since is no longer what the shadow says, in whichever way it is moved', async () => {
+  await place.run(['shadow', 'move', '--to', 'sidecar']);
+  place.fill('main', (transaction) => {
+    const data = transaction.openOrCreateDbi('data', 0);
+    transaction.put(data, Buffer.from('long'), Buffer.alloc(0));
+    transaction.delete(data, Buffer.from('short'));
+  });
+  await place.run(['shadow', 'move', '--to', 'inline']);
+  const shadow = Object.fromEntries(content()._sync_shadow_data as [string, string][]);
+  expect(shadow.long!.length).toBeGreaterThan(24);
+  expect(shadow.short!.slice(24)).toBe('short');
+});
+
+it('a move that was cut short is made again from what lies inside', async () => {
+  const before = content();
+  await place.run(['shadow', 'move', '--to', 'sidecar']);
+  await place.run(['shadow', 'move', '--to', 'inline']);
+  // The sidecar was committed, the LMDB was not.
+  const beside = Environment.open(sidecar(), { noSubdir: true, create: true });
+  beside.write((txn) =>
+    txn.put(txn.openOrCreateDbi('_sync_shadow_data', 0), Buffer.from('half'), storedEntry(1n, 'x')),
+  );
+  beside.close();
+  expect((await place.run(['shadow', 'move', '--to', 'sidecar'])).code).toBe(0);
+  expect((await place.run(['shadow', 'move', '--to', 'inline'])).code).toBe(0);
+  expect(content()).toEqual(before);
+});
+
+it('a shadow that has the only copy of its values is not moved, and nothing is left behind', async () => {
+  place.fill('main', (transaction) => transaction.drop(transaction.openDbi('data')!, true));
+  const before = content();
+  const outcome = await place.run(['shadow', 'move', '--to', 'sidecar']);
+  expect([outcome.code, outcome.stderr]).toEqual([1, expect.stringContaining('only its shadow has the values')]);
+  expect([content(), existsSync(sidecar())]).toEqual([before, false]);
+});
+
+it('needs to know where to', async () => {
+  expect((await place.run(['shadow', 'move'])).code).toBe(2);
+  expect((await place.run(['shadow', 'move', '--to', 'elsewhere'])).code).toBe(2);
+});
+
+it('drop-shadow empties a sidecar that was moved to', async () => {
+  await place.run(['shadow', 'move', '--to', 'sidecar']);
+  const { code, stdout } = await place.run(['drop-shadow']);
+  expect([code, stdout]).toEqual([0, expect.stringContaining('main: dropped _sync_shadow_data (4 entries)\n')]);
+  const beside = Environment.open(sidecar(), { noSubdir: true });
+  try {
+    expect(beside.read((txn) => txn.dbiNames())).toEqual(['_sync_lmdbstream_sidecar']);
+  } finally {
+    beside.close();
+  }
+});
+
+it('a file that is no LMDB in the place of the sidecar is told', async () => {
+  writeFileSync(sidecar(), 'no LMDB'.repeat(1000));
+  const outcome = await place.run(['shadow', 'move', '--to', 'sidecar']);
+  expect(outcome.code).toBe(1);
+  expect(outcome.stderr).not.toContain('    at ');
+});
