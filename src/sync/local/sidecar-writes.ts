@@ -101,8 +101,8 @@ export class SidecarWrites implements Writes {
         under = this.#underResolved(main);
         return this.#announce(main, under, body);
       });
-      this.#sidecar.at('main committed');
       try {
+        this.#sidecar.at('main committed');
         this.#sidecar.settle(txnId);
       } finally {
         // Main is committed, and is told as what it is; intents that are left are looked for.

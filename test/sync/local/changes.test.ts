@@ -6,6 +6,8 @@ import { makePeer } from '../../support/fleet/peers.ts';
 import { dbiOf, objectOf } from '../../support/objects/objects.ts';
 
 const LISTENING = { maxKeys: 100, namesZones: false };
+/** Of such a value a sidecar keeps a digest. */
+const LONG = 'x'.repeat(300);
 const FROM_B = 'main__b__20220102-030405-012345678__GX.pb.gz';
 
 const put = (peer: Peer, key: string, value: string): void => peer.write({ op: 'put', dbi: 'd', key, value });
@@ -38,9 +40,9 @@ const told = (peer: Peer): string[] => peer.changes.splice(0).map(shown);
 /** Later than whatever the peer has stamped. */
 const later = (peer: Peer): bigint => peer.clock.nowNano() + 500_000_000n;
 
-describe('changes are told', () => {
+describe.each([false, true])('changes are told (sidecar: %s)', (sidecar) => {
   it('of the application, with their kind', async () => {
-    const peer = await started();
+    const peer = await started({ sidecar });
     peer.write({ op: 'put', dbi: 'd', key: 'b', value: '1' }, { op: 'put', dbi: 'e', key: 'x', value: '1' });
     await peer.local.localRound();
     expect(told(peer)).toEqual(['local: d +b, e +x']);
@@ -53,7 +55,7 @@ describe('changes are told', () => {
   });
 
   it('of another instance: its winners only, after the commit', async () => {
-    const peer = await started();
+    const peer = await started({ sidecar });
     put(peer, 'b', 'mine');
     await peer.local.localRound();
     peer.changes.length = 0;
@@ -71,7 +73,7 @@ describe('changes are told', () => {
   });
 
   it('never of what was rolled back', async () => {
-    const peer = await started();
+    const peer = await started({ sidecar });
     peer.failsNextLock = true;
     const object = objectOf([dbiOf('d', [{ key: 'c', value: 'new', nano: later(peer) }])]);
     await expect(peer.merge(object, FROM_B)).rejects.toThrow();
@@ -81,7 +83,7 @@ describe('changes are told', () => {
   });
 
   it('each of its own origin, when the application writes before the lock of a merge', async () => {
-    const peer = await started();
+    const peer = await started({ sidecar });
     peer.beforeLock.push(() => put(peer, 'x', 'mine'));
     await peer.merge(objectOf([dbiOf('d', [{ key: 'c', value: 'new', nano: later(peer) }])]), FROM_B);
     const [first, second] = peer.changes;
@@ -91,7 +93,7 @@ describe('changes are told', () => {
   });
 
   it('of both, when the application writes right after the commit of a merge', async () => {
-    const peer = await started();
+    const peer = await started({ sidecar });
     peer.afterLock.push(() => put(peer, 'x', 'mine'));
     await peer.merge(objectOf([dbiOf('d', [{ key: 'c', value: 'new', nano: later(peer) }])]), FROM_B);
     expect(told(peer), 'there is no view of it alone').toEqual([]);
@@ -100,11 +102,11 @@ describe('changes are told', () => {
   });
 
   it('of the application alone, when it overwrites or deletes right after the commit what a merge has brought', async () => {
-    const peer = await started();
+    const peer = await started({ sidecar });
     const nano = later(peer);
-    const entries = ['a', 'c', 'e'].map((key) => ({ key, value: 'new', nano }));
+    const entries = ['a', 'c', 'e'].map((key) => ({ key, value: `${LONG}new`, nano }));
     peer.afterLock.push(() =>
-      peer.write({ op: 'put', dbi: 'd', key: 'c', value: 'mine' }, { op: 'del', dbi: 'd', key: 'a' }),
+      peer.write({ op: 'put', dbi: 'd', key: 'c', value: `${LONG}mine` }, { op: 'del', dbi: 'd', key: 'a' }),
     );
     await peer.merge(objectOf([dbiOf('d', entries)]), FROM_B);
     await peer.local.localRound();
@@ -113,7 +115,7 @@ describe('changes are told', () => {
   });
 
   it('of both all of it, where nothing tells them apart: pairs of a DUPSORT DBI', async () => {
-    const peer = await started();
+    const peer = await started({ sidecar });
     const flags = DbiFlag.dupSort;
     const pair = (value: string) => ({ op: 'put', dbi: 'p', key: 'k', value, flags }) as const;
     peer.write(pair('1'));
@@ -126,7 +128,7 @@ describe('changes are told', () => {
   });
 
   it('of an empty instance that joins, and with too many keys by the names of DBIs', async () => {
-    const peer = makePeer({ changes: { ...LISTENING, maxKeys: 3 } });
+    const peer = makePeer({ sidecar, changes: { ...LISTENING, maxKeys: 3 } });
     await peer.local.localRound();
     const nano = later(peer);
     const entries = ['a', 'b', 'c'].map((key) => ({ key, value: '1', nano }));
@@ -138,7 +140,7 @@ describe('changes are told', () => {
   });
 
   it('of pairs of a DUPSORT DBI, and of a DBI that is dropped and made again', async () => {
-    const peer = await started();
+    const peer = await started({ sidecar });
     const flags = DbiFlag.dupSort;
     const pair = (value: string) => ({ op: 'put', dbi: 'p', key: 'k', value, flags }) as const;
     peer.write(pair('1'), pair('2'));
@@ -151,7 +153,25 @@ describe('changes are told', () => {
     await peer.local.localRound();
     expect(told(peer)).toEqual(['local: d -a']);
   });
+});
 
+it('a merge whose intents cannot be removed after the commit is told as a merge, once', async () => {
+  const peer = await started({ sidecar: true });
+  const object = objectOf([dbiOf('d', [{ key: 'c', value: LONG, nano: later(peer) }])]);
+  peer.atPoint = (point) => {
+    if (point === 'main committed') throw new Error('planned by the test');
+  };
+  await expect(peer.merge(object, FROM_B)).rejects.toThrow('planned by the test');
+  peer.atPoint = () => {};
+  expect(told(peer)).toEqual(['remote b: d +c']);
+  await peer.local.localRound();
+  put(peer, 'x', 'mine');
+  await peer.merge(object, FROM_B);
+  expect(told(peer)).toEqual(['local: d +x']);
+  peer.assertInStep();
+});
+
+describe('changes are told where there is no sidecar', () => {
   it('in native mode, where a deletion is a value with a mark', async () => {
     const peer = makePeer({ native: true, changes: LISTENING });
     await peer.local.localRound();
@@ -178,27 +198,6 @@ describe('changes are told', () => {
     await peer.local.localRound();
     expect(told(peer)[0]).toEqual('local: d many');
   });
-});
-
-describe('at a start', () => {
-  async function restarted(peer: Peer, toldTxnId: number | undefined): Promise<string[]> {
-    peer.toldTxnId = toldTxnId;
-    peer.restart();
-    peer.changes.length = 0;
-    await peer.local.localRound();
-    return told(peer);
-  }
-
-  it('what came after the last transaction told is told again, deletions and offline changes too', async () => {
-    const peer = await started();
-    put(peer, 'b', '1');
-    await peer.local.localRound();
-    const { txnId } = peer.changes.at(-1)!;
-    expect(await restarted(peer, txnId), 'nothing is told twice').toEqual([]);
-    await peer.merge(objectOf([dbiOf('d', [{ key: 'a', value: undefined, nano: later(peer) }])]), FROM_B);
-    put(peer, 'c', '1');
-    expect(await restarted(peer, txnId)).toEqual(['missed: d -a +c']);
-  });
 
   it('what the application writes between two slices of the first look is told with what was missed, not before it', async () => {
     const peer = makePeer({ changes: { ...LISTENING, maxKeys: 1000 }, lockMaxMs: 1 });
@@ -214,9 +213,30 @@ describe('at a start', () => {
     expect(others).toEqual([]);
     expect(event!.split(' ').slice(2).sort()).toEqual([...keys, 'x'].map((key) => `+${key}`).sort());
   });
+});
+
+describe.each([false, true])('at a start (sidecar: %s)', (sidecar) => {
+  async function restarted(peer: Peer, toldTxnId: number | undefined): Promise<string[]> {
+    peer.toldTxnId = toldTxnId;
+    peer.restart();
+    peer.changes.length = 0;
+    await peer.local.localRound();
+    return told(peer);
+  }
+
+  it('what came after the last transaction told is told again, deletions and offline changes too', async () => {
+    const peer = await started({ sidecar });
+    put(peer, 'b', '1');
+    await peer.local.localRound();
+    const { txnId } = peer.changes.at(-1)!;
+    expect(await restarted(peer, txnId), 'nothing is told twice').toEqual([]);
+    await peer.merge(objectOf([dbiOf('d', [{ key: 'a', value: undefined, nano: later(peer) }])]), FROM_B);
+    put(peer, 'c', '1');
+    expect(await restarted(peer, txnId)).toEqual(['missed: d -a +c']);
+  });
 
   it('pairs of a DUPSORT DBI get their keys back', async () => {
-    const peer = await started();
+    const peer = await started({ sidecar });
     const told = peer.local.txnId;
     const pair = (value: string) => ({ op: 'put', dbi: 'p', key: 'k', value, flags: DbiFlag.dupSort }) as const;
     peer.write(pair('1'), pair('2'));
@@ -226,20 +246,20 @@ describe('at a start', () => {
   });
 
   it('everything may have changed where nobody knows what was told, or for another file', async () => {
-    const peer = await started();
+    const peer = await started({ sidecar });
     expect(await restarted(peer, undefined)).toEqual(['missed: d many']);
     expect(await restarted(peer, 1_000_000)).toEqual(['missed: d many']);
   });
 
   it('a DBI that may have been emptied is told, too', async () => {
-    const peer = await started();
+    const peer = await started({ sidecar });
     peer.write({ op: 'del', dbi: 'd', key: 'a' });
     await peer.local.localRound();
     expect(await restarted(peer, undefined)).toEqual(['missed: d many']);
   });
 
   it('an empty database has nothing to tell', async () => {
-    const peer = makePeer({ changes: LISTENING });
+    const peer = makePeer({ sidecar, changes: LISTENING });
     peer.toldTxnId = undefined;
     peer.restart();
     await peer.local.localRound();
@@ -247,7 +267,7 @@ describe('at a start', () => {
   });
 
   it('zones of PowerDNS are told in parts, whatever the limit of keys', async () => {
-    const peer = await started({ changes: { maxKeys: 0, namesZones: true } });
+    const peer = await started({ sidecar, changes: { maxKeys: 0, namesZones: true } });
     const flags = DbiFlag.dupSort;
     const names = Array.from({ length: 10_001 }, (_, at) => `z${String(at).padStart(5, '0')}`);
     peer.write(...names.map((key) => ({ op: 'put', dbi: 'domains_0', key, value: '1', flags }) as const));

@@ -21,22 +21,28 @@ async function afterKill(peer: Peer, shown: ShownState | undefined): Promise<str
   return ['a', 'b', 'c', 'd'].filter((key) => keys.has('d', Buffer.from(key), 0, key.length));
 }
 
-async function started(pages: boolean): Promise<Peer> {
-  const peer = makePeer({ pages });
+async function started(options: { readonly pages: boolean; readonly sidecar: boolean }): Promise<Peer> {
+  const peer = makePeer(options);
   await peer.local.localRound();
   for (const key of ['a', 'b']) put(peer, key);
   await peer.local.localRound();
   return peer;
 }
 
-describe.each([true, false])('what is unpublished after a kill (pages: %s)', (pages) => {
+const KINDS = [
+  { pages: true, sidecar: false },
+  { pages: false, sidecar: false },
+  { pages: true, sidecar: true },
+];
+
+describe.each(KINDS)('what is unpublished after a kill (pages: $pages, sidecar: $sidecar)', (options) => {
   it('is nothing when our newest object shows all that is here', async () => {
-    const peer = await started(pages);
+    const peer = await started(options);
     expect(await afterKill(peer, shownNow(peer))).toEqual([]);
   });
 
   it('is what was recorded after it, and what was changed while nobody looked; deletions too', async () => {
-    const peer = await started(pages);
+    const peer = await started(options);
     const shown = shownNow(peer);
     put(peer, 'c');
     peer.write({ op: 'del', dbi: 'd', key: 'a' });
@@ -45,23 +51,31 @@ describe.each([true, false])('what is unpublished after a kill (pages: %s)', (pa
     expect(await afterKill(peer, shown)).toEqual(['a', 'c', 'd']);
   });
 
+  it('is also what was deleted last, when nothing else is left', async () => {
+    const peer = await started(options);
+    const shown = shownNow(peer);
+    peer.write({ op: 'del', dbi: 'd', key: 'a' }, { op: 'del', dbi: 'd', key: 'b' });
+    await peer.local.localRound();
+    expect(await afterKill(peer, shown)).toEqual(['a', 'b']);
+  });
+
   it('is everything when no object of ours is there, or one of another LMDB (a restored backup)', async () => {
-    const peer = await started(pages);
+    const peer = await started(options);
     const { txnId, timestampNano } = shownNow(peer);
     expect(await afterKill(peer, undefined)).toBe('many');
     expect(await afterKill(peer, { txnId: txnId + 1000, timestampNano })).toBe('many');
   });
 
   it('is also what has a later time, although its transaction seems to be an older one', async () => {
-    const peer = await started(pages);
+    const peer = await started(options);
     const { txnId } = shownNow(peer);
     expect(await afterKill(peer, { txnId, timestampNano: 1n })).toEqual(['a', 'b']);
   });
 
   it('is nothing in an LMDB that was empty at the start: what is merged then is of others', async () => {
-    const full = await started(pages);
+    const full = await started(options);
     const object = await full.snapshot();
-    const peer = makePeer({ pages });
+    const peer = makePeer(options);
     await peer.local.localRound();
     await peer.merge(object);
     await peer.local.collectUnpublished(undefined);
