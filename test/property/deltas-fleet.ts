@@ -251,7 +251,7 @@ export class ModelInstance {
       listing,
       sightings: this.#sightings,
       included: this.#included,
-      refused: this.index.refused,
+      isProven: (full) => this.index.isProven(full),
       config: { mustKeepIntervalMs: 600 * SECOND_MS, removeOldInstancesIntervalMs: OLD_MS },
     });
     this.#sightings = decision.sightings;
@@ -263,7 +263,7 @@ export class ModelInstance {
     const own: ListedObject[] = this.#bucket
       .late(changesAgo, hide)
       .map((info) => ({ ...info, name: parseSnapshotName(info.name) }))
-      .filter(({ name }) => name.instanceId === this.id && !this.index.refused.has(name.full));
+      .filter(({ name }) => name.instanceId === this.id && this.index.isProven(name.full));
     const decision = decideReplaced(own, this.#since, this.#bucket.nowMs);
     this.#since = decision.since;
     for (const name of decision.deletions) this.#bucket.delete(name);

@@ -95,7 +95,7 @@ export class Fleet {
 
   comeBack(member: Member, afterMs: number): void {
     this.world.at(afterMs, () => {
-      if (member.state !== 'down') return;
+      if (member.state !== 'down' || this.isEnding) return;
       if (!this.#isQuiet && this.scenario.restore > 0) this.#mayRestore(member);
       member.start();
     });

@@ -63,6 +63,21 @@ describe('deltas of two instances', () => {
     expect(await keysIn(bucket, delta)).toEqual(['theirs']);
   });
 
+  it('a legacy writer that comes when nothing changes any more gets what only deltas hold', async () => {
+    const bucket = new MemoryStorage();
+    const a = new Instance({ name: 'a', bucket });
+    a.put('k', '1');
+    a.start();
+    await a.until('stored', () => a.storage.stored.length === 1);
+    a.put('k', '2');
+    await a.until('a delta', () => a.storage.stored.some((name) => name.includes('.delta.')));
+    const legacy = new Instance({ name: 'legacy', bucket, config: { deltas: 'off' } });
+    legacy.put('mine', '1');
+    legacy.start();
+    await legacy.until('has the last change', () => legacy.texts().k === '2');
+    await a.until('has its entry', () => a.texts().mine === '1');
+  });
+
   it('off: names and content as without deltas, and deltas of others are not read', async () => {
     const bucket = new MemoryStorage();
     const a = new Instance({ name: 'a', bucket });

@@ -1,4 +1,4 @@
-import type { SnapshotName } from '../../snapshot/index.ts';
+import { DELTA_EXTENSION, type SnapshotName } from '../../snapshot/index.ts';
 import type { ObjectInfo } from '../../storage/index.ts';
 import { Catalogue } from './catalogue.ts';
 import { type Batch, type Gap, type HealedGap, InstanceCoverage } from './coverage.ts';
@@ -319,13 +319,12 @@ export class ChainIndex {
     }
   }
 
-  /** Names of listed objects that could not be used. */
-  get refused(): ReadonlySet<string> {
-    const refused = new Set<string>();
-    for (const objects of this.#catalogue.instances.values()) {
-      for (const { isRefused, name } of objects) if (isRefused) refused.add(name.full);
-    }
-    return refused;
+  /** Whether we have read an object, or what it holds. What could not be used, or was not looked at yet, proves nothing about others (I10). */
+  isProven(full: string): boolean {
+    const object = this.#catalogue.get(full);
+    if (object) return !object.isRefused && object.fate !== 'new';
+    // Without deltas they are none of our objects, and are judged by their names alone.
+    return this.#options.readsDeltas === false && full.endsWith(`.${DELTA_EXTENSION}`);
   }
 
   /** C of each instance: the time up to which all of it is merged. */

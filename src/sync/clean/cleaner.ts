@@ -22,8 +22,8 @@ export interface CleanerOptions {
   readonly config: CleanupConfig;
   /** See `CleaningInput.included`; asked once a run. */
   readonly included: () => ReadonlyMap<string, bigint>;
-  /** See `CleaningInput.refused`; asked once a run. */
-  readonly refused?: () => ReadonlySet<string>;
+  /** See `CleaningInput.isProven`. */
+  readonly isProven?: (full: string) => boolean;
   readonly log: Log;
   readonly observer?: CleanerObserver;
   /** Milliseconds since 1970 UTC. */
@@ -74,7 +74,7 @@ export class Cleaner {
 
   /** Rejects only with the reason of an aborted signal; what the storage refuses is logged and reported. */
   async runOnce(signal?: AbortSignal): Promise<CleanReport> {
-    const { config, instanceId, included, refused } = this.#options;
+    const { config, instanceId, included, isProven } = this.#options;
     let listing: readonly SnapshotName[];
     try {
       listing = await this.#list(signal);
@@ -90,7 +90,7 @@ export class Cleaner {
       listing,
       sightings: this.#sightings,
       included: included(),
-      ...(refused ? { refused: refused() } : {}),
+      ...(isProven ? { isProven } : {}),
       config,
     });
     this.#sightings = sightings;

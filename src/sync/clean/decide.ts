@@ -30,8 +30,8 @@ export interface CleaningInput {
    * under our own id the timestamp of that full snapshot. Empty before the first one: no instance is stale then.
    */
   readonly included: ReadonlyMap<string, bigint>;
-  /** Names of objects that could not be used (decision 11): they prove nothing about older ones. */
-  readonly refused?: ReadonlySet<string>;
+  /** False for what could not be used (decision 11), or what we have not read yet: it proves nothing about older ones. Default: true. */
+  readonly isProven?: (full: string) => boolean;
   readonly config: Pick<CleanupConfig, 'mustKeepIntervalMs' | 'removeOldInstancesIntervalMs'>;
 }
 
@@ -55,12 +55,12 @@ export interface CleaningDecision {
  * stretches that deltas hold after it stay, unless the instance is stale.
  */
 export function decideCleaning(input: CleaningInput): CleaningDecision {
-  const { now, listing, config, refused } = input;
+  const { now, listing, config, isProven = () => true } = input;
   const sightings = new Map<string, Sighting>();
   const condemned: { readonly object: SnapshotName; readonly reason: CleanReason }[] = [];
   const mayJudgeStale = hasFreshOwnSnapshot(input);
   for (const [instanceId, objects] of byInstance(listing)) {
-    const known = objects.filter(({ full }) => input.sightings.has(full) && !refused?.has(full));
+    const known = objects.filter(({ full }) => input.sightings.has(full) && isProven(full));
     const newestKnown = newestTime(known.filter(({ kind }) => kind === 'snapshot'));
     const findCover = coversOf(
       known.map((object) => ({ object, seenMs: input.sightings.get(object.full)!.firstSeenMs })),
@@ -119,7 +119,7 @@ function hasFreshOwnSnapshot(input: CleaningInput): boolean {
       kind === 'snapshot' &&
       timestampNano >= stored &&
       !isOld(timestampNano, input) &&
-      !input.refused?.has(full),
+      (input.isProven?.(full) ?? true),
   );
 }
 

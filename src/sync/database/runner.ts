@@ -247,11 +247,11 @@ export class DatabaseSync {
   }
 
   async #list(receiver: Receiver): Promise<void> {
-    const isListed = await receiver.list(this.#work.signal);
-    if (!isListed) return this.#tell({ type: 'listFailed' });
+    if (!(await receiver.list(this.#work.signal))) return this.#tell({ type: 'listFailed' });
     this.#tell({ type: 'listed', remote: this.#remote });
     // What the bucket lost is published again (decision 12).
     if (this.#news.tell()) this.#publisher?.request();
+    this.#publisher?.noteListing();
     if (this.#publisher) await this.#news.removeReplaced(this.#work.signal);
   }
 

@@ -28,7 +28,7 @@ export function upkeep(options: UpkeepOptions, signal: AbortSignal): Promise<voi
       instanceId: toInstanceId(config.instance),
       config: config.storage.cleanup,
       included,
-      refused: () => index.refused,
+      isProven: (name) => index.isProven(name),
       log,
       random,
       now: () => nowMs(clock),

@@ -107,6 +107,13 @@ export class Publisher {
     this.#options.onMoved();
   }
 
+  /** To be called after a listing: who does not read deltas needs a full snapshot of what they hold, also when nothing changes any more. */
+  noteListing(): void {
+    const { mode, view } = this.#options;
+    if (mode === 'off' || this.#isDue || view.ownChain().deltas.length === 0) return;
+    if (view.hasLegacyWriter()) this.request();
+  }
+
   get facts(): PublisherFacts {
     return { isDue: this.#isDue, isAtBucket: this.#isAtBucket, hasGivenUp: this.#gaveUp !== undefined };
   }

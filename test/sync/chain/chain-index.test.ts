@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parseSnapshotName } from '../../../src/snapshot/index.ts';
+import { ChainIndex } from '../../../src/sync/chain/index.ts';
 import { Driven, delta, full, info, modern, timeOf } from './support.ts';
 
 let at: Driven;
@@ -38,9 +39,20 @@ describe('full snapshots alone', () => {
     at.list(...all);
     at.list(...all);
     expect(at.due()).toEqual([]);
-    expect([...at.index.refused].sort()).toEqual([full('a', 2), full('a', 3)]);
+    expect([1, 2, 3].filter((time) => !at.index.isProven(full('a', time)))).toEqual([2, 3]);
     at.list(...all, full('a', 4));
     expect(at.due()).toEqual([[full('a', 4)]]);
+  });
+
+  it('only what was read proves anything about others (I10)', () => {
+    expect(at.index.isProven(full('a', 1))).toBe(false);
+    at.list(full('a', 1), full('a', 2));
+    expect([1, 2].map((time) => at.index.isProven(full('a', time)))).toEqual([false, false]);
+    at.merge(full('a', 2));
+    expect([1, 2].map((time) => at.index.isProven(full('a', time)))).toEqual([true, true]);
+    const delta = 'main__a__20260101-000000-000000001__GX__F20260101-000000-000000000.delta.pb.gz';
+    const ofOthers = new ChainIndex({ databaseName: 'main', ownInstanceId: 'b', readsDeltas: false });
+    expect([at.index.isProven(delta), ofOthers.isProven(delta)]).toEqual([false, true]);
   });
 
   it('a refusal holds for that size and time only', () => {
@@ -50,7 +62,7 @@ describe('full snapshots alone', () => {
     expect(at.due()).toEqual([]);
     at.list(info(full('a', 1), 20));
     expect(at.due()).toEqual([[full('a', 1)]]);
-    expect(at.index.refused.size).toBe(0);
+    expect(at.index.isProven(full('a', 1))).toBe(false);
     at.refuse(full('a', 1));
     at.list({ name: full('a', 1), sizeBytes: 20, modifiedMs: 2 });
     expect(at.due()).toEqual([[full('a', 1)]]);

@@ -66,7 +66,7 @@ describe('a run over a bucket', () => {
     let included = new Map<string, bigint>();
     let refused = new Set<string>();
     const names = [fullName('old', lastWord), fullName('a', at('09:00')), fullName('a', at('08:00'))];
-    const { clock, cleaner } = await setUp(names, { included: () => included, refused: () => refused });
+    const { clock, cleaner } = await setUp(names, { included: () => included, isProven: (full) => !refused.has(full) });
     refused = new Set([fullName('a', at('09:00'))]);
     await cleaner.runOnce();
     clock.nowMs = at('11:00');

@@ -82,7 +82,7 @@ describe('newer by the time in the name, never by arrival (W1, CLN-06)', () => {
 
   it('an object that could not be used proves nothing about older ones, and goes when a later one is there', () => {
     bucket.add(a('08:00'), a('09:00'));
-    bucket.refused.add(a('09:00'));
+    bucket.unproven.add(a('09:00'));
     bucket.clean(at('10:00'));
     expect(bucket.clean(at('11:00'))).toEqual([]);
     bucket.add(a('11:01'));
@@ -152,10 +152,10 @@ describe('deltas', () => {
 
   it('go for no compacted delta that cannot be used, or that vanished again', () => {
     bucket.add(a('08:00'), aDelta('08:01', '08:00'), aDelta('08:02', '08:00'));
-    bucket.refused.add(aDelta('08:02', '08:00'));
+    bucket.unproven.add(aDelta('08:02', '08:00'));
     bucket.clean(at('10:00'));
     expect(bucket.clean(at('12:00'))).toEqual([]);
-    bucket.refused.clear();
+    bucket.unproven.clear();
     bucket.names.delete(aDelta('08:02', '08:00'));
     expect(bucket.clean(at('13:00'))).toEqual([]);
     // Back again, it is a new object: it must have been there for as long.
@@ -177,7 +177,7 @@ describe('deltas', () => {
 
   it('stay while the full snapshot after them cannot be used', () => {
     bucket.add(a('08:00'), aDelta('08:01', '08:00'), a('08:02'));
-    bucket.refused.add(a('08:02'));
+    bucket.unproven.add(a('08:02'));
     bucket.clean(at('10:00'));
     expect(bucket.clean(at('12:00'))).toEqual([]);
   });
@@ -214,7 +214,7 @@ describe('stale instances', () => {
     ['we stored no full snapshot yet', () => bucket.included.delete('a')],
     ['our full snapshot is not in the bucket', () => bucket.names.delete(fullName('a', OWN))],
     ['the bucket holds an older one of ours only', () => bucket.included.set('a', nano(OWN + 1))],
-    ['ours cannot be used', () => bucket.refused.add(fullName('a', OWN))],
+    ['ours cannot be used', () => bucket.unproven.add(fullName('a', OWN))],
     ['they have spoken again', () => bucket.add(deltaName('b', OWN, last + 1000))],
   ])('stay when %s (I10)', (_, change) => {
     change();

@@ -45,7 +45,7 @@ export function deltaName(instanceId: string, timeMs: number, previousMs: number
 export class Bucket {
   readonly names = new Set<string>();
   readonly included = new Map<string, bigint>();
-  readonly refused = new Set<string>();
+  readonly unproven = new Set<string>();
   sightings: ReadonlyMap<string, Sighting> = new Map();
 
   add(...names: string[]): void {
@@ -60,7 +60,7 @@ export class Bucket {
       listing: this.listing(),
       sightings: this.sightings,
       included: this.included,
-      refused: this.refused,
+      isProven: (full) => !this.unproven.has(full),
       config: CONFIG,
     });
     this.sightings = decision.sightings;
