@@ -11,7 +11,7 @@ const HELP = `npm run simulate -- [options]
   --shrink        look for a smaller story that fails as the seed does
   --members N     at most so many
   --steps N       at most so many
-  --store NAME    where the shadow lies (inline)
+  --store NAME    where the shadow lies: inline (default), sidecar
   --without a,b   no faults of these kinds: ${FAULT_KINDS.join(', ')}
   --keep-going    do not stop at the first seed that fails
 `;

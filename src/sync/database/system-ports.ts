@@ -6,7 +6,14 @@ import { timeOf } from '../../merge/index.ts';
 import { isPrivate, schemaOf, sidecarPath } from '../../shadow/index.ts';
 import { encodeSnapshot, readSnapshot } from '../../snapshot/index.ts';
 import { type ObjectStorage, Spool } from '../../storage/index.ts';
-import { LmdbDatabase, type LockWatch, ShadowBesideError, ShadowInsideError, Sidecar } from '../local/index.ts';
+import {
+  LmdbDatabase,
+  type LockWatch,
+  ShadowBesideError,
+  ShadowInsideError,
+  Sidecar,
+  type SidecarOptions,
+} from '../local/index.ts';
 import { loadCutoff } from '../sweep/index.ts';
 import { type Clock, systemClock } from '../time/index.ts';
 import type { Codec, DatabasePorts, OpenContext } from './ports.ts';
@@ -21,6 +28,8 @@ export interface SystemPortsOptions {
   readonly codec?: Codec;
   /** Opens the LMDB; a simulator plays the application in the same environment, for a process opens an LMDB once. */
   readonly openEnvironment?: (lmdb: LmdbConfig) => Environment;
+  /** Opens the sidecar; a simulator looks into it, and ends there. */
+  readonly openSidecar?: (options: SidecarOptions) => Sidecar;
   /** See `MergeOptions`; by default V8 decides. */
   readonly collectGarbage?: (type?: 'minor') => void;
 }
@@ -43,7 +52,7 @@ export function systemPorts(options: SystemPortsOptions): DatabasePorts {
       const holder = `process ${process.pid}, instance ${config.instance}`;
       instanceLock = acquireInstanceLock(environment.dataPath, holder, lmdb.options.fileMask);
       if (!instanceLock) context.log.warn(UNLOCKED);
-      sidecar = openSidecar(lmdb, environment);
+      sidecar = sidecarOf(lmdb, environment, options.openSidecar);
       return new LmdbDatabase({
         ...context,
         sidecar,
@@ -75,7 +84,11 @@ export function systemPorts(options: SystemPortsOptions): DatabasePorts {
 }
 
 /** @throws ShadowBesideError, ShadowInsideError, and what `Sidecar` throws */
-function openSidecar(lmdb: LmdbConfig, environment: Environment): Sidecar | undefined {
+function sidecarOf(
+  lmdb: LmdbConfig,
+  environment: Environment,
+  open = (given: SidecarOptions): Sidecar => new Sidecar(given),
+): Sidecar | undefined {
   const path = sidecarPath(lmdb.shadowPath, environment.dataPath);
   if (lmdb.shadow === 'sidecar') {
     // Before one is made.
@@ -83,7 +96,7 @@ function openSidecar(lmdb: LmdbConfig, environment: Environment): Sidecar | unde
       throw new ShadowInsideError(environment.dataPath);
     }
     const { maxDbs, fileMask } = lmdb.options;
-    return new Sidecar({ path, environment, maxDbs, fileMask });
+    return open({ path, environment, maxDbs, fileMask });
   }
   if (!lmdb.schemaTracksChanges && existsSync(path)) throw new ShadowBesideError(path);
   return undefined;

@@ -6,7 +6,7 @@ export { LmdbDatabase, type LmdbDatabaseOptions } from './lmdb-database.ts';
 export { isPassing, LocalChanges } from './local-changes.ts';
 export type { Capture, LocalDatabase, MergeBatch, MergeObject, MergeResult, ShownState } from './local-database.ts';
 export { type DataFileReplacedError, isReplaced } from './same-file.ts';
-export { Sidecar, type SidecarPoint } from './sidecar.ts';
+export { Sidecar, type SidecarOptions, type SidecarPoint } from './sidecar.ts';
 export {
   ShadowBesideError,
   ShadowInsideError,

@@ -210,6 +210,7 @@ export class LmdbDatabase implements LocalDatabase {
       timestampNano,
       included: new Map(this.#options.included()),
       unpublished: tracker.takeUnpublished(),
+      named: (nano: bigint) => this.#options.sidecar?.noteName(nano),
       sources: () => snapshotSources(held.view, schema.native, tracker.knownFlags),
       countOf: (keys: KeySet) => entryCount(held.view, schema.native, keys),
       deltaSources: (keys: KeySet) => {

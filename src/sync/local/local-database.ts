@@ -43,6 +43,8 @@ export interface Capture {
    * (`LocalDatabase.giveBack`).
    */
   readonly unpublished: KeySet;
+  /** To be called before an object of this capture is stored, with the newest time that names one, ns since 1970. */
+  named(nano: bigint): void;
   /** How many entries `deltaSources` would give, at most. */
   countOf(keys: KeySet): number;
   /** All entries of the view, for a full snapshot; to be read before `use` resolves. */

@@ -160,8 +160,6 @@ export class SidecarWrites implements Writes {
   }
 
   capturable(): Held {
-    const { held } = this.#context.base;
-    this.#sidecar.noteLook(held!.takenNano);
-    return this.#views.refresh(held!);
+    return this.#views.refresh(this.#context.base.held!);
   }
 }

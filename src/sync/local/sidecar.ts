@@ -125,12 +125,15 @@ export class Sidecar {
     return { txnId: main.id, root: rootOf(main), lookedNano: later(this.#state.lookedNano, main.takenNano) };
   }
 
-  /** A state that was seen at that time is published: kept, so that a sidecar that is put back from a backup is known for what it is. */
-  noteLook(takenNano: bigint): void {
-    if (takenNano > BigInt(this.#state.lookedNano))
+  /**
+   * An object of ours is about to be published under that time: kept, so that a sidecar that is put back from a backup is known for what
+   * it is. The time may be later than that of any look (decision 10).
+   */
+  noteName(nano: bigint): void {
+    if (nano > BigInt(this.#state.lookedNano))
       this.write(
         () => {},
-        () => ({ lookedNano: `${takenNano}` }),
+        () => ({ lookedNano: `${nano}` }),
       );
   }
 

@@ -319,7 +319,10 @@ export class Publisher {
       const newestNano = chain.newestNano > this.#newestNano ? chain.newestNano : this.#newestNano;
       const parts = { databaseName, instanceId, generationId: GENERATION_ID };
       const names = namesOf(plan, parts, mode, nextTimeNano(capture.timestampNano, newestNano));
-      if (names.delta || names.full) this.#newestNano = names.newestNano;
+      if (names.delta || names.full) {
+        this.#newestNano = names.newestNano;
+        capture.named(names.newestNano);
+      }
       const compactedKeys = plan.compaction && this.#deltaKeys.union(plan.compaction.replaces, unpublished);
       const md5 = storage.type !== 'fs' && storage.type !== 'memory';
       const options = { ...make, md5, monotonicMs: () => clock.monotonicMs() };

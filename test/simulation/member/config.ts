@@ -14,7 +14,7 @@ export function configOf(scenario: Scenario, settings: MemberSettings, folder: s
         options: { create: true, map_size: '64MB' },
         schema_tracks_changes: kind === 'native',
         dupsort_hack: kind === 'dupsort',
-        ...keysOfStore(scenario.store),
+        ...(kind === 'native' ? {} : keysOfStore(scenario.store)),
       },
     },
     storage: { type: 'memory' },
@@ -53,6 +53,7 @@ export function configOf(scenario: Scenario, settings: MemberSettings, folder: s
 
 /** What makes the shadow lie elsewhere. */
 function keysOfStore(store: string): Record<string, unknown> {
+  if (store === 'sidecar') return { shadow: 'sidecar', dropped_dbis: 'delete' };
   if (store !== 'inline') throw new TypeError(`there is no shadow store ${JSON.stringify(store)}`);
   return {};
 }

@@ -4,9 +4,9 @@ import { Environment } from '../../../src/lmdb/index.ts';
 import { silentLog } from '../../../src/log/index.ts';
 import { Spool } from '../../../src/storage/index.ts';
 import { type DatabaseOptions, DatabaseSync, type SyncEvent, systemPorts } from '../../../src/sync/index.ts';
-import type { LocalDatabase } from '../../../src/sync/local/index.ts';
+import { type LocalDatabase, Sidecar, type SidecarPoint } from '../../../src/sync/local/index.ts';
 import type { Fleet } from '../fleet.ts';
-import { contentOf } from '../oracle/content.ts';
+import { contentBeside, contentOf } from '../oracle/content.ts';
 import { MemberModel } from '../oracle/member-model.ts';
 import type { MemberSettings, Scenario } from '../scenario.ts';
 import { clockOf, MachineClock } from '../world/clock.ts';
@@ -34,6 +34,7 @@ export class Member {
   #environment: Environment | undefined;
   #life = new Life();
   #local: LocalDatabase | undefined;
+  #sidecar: Sidecar | undefined;
   #watched: Watched | undefined;
   #abort = new AbortController();
   #isLocked = false;
@@ -54,6 +55,7 @@ export class Member {
     this.model = new MemberModel({
       name: settings.name,
       native: this.#scenario.kind === 'native',
+      isBeside: this.#isBeside,
       ledger,
       violated: (invariant, text) => world.violated(invariant, `${settings.name}: ${text}`),
       forgottenBefore: () => fleet.forgottenBeforeNano,
@@ -68,6 +70,10 @@ export class Member {
 
   get #scenario(): Scenario {
     return this.#fleet.scenario;
+  }
+
+  get #isBeside(): boolean {
+    return this.#scenario.store === 'sidecar' && this.#scenario.kind !== 'native';
   }
 
   get isRunning(): boolean {
@@ -99,6 +105,10 @@ export class Member {
         this.#environment = Environment.open(path, { ...options, noSync: true });
         return this.#environment;
       },
+      openSidecar: (given) => {
+        this.#sidecar = new Sidecar({ ...given, noSync: true, atPoint: (point) => this.#atPoint(point, life) });
+        return this.#sidecar;
+      },
       lockWatch: { waiting: () => this.#beforeLock(), done: () => {} },
     });
     const options: DatabaseOptions = {
@@ -121,7 +131,11 @@ export class Member {
               // What was under way when the process was killed may have been committed.
               if (event.type === 'lock') this.#afterLock();
               if (life.isOver) return;
-              if (event.type === 'captured') watched.captured(event.txnId, event.timestampNano);
+              if (event.type === 'sidecarResolved') this.#lookBeside(this.#sidecar!.state.txnId);
+              if (event.type === 'captured') {
+                if (this.#isBeside) this.#lookBeside(event.txnId);
+                watched.captured(event.txnId, event.timestampNano);
+              }
               context.report(event);
               if (event.type === 'lock') this.#race();
             },
@@ -156,6 +170,7 @@ export class Member {
     this.#environment?.close();
     this.#environment = undefined;
     this.#local = undefined;
+    this.#sidecar = undefined;
     this.#watched = undefined;
     this.#isLocked = false;
     this.#touched = () => {};
@@ -222,9 +237,28 @@ export class Member {
     const txnId = environment.info().lastTxnId;
     if (txnId === this.#beforeLockTxnId) return;
     this.#date();
+    if (this.#isBeside) return;
     const content = contentOf(environment, this.#scenario.kind === 'native');
     this.model.committed(content, txnId, content.isFilling ? new Set(['d', 'e', 'pairs']) : new Set());
     this.#watched?.committed();
+  }
+
+  /** A write to the sidecar has come so far: it may end here. */
+  #atPoint(point: SidecarPoint, life: Life): void {
+    if (point === 'settled' || point === 'recorded') {
+      this.#lookBeside(this.#sidecar!.state.txnId);
+      this.#watched?.committed();
+    }
+    const { crash } = this.#scenario;
+    if (life === this.#life && this.isRunning && !this.isQuiet && crash > 0 && this.#fleet.world.random.chance(crash))
+      this.crash();
+    life.assert();
+  }
+
+  /** @param seenTxnId the transaction of the application with which the entries agree */
+  #lookBeside(seenTxnId: number): void {
+    const content = contentBeside(this.#environment!, this.#sidecar!.environment, this.model.valuesOf);
+    this.model.committed(content, seenTxnId, new Set(), seenTxnId);
   }
 
   /** The kernel dates the file. */

@@ -14,9 +14,11 @@ export class Ledger {
   readonly best = new Map<string, Entry>();
   readonly #deletions = new Map<string, readonly Entry[]>();
   readonly #origins = new Map<string, Origin>();
+  readonly #values = new Map<string, readonly string[]>();
 
   add(id: string, entry: Entry, origin: Origin): void {
     this.#origins.set(versionOf(id, entry), origin);
+    if (!entry.deleted) this.#values.set(id, [...this.valuesOf(id), entry.value]);
     const best = this.best.get(id);
     if (!best || beats(entry, best)) this.best.set(id, entry);
     if (entry.deleted) this.#deletions.set(id, [...(this.#deletions.get(id) ?? []), entry]);
@@ -24,6 +26,11 @@ export class Ledger {
 
   knows(id: string, entry: Entry): boolean {
     return this.#origins.has(versionOf(id, entry));
+  }
+
+  /** All that a key has ever had. */
+  valuesOf(id: string): readonly string[] {
+    return this.#values.get(id) ?? [];
   }
 
   /** Whose change it was. */

@@ -13,6 +13,7 @@ interface Pending {
   readonly commitNano: bigint;
   /** The clock had not been later before. */
   readonly isComparable: boolean;
+  readonly txnId: number;
 }
 
 export interface LocalVersion {
@@ -32,6 +33,8 @@ export interface Commit {
 export interface ModelOptions {
   readonly name: string;
   readonly native: boolean;
+  /** The entries lie in a sidecar, whose commits come while the application writes. */
+  readonly isBeside: boolean;
   readonly ledger: Ledger;
   readonly violated: (invariant: string, text: string) => void;
   /** Deletions before it may be swept. */
@@ -54,6 +57,8 @@ export class MemberModel {
   readonly #options: ModelOptions;
   /** Since our last commit: when each value was first written, by id and value. */
   readonly #written = new Map<string, bigint>();
+  /** By id: the transaction of the application that wrote it last. */
+  readonly #lastTxnIds = new Map<string, number>();
 
   constructor(options: ModelOptions) {
     this.#options = options;
@@ -65,6 +70,7 @@ export class MemberModel {
 
   /** A write of the application is committed. `undefined`: deleted; in native mode the entry that it wrote. */
   wrote(id: string, value: string | undefined, commit: Commit, nativeEntry?: Entry): void {
+    this.#lastTxnIds.set(id, commit.txnId);
     if (value === undefined) this.main.delete(id);
     else this.main.set(id, value);
     if (nativeEntry) {
@@ -74,13 +80,15 @@ export class MemberModel {
     }
     const stored = this.entries.get(id);
     const isNoChange = value === undefined ? !stored || stored.deleted : stored?.value === value && !stored.deleted;
-    if (isNoChange) {
+    // What it is put back from may be recorded at this very moment.
+    if (isNoChange && !this.#options.isBeside) {
       this.#pending.delete(id);
       return;
     }
-    const { commitNano, isComparable, fileNano } = commit;
-    const boundNano = this.isFirstMigration ? 1n : this.#firstWritten(id, value, fileNano);
-    this.#pending.set(id, { value, boundNano, replaced: stored, commitNano, isComparable });
+    const { commitNano, isComparable, fileNano, txnId } = commit;
+    const firstNano = this.#firstWritten(id, value, fileNano);
+    const boundNano = this.isFirstMigration ? 1n : firstNano;
+    this.#pending.set(id, { value, boundNano, replaced: stored, commitNano, isComparable, txnId });
   }
 
   /** What was written before, and again, may have been seen the first time. */
@@ -97,10 +105,16 @@ export class MemberModel {
     for (const pending of this.#pending.values()) if (nano < pending.boundNano) pending.boundNano = nano;
   }
 
-  /** The instance has committed. */
-  committed(content: Content, txnId: number, mayBeAhead: ReadonlySet<string>): void {
-    const { native, violated } = this.#options;
-    if (!native && content.hasShadow && !content.isFilling) this.#checkMainIsShadow(content);
+  /** The instance has committed. @param seenTxnId what the application wrote after it is not recorded yet */
+  committed(
+    content: Content,
+    txnId: number,
+    mayBeAhead: ReadonlySet<string>,
+    seenTxnId = Number.POSITIVE_INFINITY,
+  ): void {
+    const { native, isBeside, violated } = this.#options;
+    const isLater = (id: string): boolean => (this.#lastTxnIds.get(id) ?? 0) > seenTxnId;
+    if (!native && content.hasShadow && !content.isFilling) this.#checkMainIsShadow(content, isLater);
     const before = this.entries;
     for (const [id, entry] of content.entries) {
       const old = before.get(id);
@@ -111,21 +125,22 @@ export class MemberModel {
       this.#attribute(id, entry, txnId);
     }
     for (const [id, old] of before) if (!content.entries.has(id)) this.#checkForgotten(id, old);
-    for (const [id, pending] of this.#pending) this.#look(id, pending, content, mayBeAhead);
-    this.#written.clear();
+    for (const [id, pending] of this.#pending) if (!isLater(id)) this.#look(id, pending, content, mayBeAhead);
+    if (!isBeside) this.#written.clear();
     this.entries = content.entries;
     this.main = new Map(content.main);
     if (content.hasShadow && !content.isFilling) this.isFirstMigration = false;
   }
 
-  #checkMainIsShadow({ main, entries }: Content): void {
+  #checkMainIsShadow({ main, entries }: Content, isLater: (id: string) => boolean): void {
     for (const [id, entry] of entries) {
+      if (isLater(id)) continue;
       const isRight = entry.deleted ? !main.has(id) : main.get(id) === entry.value;
       if (!isRight)
         this.#options.violated('I4', `${showId(id)} of the shadow is ${show(entry)}, main has ${main.get(id)}`);
     }
     for (const id of main.keys()) {
-      if (!entries.has(id)) this.#options.violated('I4', `${showId(id)} of main is not in the shadow`);
+      if (!entries.has(id) && !isLater(id)) this.#options.violated('I4', `${showId(id)} of main is not in the shadow`);
     }
   }
 
@@ -134,15 +149,17 @@ export class MemberModel {
     const { ledger, violated } = this.#options;
     if (ledger.knows(id, entry)) return;
     const pending = this.#pending.get(id);
-    const isChange = pending && (entry.deleted ? pending.value === undefined : pending.value === entry.value);
-    if (!isChange) {
+    const value = entry.deleted ? undefined : entry.value;
+    const isChange = pending && pending.value === value;
+    const wrote = this.#options.isBeside ? this.#written.get(`${id} ${value}`) : undefined;
+    if (!isChange && wrote === undefined) {
       violated('I12', `${showId(id)} became ${show(entry)}, which no application has written`);
       return;
     }
-    if (!isAtLeast(entry, earliest(pending, entry))) {
+    if (isChange && !isAtLeast(entry, earliest(pending, entry))) {
       violated('I3', `${showId(id)} was written at ${pending.boundNano} and recorded as ${show(entry)}`);
     }
-    const afterReplaced = pending.replaced ? pending.replaced.nano + 1n : 1n;
+    const afterReplaced = pending?.replaced ? pending.replaced.nano + 1n : 1n;
     const highest = this.#options.highestNano();
     const latest = highest > afterReplaced ? highest : afterReplaced;
     if (entry.nano > latest && entry.nano !== (this.entries.get(id)?.nano ?? 0n) + 1n) {
@@ -165,7 +182,9 @@ export class MemberModel {
   #look(id: string, pending: Pending, { entries, main }: Content, mayBeAhead: ReadonlySet<string>): void {
     const entry = entries.get(id);
     const { value } = pending;
-    const isRecorded = value === undefined ? entry?.deleted : entry && !entry.deleted && entry.value === value;
+    const isNothing = this.#options.isBeside && value === undefined && !entry;
+    const isRecorded =
+      isNothing || (value === undefined ? entry?.deleted : entry && !entry.deleted && entry.value === value);
     if (isRecorded || (entry && isAtLeast(entry, earliest(pending, entry)))) {
       this.#pending.delete(id);
     } else if (main.get(id) !== value) {
@@ -179,13 +198,24 @@ export class MemberModel {
     }
   }
 
+  /** Values that a key may have had of late. */
+  readonly valuesOf = (id: string): string[] => {
+    const written = [...this.#written.keys()].filter((key) => key.startsWith(`${id} `) && !key.endsWith(' undefined'));
+    return [...written.map((key) => key.slice(id.length + 1)), this.entries.get(id)?.value ?? ''].concat(
+      this.#options.ledger.valuesOf(id),
+    );
+  };
+
   /** A capture says that all up to a time is in it. */
   captured(txnId: number, timestampNano: bigint): void {
     const { violated, highestNano } = this.#options;
     if (timestampNano > highestNano()) {
       violated('I3', `transaction ${txnId} claims ${timestampNano}, which has not come yet`);
     }
-    for (const [id, { commitNano, isComparable }] of this.#pending) {
+    for (const [id, { commitNano, isComparable, value }] of this.#pending) {
+      const entry = this.entries.get(id);
+      // What is as it was before need not be a commit at all.
+      if (this.#options.isBeside && (entry?.deleted === false ? entry.value : undefined) === value) continue;
       if (isComparable && commitNano <= timestampNano) {
         violated(
           'I3',

@@ -142,6 +142,16 @@ describe('a sidecar that does not belong to the LMDB', () => {
     expect(() => peer.local.assertKnows(looked + 1n)).toThrow(expect.objectContaining({ code: 'SIDECAR_BEHIND' }));
   });
 
+  it('is not behind an object that had to be named later than any look, as after a clock was put back (decision 10)', async () => {
+    const peer = startedPeer({ sidecar: true });
+    const named = BigInt(peer.sidecar!.state.lookedNano) + 3_600_000_000_000n;
+    await peer.local.capture(async (capture) => capture.named(named));
+    peer.restart();
+    peer.tracker.localRound();
+    expect(() => peer.local.assertKnows(named)).not.toThrow();
+    expect(() => peer.local.assertKnows(named + 1n)).toThrow(expect.objectContaining({ code: 'SIDECAR_BEHIND' }));
+  });
+
   it('is not begun beside shadows that lie inside', () => {
     const peer = makePeer({ sidecar: true });
     peer.write({ op: 'put', dbi: '_sync_shadow_d', key: 'k', value: 'v', flags: 0 });

@@ -38,6 +38,7 @@ class Local {
       timestampNano,
       included: new Map(),
       unpublished,
+      named: () => {},
       countOf,
       sources: none,
       deltaSources: none,
