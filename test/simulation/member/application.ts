@@ -75,3 +75,8 @@ function pairValueOf(id: string, key: string): Buffer {
   const shadowKey = id.slice(id.indexOf('/') + 1);
   return Buffer.from(shadowKey.slice(key.length + 8, -2), 'hex');
 }
+
+/** For the trace. */
+export function showWrites(writes: readonly Pick<Write, 'id' | 'value'>[]): string {
+  return writes.map(({ id, value }) => `${id}=${value?.slice(0, 40) ?? 'deleted'}`).join(' ');
+}

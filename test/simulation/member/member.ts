@@ -1,19 +1,21 @@
-import { copyFileSync, existsSync, mkdirSync, rmSync, utimesSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { Environment } from '../../../src/lmdb/index.ts';
 import { silentLog } from '../../../src/log/index.ts';
 import { Spool } from '../../../src/storage/index.ts';
 import { type DatabaseOptions, DatabaseSync, type SyncEvent, systemPorts } from '../../../src/sync/index.ts';
-import { type LocalDatabase, Sidecar, type SidecarPoint } from '../../../src/sync/local/index.ts';
+import type { LocalDatabase } from '../../../src/sync/local/index.ts';
 import type { Fleet } from '../fleet.ts';
-import { contentBeside, contentOf } from '../oracle/content.ts';
+import { contentOf } from '../oracle/content.ts';
 import { MemberModel } from '../oracle/member-model.ts';
 import type { MemberSettings, Scenario } from '../scenario.ts';
 import { clockOf, MachineClock } from '../world/clock.ts';
 import { codecOf } from '../world/codec.ts';
 import { Life } from '../world/life.ts';
 import { showFields } from '../world/trace.ts';
-import { apply, writesOf } from './application.ts';
+import { apply, showWrites, writesOf } from './application.ts';
+import { putBack } from './backup.ts';
+import { Beside } from './beside.ts';
 import { clearReaders } from './clear-readers.ts';
 import { configOf } from './config.ts';
 import { Watched } from './watched.ts';
@@ -34,7 +36,7 @@ export class Member {
   #environment: Environment | undefined;
   #life = new Life();
   #local: LocalDatabase | undefined;
-  #sidecar: Sidecar | undefined;
+  readonly #beside: Beside | undefined;
   #watched: Watched | undefined;
   #abort = new AbortController();
   #isLocked = false;
@@ -42,7 +44,6 @@ export class Member {
   #beforeLockTxnId = 0;
   #touched: () => void = () => {};
   #writes = 0;
-  #hasBackup = false;
 
   constructor(fleet: Fleet, settings: MemberSettings, folder: string) {
     this.#fleet = fleet;
@@ -55,12 +56,14 @@ export class Member {
     this.model = new MemberModel({
       name: settings.name,
       native: this.#scenario.kind === 'native',
-      isBeside: this.#isBeside,
+      isBeside: this.#scenario.store === 'sidecar' && this.#scenario.kind !== 'native',
       ledger,
       violated: (invariant, text) => world.violated(invariant, `${settings.name}: ${text}`),
       forgottenBefore: () => fleet.forgottenBeforeNano,
       highestNano: () => this.clock.highestNano,
     });
+    const passed = (isWhole: boolean): void => this.#passed(isWhole);
+    if (this.model.isBeside) this.#beside = new Beside(this.model, () => this.#environment!, passed);
     this.clock.onLook = (nano) => this.model.lower(nano);
   }
 
@@ -70,10 +73,6 @@ export class Member {
 
   get #scenario(): Scenario {
     return this.#fleet.scenario;
-  }
-
-  get #isBeside(): boolean {
-    return this.#scenario.store === 'sidecar' && this.#scenario.kind !== 'native';
   }
 
   get isRunning(): boolean {
@@ -105,10 +104,7 @@ export class Member {
         this.#environment = Environment.open(path, { ...options, noSync: true });
         return this.#environment;
       },
-      openSidecar: (given) => {
-        this.#sidecar = new Sidecar({ ...given, noSync: true, atPoint: (point) => this.#atPoint(point, life) });
-        return this.#sidecar;
-      },
+      openSidecar: (given) => this.#beside!.open(given, life),
       lockWatch: { waiting: () => this.#beforeLock(), done: () => {} },
     });
     const options: DatabaseOptions = {
@@ -131,11 +127,8 @@ export class Member {
               // What was under way when the process was killed may have been committed.
               if (event.type === 'lock') this.#afterLock();
               if (life.isOver) return;
-              if (event.type === 'sidecarResolved') this.#lookBeside(this.#sidecar!.state.txnId);
-              if (event.type === 'captured') {
-                if (this.#isBeside) this.#lookBeside(event.txnId);
-                watched.captured(event.txnId, event.timestampNano);
-              }
+              this.#beside?.told(event);
+              if (event.type === 'captured') watched.captured(event.txnId, event.timestampNano);
               context.report(event);
               if (event.type === 'lock') this.#race();
             },
@@ -170,7 +163,6 @@ export class Member {
     this.#environment?.close();
     this.#environment = undefined;
     this.#local = undefined;
-    this.#sidecar = undefined;
     this.#watched = undefined;
     this.#isLocked = false;
     this.#touched = () => {};
@@ -237,28 +229,17 @@ export class Member {
     const txnId = environment.info().lastTxnId;
     if (txnId === this.#beforeLockTxnId) return;
     this.#date();
-    if (this.#isBeside) return;
+    if (this.#beside) return;
     const content = contentOf(environment, this.#scenario.kind === 'native');
     this.model.committed(content, txnId, content.isFilling ? new Set(['d', 'e', 'pairs']) : new Set());
     this.#watched?.committed();
   }
 
-  /** A write to the sidecar has come so far: it may end here. */
-  #atPoint(point: SidecarPoint, life: Life): void {
-    if (point === 'settled' || point === 'recorded') {
-      this.#lookBeside(this.#sidecar!.state.txnId);
-      this.#watched?.committed();
-    }
+  /** A write to the sidecar has come so far. */
+  #passed(isWhole: boolean): void {
+    if (isWhole) this.#watched?.committed();
     const { crash } = this.#scenario;
-    if (life === this.#life && this.isRunning && !this.isQuiet && crash > 0 && this.#fleet.world.random.chance(crash))
-      this.crash();
-    life.assert();
-  }
-
-  /** @param seenTxnId the transaction of the application with which the entries agree */
-  #lookBeside(seenTxnId: number): void {
-    const content = contentBeside(this.#environment!, this.#sidecar!.environment, this.model.valuesOf);
-    this.model.committed(content, seenTxnId, new Set(), seenTxnId);
+    if (!this.isQuiet && crash > 0 && this.#fleet.world.random.chance(crash)) this.crash();
   }
 
   /** The kernel dates the file. */
@@ -309,10 +290,7 @@ export class Member {
       for (const { id, value, entry } of writes) {
         this.model.wrote(id, value, { txnId, commitNano: nowNano, isComparable, fileNano }, entry);
       }
-      this.#tell(
-        () =>
-          `writes ${writes.map(({ id, value }) => `${id}=${value?.slice(0, 40) ?? 'deleted'}`).join(' ')} (${txnId})`,
-      );
+      this.#tell(() => `writes ${showWrites(writes)} (${txnId})`);
       if (!this.settings.isWatchBlind) world.at(world.random.between(0.1, 20), () => this.#touched());
       return true;
     } catch (error) {
@@ -337,17 +315,14 @@ export class Member {
     // From before the first start it would be a first start once more, with times of 1 ns.
     if (this.#scenario.kind !== 'native' && this.model.isFirstMigration) return;
     copyFileSync(this.dataPath, `${this.dataPath}.backup`);
-    this.#hasBackup = true;
     this.#tell(() => 'is backed up');
   }
 
   /** Back to the last backup, or to nothing. */
   restore(): void {
     if (this.state !== 'down') return;
-    this.#tell(() => `is restored from ${this.#hasBackup ? 'a backup' : 'nothing'}`);
-    rmSync(join(this.#folder, 'lock.mdb'), { force: true });
-    rmSync(this.dataPath, { force: true });
-    if (this.#hasBackup) copyFileSync(`${this.dataPath}.backup`, this.dataPath);
+    const hasBackup = putBack(this.#folder);
+    this.#tell(() => `is restored from ${hasBackup ? 'a backup' : 'nothing'}`);
     const environment = Environment.open(this.#folder, { create: true, noSync: true, mapSizeBytes: MAP_BYTES });
     this.model.reload(contentOf(environment, this.#scenario.kind === 'native'));
     environment.close();

@@ -13,7 +13,6 @@ interface Pending {
   readonly commitNano: bigint;
   /** The clock had not been later before. */
   readonly isComparable: boolean;
-  readonly txnId: number;
 }
 
 export interface LocalVersion {
@@ -64,12 +63,17 @@ export class MemberModel {
     this.#options = options;
   }
 
+  get isBeside(): boolean {
+    return this.#options.isBeside;
+  }
+
   get pendingIds(): string[] {
     return [...this.#pending.keys()];
   }
 
   /** A write of the application is committed. `undefined`: deleted; in native mode the entry that it wrote. */
   wrote(id: string, value: string | undefined, commit: Commit, nativeEntry?: Entry): void {
+    const isSame = this.main.get(id) === value;
     this.#lastTxnIds.set(id, commit.txnId);
     if (value === undefined) this.main.delete(id);
     else this.main.set(id, value);
@@ -85,10 +89,11 @@ export class MemberModel {
       this.#pending.delete(id);
       return;
     }
-    const { commitNano, isComparable, fileNano, txnId } = commit;
+    const { commitNano, isComparable, fileNano } = commit;
     const firstNano = this.#firstWritten(id, value, fileNano);
+    if (isSame && this.#options.isBeside) return;
     const boundNano = this.isFirstMigration ? 1n : firstNano;
-    this.#pending.set(id, { value, boundNano, replaced: stored, commitNano, isComparable, txnId });
+    this.#pending.set(id, { value, boundNano, replaced: stored, commitNano, isComparable });
   }
 
   /** What was written before, and again, may have been seen the first time. */
@@ -125,7 +130,11 @@ export class MemberModel {
       this.#attribute(id, entry, txnId);
     }
     for (const [id, old] of before) if (!content.entries.has(id)) this.#checkForgotten(id, old);
-    for (const [id, pending] of this.#pending) if (!isLater(id)) this.#look(id, pending, content, mayBeAhead);
+    for (const [id, pending] of this.#pending) {
+      if (!isLater(id)) this.#look(id, pending, content, mayBeAhead);
+      // What was written again, just as it had been merged.
+      else if (isAs(content.entries.get(id), pending.value)) this.#pending.delete(id);
+    }
     if (!isBeside) this.#written.clear();
     this.entries = content.entries;
     this.main = new Map(content.main);
@@ -182,9 +191,7 @@ export class MemberModel {
   #look(id: string, pending: Pending, { entries, main }: Content, mayBeAhead: ReadonlySet<string>): void {
     const entry = entries.get(id);
     const { value } = pending;
-    const isNothing = this.#options.isBeside && value === undefined && !entry;
-    const isRecorded =
-      isNothing || (value === undefined ? entry?.deleted : entry && !entry.deleted && entry.value === value);
+    const isRecorded = this.#options.isBeside || entry ? isAs(entry, value) : false;
     if (isRecorded || (entry && isAtLeast(entry, earliest(pending, entry)))) {
       this.#pending.delete(id);
     } else if (main.get(id) !== value) {
@@ -213,9 +220,8 @@ export class MemberModel {
       violated('I3', `transaction ${txnId} claims ${timestampNano}, which has not come yet`);
     }
     for (const [id, { commitNano, isComparable, value }] of this.#pending) {
-      const entry = this.entries.get(id);
       // What is as it was before need not be a commit at all.
-      if (this.#options.isBeside && (entry?.deleted === false ? entry.value : undefined) === value) continue;
+      if (this.#options.isBeside && isAs(this.entries.get(id), value)) continue;
       if (isComparable && commitNano <= timestampNano) {
         violated(
           'I3',
@@ -234,6 +240,11 @@ export class MemberModel {
     for (const [id, { entry }] of this.local) this.local.set(id, { entry, txnId: 0 });
     this.isFirstMigration = !content.hasShadow;
   }
+}
+
+/** Whether an entry says of main what was written; `undefined`: deleted. */
+function isAs(entry: Entry | undefined, value: string | undefined): boolean {
+  return (entry?.deleted === false ? entry.value : undefined) === value;
 }
 
 /** The least that a recorded change may be. */
