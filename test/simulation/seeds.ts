@@ -3,7 +3,7 @@ import { commandOf, shrink } from './shrink.ts';
 import { simulate } from './simulate.ts';
 
 /** Seeds of one run of all shards; a release tries more of them. */
-const SEEDS = Number(process.env.LMDBSTREAM_SIMULATIONS ?? 300);
+const SEEDS = Number(process.env.LMDBSTREAM_SIMULATIONS ?? 1000);
 const FIRST = Number(process.env.LMDBSTREAM_SIMULATION_SEED ?? 1);
 /** Files, so that both cores of a small machine are at work. */
 const SHARDS = 4;
