@@ -1,40 +1,25 @@
-import type { Environment, WriteTransaction } from '../../lmdb/index.ts';
+import type { WriteTransaction } from '../../lmdb/index.ts';
 import {
   collectPending,
   compareEverything,
   Filling,
   KeySet,
   nativeChanges,
-  type Schema,
   type Snapshotted,
   type WritePlan,
 } from '../../shadow/index.ts';
-import { errorInfo, type Report } from '../status/index.ts';
-import type { Clock } from '../time/index.ts';
-import { Base } from './base.ts';
-import type { ChangeTeller } from './change-teller.ts';
+import { errorInfo } from '../status/index.ts';
+import { Base, holdIfFree } from './base.ts';
 import { compareLocal, isTrusted, SCAN_ATTEMPTS, tellScan } from './compare-local.ts';
 import { fillProgress, fillSlice } from './fill-slice.ts';
 import type { Held, Within } from './held.ts';
 import { LocalKnowledge } from './local-knowledge.ts';
+import { type Ahead, applyAhead, lookAhead } from './look-ahead.ts';
 import { applyPlan, type LockedBody, type Rebased, recordUnder } from './rebase.ts';
 import { holdsNothing, RoundTeller } from './round-teller.ts';
-import type { SameFile } from './same-file.ts';
 import { SliceTime } from './slice-time.ts';
+import type { TrackerOptions } from './tracker-options.ts';
 import { CursorViews, isPageError, openViews, type Views } from './views.ts';
-import type { WriteLock } from './write-lock.ts';
-
-export interface TrackerOptions {
-  readonly environment: Environment;
-  readonly schema: Schema;
-  readonly clock: Clock;
-  readonly report: Report;
-  readonly lock: WriteLock;
-  /** `lmdb_lock_max`, for filling shadows; 0: one transaction. */
-  readonly lockMaxMs: number;
-  readonly sameFile: SameFile;
-  readonly teller?: ChangeTeller | undefined;
-}
 
 /**
  * Keeps main and shadow in step and knows what of it was seen (decisions 3 to 5). `base` is the held transaction in
@@ -128,7 +113,7 @@ export class Tracker {
     const current = this.#views.hold();
     const base = this.#trustedBase(current);
     try {
-      if (this.#teller.look(current.view)) this.#known.unpublished.overflow();
+      this.#look(current);
       this.#known.started(current);
       this.#known.rememberFlags(current);
       if (this.#options.schema.native) {
@@ -199,13 +184,29 @@ export class Tracker {
    */
   write<T>(body: LockedBody<T>): T {
     const base = this.base;
-    const { result, rebased } = this.#locked((transaction, under) => {
-      const rebased = this.#rebase(transaction, base, under);
-      return { result: body(transaction, rebased), rebased };
-    });
-    if (rebased.hasLocalChanges) this.#tellChange(rebased.entries);
-    return result;
+    const ahead = this.#lookAhead(base);
+    try {
+      const { result, rebased } = this.#locked((transaction, under) => {
+        const since = this.#rebase(transaction, ahead?.view ?? base, under);
+        const rebased = ahead ? applyAhead(transaction, ahead, since) : since;
+        return { result: body(transaction, rebased), rebased };
+      });
+      if (rebased.hasLocalChanges) this.#tellChange(rebased.entries);
+      return result;
+    } finally {
+      ahead?.dispose();
+    }
   }
+
+  #lookAhead(base: Held): Ahead | undefined {
+    const isBehind = this.#base.isBehind(base) && !this.#options.schema.native;
+    const view = isBehind ? holdIfFree(this.#views) : undefined;
+    return view && lookAhead(base, view, this.#known, this.#look);
+  }
+
+  readonly #look = ({ view }: Snapshotted): void => {
+    if (this.#teller.look(view)) this.#known.unpublished.overflow();
+  };
 
   /**
    * Takes the lock and lets `body` write while its input is still coming: for a database that holds nothing, in which there is
@@ -274,14 +275,15 @@ export class Tracker {
   #rebase(transaction: WriteTransaction, base: Held, under: Snapshotted, filling?: Filling): Rebased {
     const touched = new KeySet(Number.POSITIVE_INFINITY);
     if (under.view.txnId === base.id) return { touched, recheckAll: false, hasLocalChanges: false, entries: 0 };
-    if (this.#teller.look(under.view)) this.#known.unpublished.overflow();
+    this.#look(under);
     if (this.#options.schema.native) {
       const changes = nativeChanges(base, under, { touched, unpublished: this.#known.unpublished });
       return { touched, recheckAll: changes === undefined, hasLocalChanges: changes !== 0, entries: 0 };
     }
     // Behind our own commit the shadow differs by what we wrote ourselves.
     const isBaseBehind = this.#base.isBehind(base);
-    const scope = { ...this.#known.scope(), filling, isBaseBehind };
+    // A slice of a filling writes to shadows alone: main tells all that came after it, and the lock need not wait for a look at what was filled.
+    const scope = { ...this.#known.scope(), filling, isBaseBehind: isBaseBehind && !filling };
     const isComparable = isBaseBehind || this.#views.canCompare(base, under);
     // Whoever writes to the shadow beside us may have written what is ahead.
     if (!isComparable && filling?.name !== undefined) filling.forget(filling.name);
