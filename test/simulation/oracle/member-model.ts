@@ -46,6 +46,8 @@ export class MemberModel {
   main = new Map<string, string>();
   /** The last version of each key that this application made. */
   readonly local = new Map<string, LocalVersion>();
+  /** The last version of a key that may be this application's as well as another's: both deleted one entry of a clock that was ahead. */
+  readonly shared = new Map<string, Entry>();
   /** Nothing was recorded to its end yet: everything begins at 1 ns. */
   isFirstMigration = true;
   /** Of the LMDB: how often it was restored. */
@@ -132,9 +134,12 @@ export class MemberModel {
   /** Where an entry comes from that was not here before. */
   #attribute(id: string, entry: Entry, txnId: number): void {
     const { ledger, violated } = this.#options;
-    if (ledger.knows(id, entry)) return;
     const pending = this.#pending.get(id);
     const isChange = pending && (entry.deleted ? pending.value === undefined : pending.value === entry.value);
+    if (ledger.knows(id, entry)) {
+      if (isChange) this.shared.set(id, entry);
+      return;
+    }
     if (!isChange) {
       violated('I12', `${showId(id)} became ${show(entry)}, which no application has written`);
       return;
