@@ -113,6 +113,12 @@ function waitFigures({ waits, largeWaits, large }: Measured): Figure[] {
       'The application takes the write lock and gives it back every 2 ms, so that its LMDB stays empty, while the real ' +
         `\`lmdbstream receive\` joins. ${again}`,
     ),
+    longest(
+      'merge beside changes',
+      largeWaits.mergeMs,
+      'The application commits one record every 2 ms in an LMDB of 1,000, while the real `lmdbstream receive` merges all the others. ' +
+        again,
+    ),
     ratio({
       name: `longest wait for the write lock, ${countText(large)} records`,
       limit: 10,

@@ -46,11 +46,15 @@ export interface LargeWaits {
   /** Longest wait for the write lock while everything is copied into the shadow, and while an empty instance joins. */
   readonly firstMs: number;
   readonly joinMs: number;
+  /** The same while an instance that holds something, and changes it all the while, merges everything else. */
+  readonly mergeMs: number;
   /** The longest put before either: what this disk does by itself. */
   readonly quietLongestMs: number;
 }
 
 const BETWEEN_LARGE_US = 2_000;
+/** Records of an LMDB that is not empty. */
+const FEW = 1000;
 
 /** How long the application waits during the work that once held the lock from its start to its end; medians of the runs. */
 export async function measureLargeWaits(
@@ -64,12 +68,13 @@ export async function measureLargeWaits(
   return {
     firstMs: median(results.map(({ firstMs }) => firstMs)),
     joinMs: median(results.map(({ joinMs }) => joinMs)),
+    mergeMs: median(results.map(({ mergeMs }) => mergeMs)),
     quietLongestMs: median(results.map(({ quietLongestMs }) => quietLongestMs)),
   };
 }
 
 async function largeWaitsOnce(bare: Bare, place: Workplace, count: number): Promise<LargeWaits> {
-  const [path, bucket, joining] = [place.fresh(), place.fresh(), place.fresh()];
+  const [path, bucket, joining, merging] = [place.fresh(), place.fresh(), place.fresh(), place.fresh()];
   try {
     bare.fill(path, count, 'plain');
     const application = await bare.application(path, count, 'plain');
@@ -77,14 +82,29 @@ async function largeWaitsOnce(bare: Bare, place: Workplace, count: number): Prom
     const first = new Product({ folder: place.folder, instance: 'a', lmdbPath: path, bucket });
     const firstMs = await longestWaitMs(application, () => first.says('Stored snapshot')).finally(() => first.stop());
     await application.stop();
-    const waiting = await bare.application(joining, 0, 'none');
-    const second = new Product({ folder: place.folder, instance: 'b', lmdbPath: joining, bucket, command: 'receive' });
-    const joinMs = await longestWaitMs(waiting, () => second.says('Loaded remote update')).finally(() => second.stop());
-    await waiting.stop();
-    return { firstMs, joinMs, quietLongestMs: Math.max(...putUs) / 1000 };
+    const joinMs = await whileReceivingMs(bare, place, bucket, joining, 'none');
+    bare.fill(merging, FEW, 'plain');
+    const mergeMs = await whileReceivingMs(bare, place, bucket, merging, 'plain');
+    return { firstMs, joinMs, mergeMs, quietLongestMs: Math.max(...putUs) / 1000 };
   } finally {
-    place.clear(path, bucket, joining);
+    place.clear(path, bucket, joining, merging);
   }
+}
+
+/** @param layout `none`: the application takes the lock and commits nothing, so that its LMDB stays empty */
+async function whileReceivingMs(
+  bare: Bare,
+  place: Workplace,
+  bucket: string,
+  lmdbPath: string,
+  layout: 'plain' | 'none',
+): Promise<number> {
+  const application = await bare.application(lmdbPath, layout === 'none' ? 0 : FEW, layout);
+  const product = new Product({ folder: place.folder, instance: 'b', lmdbPath, bucket, command: 'receive' });
+  const longest = longestWaitMs(application, () => product.says('Loaded remote update'));
+  const waitMs = await longest.finally(() => product.stop());
+  await application.stop();
+  return waitMs;
 }
 
 /** The application takes the lock again and again until `done`. */

@@ -1,6 +1,6 @@
-import { join, resolve } from 'node:path';
 import type { Config, EventsConfig } from '../config/index.ts';
 import { describeError } from '../errors/index.ts';
+import { dataPathOf } from '../lmdb/index.ts';
 import type { Log } from '../log/index.ts';
 import { type ChangeEvent, type Clock, systemClock } from '../sync/index.ts';
 import { type Consumer, Delivery, type DeliveryOptions, type DeliveryOutcome } from './consumer.ts';
@@ -55,7 +55,7 @@ export async function openEvents(options: OpenEventsOptions): Promise<OpenedEven
   const cache = cacheOf(powerdns);
   const deliverToWebhook = webhookOf(webhook);
   const socket = await socketOf(events);
-  const dataPaths = new Map(databases.map((db) => [db, dataPathOf(config, db)]));
+  const dataPaths = new Map(databases.map((db) => [db, dataFileOf(config, db)]));
   const known = new Map<string, number>();
   for (const [db, path] of dataPaths) {
     const txnId = readMarker(path);
@@ -129,7 +129,7 @@ function cacheOf(powerdns: EventsConfig['powerdns']): PdnsCache | undefined {
   return new PdnsApi({ url, key, timeoutMs });
 }
 
-function dataPathOf({ lmdbs }: Config, db: string): string {
+function dataFileOf({ lmdbs }: Config, db: string): string {
   const { path, options } = lmdbs.get(db)!;
-  return resolve(options.noSubdir ? path : join(path, 'data.mdb'));
+  return dataPathOf(path, options.noSubdir);
 }

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname } from 'node:path';
 import { Code, EnvFlag, Errno } from './constants.ts';
-import { DataFile, type DataFileState, hasKnownFormat, identityOf, statOf } from './data-file.ts';
+import { DataFile, type DataFileState, dataPathOf, hasKnownFormat, identityOf, statOf } from './data-file.ts';
 import { LockFormatError, MapResizedError, ReadersFullError, SamePidError } from './errors.ts';
 import { type Address, check, liblmdb } from './library.ts';
 import { ReadTransaction, type TransactionHooks, WriteTransaction } from './transaction.ts';
@@ -95,7 +95,7 @@ export class Environment {
    */
   static open(path: string, options: EnvironmentOptions = {}): Environment {
     const lmdb = liblmdb();
-    const dataPath = resolve(options.noSubdir ? path : join(path, 'data.mdb'));
+    const dataPath = dataPathOf(path, options.noSubdir);
     if (options.create) makeFolder(dirname(dataPath), options.dirMask || DEFAULT_DIR_MASK);
     const existing = statOf(dataPath);
     if (existing && Environment.#open.has(identityOf(existing))) {

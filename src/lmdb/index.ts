@@ -1,7 +1,7 @@
 export { ByteCopier, ByteMatcher } from './bytes.ts';
 export { Code, DBI_FLAGS_MASK, DbiFlag, MAX_KEY_SIZE, PRIVATE_DBI_PREFIX, PutFlag } from './constants.ts';
 export { Cursor } from './cursor.ts';
-export type { DataFileState } from './data-file.ts';
+export { type DataFileState, dataPathOf } from './data-file.ts';
 export type { Dbi } from './dbi.ts';
 export {
   compareDbiNames,

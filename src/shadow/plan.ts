@@ -37,6 +37,7 @@ export class WritePlan implements WinnerSink {
   readonly #memoryBytes: number;
   #spool: Spool;
   readonly #staging = takeStaging();
+  #isDisposed = false;
   readonly #words = new DataView(this.#staging.buffer);
   readonly #keys = new ByteCopier();
   readonly #values = new ByteCopier();
@@ -130,10 +131,11 @@ export class WritePlan implements WinnerSink {
     return new PlanReader(this.#finished());
   }
 
-  /** Once: another plan may then use its memory. */
+  /** Another plan may use its memory then: given back twice, two would share it. */
   dispose(): void {
     this.#spool.dispose();
-    spareStaging = this.#staging;
+    if (!this.#isDisposed) spareStaging = this.#staging;
+    this.#isDisposed = true;
   }
 
   #finished(): Spool {

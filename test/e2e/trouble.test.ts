@@ -67,16 +67,7 @@ describe('a process that is stopped', () => {
   );
 
   it('by a second signal, while the application never gives the write lock back: at once', async () => {
-    const folder = temporaryFolder();
-    const a = await machine(folder, 'a');
-    const b = await machine(folder, 'b');
-    await b.application.put('data', 'b', '1');
-    a.start();
-    const syncer = b.start();
-    await texts(a.application, 'data', { b: '1' });
-    await b.application.begin();
-    await a.application.put('data', 'a', '1');
-    await syncer.says(/waiting for the write lock/i);
+    const { b, syncer } = await waitingForLock(temporaryFolder());
     // Sent at once, so that it is the second that ends it, whichever of the two the system delivers first.
     const [code] = await Promise.all([syncer.stop('SIGTERM'), syncer.stop('SIGINT')]);
     expect([130, 143]).toContain(code);

@@ -160,6 +160,18 @@ describe('socket', () => {
     return { socket, text: () => text };
   }
 
+  /** A reader that takes nothing, and 20 MB that wait for it. */
+  async function behindSlowReader() {
+    const path = join(temporaryFolder(), 'events.sock');
+    const consumer = await SocketConsumer.open(path, 100_000);
+    const slow = reader(path);
+    await eventually(() => consumer.readers === 1, { what: 'connected' });
+    slow.socket.pause();
+    const keys = Array.from({ length: 1000 }, (_, at) => put(`key ${at} ${'x'.repeat(1000)}`));
+    for (let txnId = 1; txnId <= 20; txnId++) consumer.offer(change({ d: keys }, { txnId }));
+    return { path, consumer, slow };
+  }
+
   it('whoever connects gets what comes from then on', async () => {
     const path = join(temporaryFolder(), 'events.sock');
     const consumer = await SocketConsumer.open(path, 100);
@@ -183,13 +195,7 @@ describe('socket', () => {
   });
 
   it('ends although a reader takes nothing', async () => {
-    const path = join(temporaryFolder(), 'events.sock');
-    const consumer = await SocketConsumer.open(path, 100_000);
-    const slow = reader(path);
-    await eventually(() => consumer.readers === 1, { what: 'connected' });
-    slow.socket.pause();
-    const keys = Array.from({ length: 1000 }, (_, at) => put(`key ${at} ${'x'.repeat(1000)}`));
-    for (let txnId = 1; txnId <= 20; txnId++) consumer.offer(change({ d: keys }, { txnId }));
+    const { path, consumer } = await behindSlowReader();
     const patience = new AbortController();
     const closed = consumer.close(patience.signal);
     patience.abort();
@@ -198,13 +204,7 @@ describe('socket', () => {
   });
 
   it('a reader gets what waits for it when we end', async () => {
-    const path = join(temporaryFolder(), 'events.sock');
-    const consumer = await SocketConsumer.open(path, 100_000);
-    const slow = reader(path);
-    await eventually(() => consumer.readers === 1, { what: 'connected' });
-    slow.socket.pause();
-    const keys = Array.from({ length: 1000 }, (_, at) => put(`key ${at} ${'x'.repeat(1000)}`));
-    for (let txnId = 1; txnId <= 20; txnId++) consumer.offer(change({ d: keys }, { txnId }));
+    const { consumer, slow } = await behindSlowReader();
     expect(consumer.waiting).toBeGreaterThan(0);
     const closed = consumer.close(never);
     slow.socket.resume();

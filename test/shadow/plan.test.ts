@@ -119,4 +119,29 @@ describe('WritePlan', () => {
     expect(read(plan)).toEqual([]);
     plan.dispose();
   });
+
+  it('memory that is given back twice is not shared by two others', () => {
+    const disposed = new WritePlan();
+    disposed.dispose();
+    const first = new WritePlan();
+    disposed.dispose();
+    const second = new WritePlan();
+    const rowOf = (key: string): Row => {
+      const bytesOfKey = Buffer.from(key);
+      return {
+        dbi: 0,
+        hi: 1,
+        lo: 1,
+        deleted: false,
+        key: bytesOfKey,
+        value: bytesOfKey,
+        writesMain: true,
+        old: undefined,
+      };
+    };
+    add(first, rowOf('a'));
+    add(second, rowOf('b'));
+    expect([read(first), read(second)]).toEqual([[lineOf(rowOf('a'))], [lineOf(rowOf('b'))]]);
+    for (const plan of [first, second]) plan.dispose();
+  });
 });

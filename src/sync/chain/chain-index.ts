@@ -68,7 +68,7 @@ export class ChainIndex {
     this.#nowMs = times.nowMs;
     const { instances, strange } = this.#catalogue.update(listing);
     this.#own.noteListing(this.#ownListed(), isFirst, times.startedMs, { graceMs, staleListings });
-    if (instances.has(ownInstanceId)) this.#noteOwnMerged(isFirst);
+    if (instances.has(ownInstanceId)) this.#noteOwnMerged();
     const isRuleChanged = this.#noteForgotten(times.forgottenBeforeNano ?? 0n);
     const isMissed = this.#hasMissed(instances);
     if (wasAway || isMissed) for (const coverage of this.#coverages.values()) coverage.wantFull();
@@ -85,10 +85,10 @@ export class ChainIndex {
     return this.#catalogue.objectsOf(this.#options.ownInstanceId);
   }
 
-  #noteOwnMerged(isFirst: boolean): void {
+  #noteOwnMerged(): void {
     const coverage = this.#coverageOf(this.#options.ownInstanceId);
     const objects = this.#ownListed();
-    for (const object of objects) object.isForeign = !isFirst && this.#own.isForeign(object.name.full);
+    for (const object of objects) object.isForeign = this.#own.isForeign(object.name.full);
     for (const object of objects) {
       if (object.fate !== 'merged' && this.#own.wrote(object.name.full)) coverage.merged(object, objects);
     }

@@ -235,8 +235,8 @@ export class DatabaseSync {
   }
 
   #wakeAt(atMs: number): void {
-    this.#timer?.cancel();
     const { clock } = this.#options.ports;
+    this.#timer?.cancel();
     this.#timer = clock.timer(Math.max(0, atMs - clock.monotonicMs()), () => this.#tell({ type: 'timer' }));
   }
 
@@ -281,9 +281,10 @@ export class DatabaseSync {
   }
 
   #startPublisher(local: LocalDatabase): void {
-    const mine = { instanceId: this.#instanceId, local, shown: this.#shown };
     const publisher = makePublisher(this.#options, this.#index, {
-      ...mine,
+      instanceId: this.#instanceId,
+      local,
+      shown: this.#shown,
       report: (event) => this.#report(event),
       onStore: (name) => this.#index.addOwn(name),
       onStored: (name, sizeBytes, { included, foreignNews }) => {

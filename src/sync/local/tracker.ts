@@ -9,12 +9,13 @@ import {
   type WritePlan,
 } from '../../shadow/index.ts';
 import { errorInfo } from '../status/index.ts';
-import { Base } from './base.ts';
+import { Base, holdIfFree } from './base.ts';
 import { compareLocal, isTrusted, SCAN_ATTEMPTS, tellScan } from './compare-local.ts';
 import type { Held, Within } from './held.ts';
 import { InlineWrites } from './inline-writes.ts';
 import { JoinedViews } from './joined-views.ts';
 import { LocalKnowledge } from './local-knowledge.ts';
+import { type Ahead, applyAhead, lookAhead } from './look-ahead.ts';
 import { type BesideView, type LockedBody, type Rebased, recordUnder } from './rebase.ts';
 import { holdsNothing, RoundTeller } from './round-teller.ts';
 import { SidecarNeedsPagesError } from './sidecar-errors.ts';
@@ -141,7 +142,7 @@ export class Tracker {
     const current = this.#views.hold();
     const base = this.#trustedBase(current);
     try {
-      if (this.#teller.look(current.view)) this.#known.unpublished.overflow();
+      this.#look(current);
       this.#known.started(current);
       this.#known.rememberFlags(current);
       if (this.#options.schema.native) {
@@ -212,14 +213,32 @@ export class Tracker {
    */
   write<T>(body: LockedBody<T>): T {
     const base = this.base;
-    const { result, rebased } = this.#writes.locked((transaction, under, beside) => {
-      const seen = beside && ({ main: undefined, txnId: under.view.txnId, view: under.view } as const);
-      const rebased = this.#rebase(transaction, base, under, undefined, seen);
-      return { result: body(transaction, { ...rebased, beside }), rebased };
-    });
-    if (rebased.hasLocalChanges) this.#tellChange(rebased.entries);
-    return result;
+    const ahead = this.#lookAhead(base);
+    try {
+      const { result, rebased } = this.#writes.locked((transaction, under, beside) => {
+        const seen = beside && ({ main: undefined, txnId: under.view.txnId, view: under.view } as const);
+        const since = this.#rebase(transaction, ahead?.view ?? base, under, undefined, seen);
+        const rebased = ahead ? applyAhead(transaction, ahead, since, seen) : since;
+        return { result: body(transaction, { ...rebased, beside }), rebased };
+      });
+      if (rebased.hasLocalChanges) this.#tellChange(rebased.entries);
+      return result;
+    } finally {
+      ahead?.dispose();
+    }
   }
+
+  #lookAhead(base: Held): Ahead | undefined {
+    if (!this.#base.isBehind(base) || this.#options.schema.native) return undefined;
+    // Intents of a commit whose end was not noted are not what it wrote.
+    this.#writes.prepare();
+    const view = holdIfFree(this.#views);
+    return view && lookAhead(base, view, this.#known, this.#look);
+  }
+
+  readonly #look = ({ view }: Snapshotted): void => {
+    if (this.#teller.look(view)) this.#known.unpublished.overflow();
+  };
 
   /**
    * Takes the lock and lets `body` write while its input is still coming: for a database that holds nothing, in which there is
@@ -263,14 +282,15 @@ export class Tracker {
   ): Rebased {
     const touched = new KeySet(Number.POSITIVE_INFINITY);
     if (under.view.txnId === base.id) return { touched, recheckAll: false, hasLocalChanges: false, entries: 0 };
-    if (this.#teller.look(under.view)) this.#known.unpublished.overflow();
+    this.#look(under);
     if (this.#options.schema.native) {
       const changes = nativeChanges(base, under, { touched, unpublished: this.#known.unpublished });
       return { touched, recheckAll: changes === undefined, hasLocalChanges: changes !== 0, entries: 0 };
     }
     // Behind our own commit the shadow differs by what we wrote ourselves.
     const isBaseBehind = this.#base.isBehind(base);
-    const scope = { ...this.#known.scope(), filling, isBaseBehind };
+    // A slice of a filling writes to shadows alone: main tells all that came after it, and the lock need not wait for a look at what was filled.
+    const scope = { ...this.#known.scope(), filling, isBaseBehind: isBaseBehind && !filling };
     const isComparable = isBaseBehind || this.#views.canCompare(base, under);
     // Whoever writes to the shadow beside us may have written what is ahead.
     if (!isComparable && filling?.name !== undefined) filling.forget(filling.name);

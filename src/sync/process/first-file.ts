@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import type { LmdbConfig } from '../../config/index.ts';
+import { dataPathOf } from '../../lmdb/index.ts';
 import { type ObjectStorage, StorageError } from '../../storage/index.ts';
 import { errorInfo, RepeatedFailure, type Report } from '../status/index.ts';
 import { type Clock, nowMs } from '../time/index.ts';
@@ -23,7 +23,7 @@ export async function waitForFirstFile(
   { lmdb: { name, path, options }, storage, pollMs, clock, report }: FirstFile,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const dataPath = resolve(options.noSubdir ? path : join(path, 'data.mdb'));
+  const dataPath = dataPathOf(path, options.noSubdir);
   const failing = new RepeatedFailure();
   for (let isFirst = true; !signal.aborted; isFirst = false) {
     if (!options.create || existsSync(dataPath)) return true;

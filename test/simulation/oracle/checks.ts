@@ -110,6 +110,9 @@ export class WholeCheck {
   committed(model: MemberModel): void {
     const isVisible = this.#missing.some(([id, entry]) => {
       const here = model.entries.get(id);
+      const shared = model.shared.get(id);
+      // It may have been recorded here, and be no part of what came.
+      if (shared && isSame(shared, entry)) return false;
       return here !== undefined && isSame(here, entry);
     });
     if (isVisible) this.ended(model);

@@ -48,6 +48,8 @@ export class MemberModel {
   main = new Map<string, string>();
   /** The last version of each key that this application made. */
   readonly local = new Map<string, LocalVersion>();
+  /** The last version of a key that may be this application's as well as another's: both deleted one entry of a clock that was ahead. */
+  readonly shared = new Map<string, Entry>();
   /** Nothing was recorded to its end yet: everything begins at 1 ns. */
   isFirstMigration = true;
   /** Of the LMDB: how often it was restored. */
@@ -156,10 +158,13 @@ export class MemberModel {
   /** Where an entry comes from that was not here before. */
   #attribute(id: string, entry: Entry, txnId: number): void {
     const { ledger, violated } = this.#options;
-    if (ledger.knows(id, entry)) return;
     const pending = this.#pending.get(id);
     const value = entry.deleted ? undefined : entry.value;
     const isChange = pending && pending.value === value;
+    if (ledger.knows(id, entry)) {
+      if (isChange) this.shared.set(id, entry);
+      return;
+    }
     const wrote = this.#options.isBeside ? this.#written.get(`${id} ${value}`) : undefined;
     if (!isChange && wrote === undefined) {
       violated('I12', `${showId(id)} became ${show(entry)}, which no application has written`);
