@@ -2,6 +2,7 @@ import { Fleet } from './fleet.ts';
 import type { Member } from './member/member.ts';
 import { checkPublished } from './oracle/checks.ts';
 import { type Limits, type Scenario, scenarioOf } from './scenario.ts';
+import { SLOWEST_MS } from './world/bucket.ts';
 import { Random } from './world/random.ts';
 import { Trace } from './world/trace.ts';
 import { Violation, World } from './world/world.ts';
@@ -81,6 +82,8 @@ async function endEqual(fleet: Fleet): Promise<void> {
   fleet.quieten();
   for (const member of fleet.members) member.clock.strobeNano = 0n;
   world.trace.add(world.nowUs, '', () => 'the faults have ended');
+  // A slow call that was begun before is still under way.
+  if (scenario.bucket.slow > 0) await world.run(SLOWEST_MS);
   await world.run(POLLS * scenario.storagePollMs + SLACK_MS);
   checkEqual(fleet, 'I2');
 }
