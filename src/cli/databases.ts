@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { LmdbConfig } from '../config/index.ts';
 import { Environment } from '../lmdb/index.ts';
-import { sidecarPath } from '../shadow/index.ts';
+import { openSidecar, sidecarPath } from '../shadow/index.ts';
 import { DatabasesFailedError, OutputClosed, UnknownDatabaseError } from './errors.ts';
 import type { Session } from './session.ts';
 
@@ -78,7 +78,7 @@ async function withSidecar(
 ): Promise<void> {
   const path = sidecarPath(lmdb.shadowPath, environment.dataPath);
   if (lmdb.shadow !== 'sidecar' || !existsSync(path)) return;
-  const sidecar = Environment.open(path, { ...sidecarOptions(lmdb), readOnly: true });
+  const sidecar = openSidecar(path, { ...sidecarOptions(lmdb, environment), readOnly: true });
   try {
     await body(sidecar, `${lmdb.name} (sidecar)`);
   } finally {
@@ -91,9 +91,9 @@ export function openSidecarToWrite(lmdb: LmdbConfig, environment: Environment): 
   const path = sidecarPath(lmdb.shadowPath, environment.dataPath);
   const { lastPageNumber } = environment.info();
   const mapSizeBytes = 4 * (lastPageNumber + 1) * environment.pageSizeBytes + 2 ** 30;
-  return Environment.open(path, { ...sidecarOptions(lmdb), create: true, mapSizeBytes });
+  return openSidecar(path, { ...sidecarOptions(lmdb, environment), create: true, mapSizeBytes });
 }
 
-function sidecarOptions({ options: { maxDbs, fileMask } }: LmdbConfig) {
-  return { noSubdir: true, maxDbs: 2 * maxDbs + 8, fileMask };
+function sidecarOptions({ options: { maxDbs, fileMask } }: LmdbConfig, main: Environment) {
+  return { main, maxDbs, fileMask };
 }

@@ -120,11 +120,11 @@ export class AnswerError extends LmdbstreamError {
   }
 }
 
-/** A merge was cut short, and what became of it is found by a start. */
+/** A merge was cut short, or the sidecar belongs to another state of the LMDB: a start tells which, and what to do. */
 export class ShadowMoveError extends LmdbstreamError {
-  constructor(path: string) {
-    super('SHADOW_MOVE', `the sidecar ${path} has writes that were cut short`, {
-      hint: 'run `lmdbstream sync --only-once` with shadow: sidecar first, which puts them right',
+  constructor(path: string, why: string) {
+    super('SHADOW_MOVE', `the sidecar ${path} ${why}`, {
+      hint: 'run `lmdbstream sync --only-once` with shadow: sidecar first, which puts it right, or says what to do',
     });
   }
 }

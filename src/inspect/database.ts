@@ -1,7 +1,14 @@
 import { existsSync } from 'node:fs';
 import type { LmdbConfig } from '../config/index.ts';
 import { Environment, type ReadTransaction } from '../lmdb/index.ts';
-import { cursorView, type DatabaseView, type Schema, schemaOf, sidecarPath } from '../shadow/index.ts';
+import {
+  cursorView,
+  type DatabaseView,
+  openSidecar as openSidecarFile,
+  type Schema,
+  schemaOf,
+  sidecarPath,
+} from '../shadow/index.ts';
 
 /** One LMDB as a single read transaction sees it. */
 export interface OpenDatabase {
@@ -57,5 +64,5 @@ function openSidecar(lmdb: LmdbConfig, environment: Environment): Environment | 
   const path = sidecarPath(lmdb.shadowPath, environment.dataPath);
   if (lmdb.shadow !== 'sidecar' || !existsSync(path)) return undefined;
   const { maxDbs, fileMask } = lmdb.options;
-  return Environment.open(path, { noSubdir: true, maxDbs: 2 * maxDbs + 8, fileMask, readOnly: true });
+  return openSidecarFile(path, { main: environment, maxDbs, fileMask, readOnly: true });
 }

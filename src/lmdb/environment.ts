@@ -230,6 +230,12 @@ export class Environment {
     return this.#dataFile.state();
   }
 
+  /** Whether a path leads to the open data file, whatever its name. @throws FileAccessError, MissingFileError */
+  isDataFile(path: string): boolean {
+    const there = statOf(path);
+    return there !== undefined && identityOf(there) === this.#dataFile.identity;
+  }
+
   /** Device and inode of the open data file. */
   get dataFileIdentity(): string {
     return this.#dataFile.identity;
@@ -263,6 +269,14 @@ export class Environment {
     // The map moves: a cursor of a held reader would go on reading where it was.
     for (const transaction of this.#live) transaction.closeCursors();
     check('mdb_env_set_mapsize', liblmdb().envSetMapSize(this.#env, sizeBytes));
+  }
+
+  /**
+   * Makes durable what was committed, by whatever process, without a sync of its own (`MDB_NOSYNC`). Takes no lock.
+   * @throws LmdbError
+   */
+  sync(): void {
+    if (!this.options.noSync) check('mdb_env_sync', liblmdb().envSync(this.#env, 1));
   }
 
   #begin(flags: number): Address {

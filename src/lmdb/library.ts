@@ -19,6 +19,7 @@ export interface Liblmdb {
   readonly envGetFd: Call;
   readonly envInfo: Call;
   readonly envStat: Call;
+  readonly envSync: Call;
   readonly txnBegin: Call;
   readonly txnCommit: Call;
   readonly txnAbort: Call;
@@ -84,6 +85,7 @@ function bind(): Liblmdb {
     envGetFd: call('env_get_fd', ['uint64', 'void*']),
     envInfo: call('env_info', ['uint64', 'void*']),
     envStat: call('env_stat', ['uint64', 'void*']),
+    envSync: call('env_sync', ['uint64', 'int']),
     txnBegin: call('txn_begin', ['uint64', 'uint64', 'uint', 'void*']),
     txnCommit: call('txn_commit', ['uint64']),
     txnAbort: call('txn_abort', ['uint64'], 'void'),

@@ -16,6 +16,7 @@ export { KeySet } from './key-set.ts';
 export { DetachedShadowError, hasShadows, type MovedDbi, moveInline, moveToSidecar, startAnew } from './move.ts';
 export { nativeChanges } from './native-changes.ts';
 export { newestTime } from './newest.ts';
+export { openSidecar, SidecarPlaceError } from './open-sidecar.ts';
 export { collectPending } from './pending.ts';
 export { WritePlan } from './plan.ts';
 export { FillWriter, PlanWriter } from './plan-writer.ts';

@@ -1,4 +1,4 @@
-import { chmodSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, openSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Application } from '../support/application/application.ts';
@@ -22,6 +22,9 @@ interface Mistake {
   /** Spoils what was set up; gets the folder and the path of the LMDB, where an LMDB is. */
   spoil?: (folder: string, path: string) => void;
 }
+
+const SIDECAR = { shadow: 'sidecar', dropped_dbis: 'delete' } as const;
+const besideOf = (path: string): string => `${path}.lmdbstream-shadow`;
 
 const MISTAKES: Mistake[] = [
   {
@@ -83,6 +86,50 @@ const MISTAKES: Mistake[] = [
     mistake: 'native mode on an application that does not track changes',
     says: /header|plain|dup/,
     lmdb: { schema_tracks_changes: true, dupsort_hack: false },
+  },
+  {
+    mistake: 'a sidecar in native mode',
+    says: /lmdbs\.main\.shadow.*schema_tracks_changes/,
+    hint: /has no shadow/,
+    lmdb: { ...SIDECAR, schema_tracks_changes: true, dupsort_hack: false },
+  },
+  {
+    mistake: 'a sidecar in a folder that cannot be made',
+    says: /\/dev\/null/,
+    lmdb: { ...SIDECAR, shadow_path: '/dev/null/sidecar' },
+  },
+  {
+    mistake: 'a sidecar where nothing can be written',
+    says: /\/proc/,
+    lmdb: { ...SIDECAR, shadow_path: '/proc/sidecar' },
+  },
+  {
+    mistake: 'a folder in the place of the sidecar',
+    says: /lmdbstream-shadow/,
+    hint: /shadow_path/,
+    lmdb: SIDECAR,
+    spoil: (_, path) => mkdirSync(besideOf(path)),
+  },
+  {
+    mistake: 'a file that is no LMDB in the place of the sidecar',
+    says: /lmdbstream-shadow/,
+    hint: /not an LMDB data file/,
+    lmdb: SIDECAR,
+    spoil: (_, path) => writeFileSync(besideOf(path), 'SQLite format 3\0'.repeat(1000)),
+  },
+  {
+    mistake: 'an LMDB of an application in the place of the sidecar',
+    says: /lmdbstream-shadow.*application/,
+    hint: /shadow_path/,
+    lmdb: SIDECAR,
+    spoil: (_, path) => copyFileSync(path, besideOf(path)),
+  },
+  {
+    mistake: 'a sidecar that is the data file itself',
+    says: /lmdbstream-shadow/,
+    hint: /shadow_path/,
+    lmdb: SIDECAR,
+    spoil: (_, path) => symlinkSync(path, besideOf(path)),
   },
 ];
 

@@ -12,6 +12,9 @@ export interface LmdbSetup {
   options?: Record<string, unknown>;
   schema_tracks_changes?: boolean;
   dupsort_hack?: boolean;
+  shadow?: string;
+  shadow_path?: string;
+  dropped_dbis?: string;
 }
 
 export interface Setup {

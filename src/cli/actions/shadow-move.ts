@@ -1,7 +1,15 @@
 import { existsSync, rmSync } from 'node:fs';
 import type { LmdbConfig } from '../../config/index.ts';
-import { acquireInstanceLock, Environment, showDbiName } from '../../lmdb/index.ts';
-import { hasShadows, type MovedDbi, moveInline, moveToSidecar, sidecarPath } from '../../shadow/index.ts';
+import { acquireInstanceLock, Environment, showDbiName, type WriteTransaction } from '../../lmdb/index.ts';
+import {
+  cursorView,
+  hasShadows,
+  type MovedDbi,
+  moveInline,
+  moveToSidecar,
+  readSidecarState,
+  sidecarPath,
+} from '../../shadow/index.ts';
 import { openSidecarToWrite } from '../databases.ts';
 import { DatabasesFailedError, ShadowMoveError } from '../errors.ts';
 import type { Session } from '../session.ts';
@@ -74,7 +82,10 @@ function inside(environment: Environment, lmdb: LmdbConfig): MovedDbi[] {
       if (hasShadows(main)) return [];
       const look = sidecar.beginWrite();
       try {
-        if (look.dbiNames().some((name) => name.startsWith('_sync_intent_'))) throw new ShadowMoveError(path);
+        if (look.dbiNames().some((name) => name.startsWith('_sync_intent_')))
+          throw new ShadowMoveError(path, 'has writes that were cut short');
+        if (!agrees(look, main.id - 1, environment.dataFileIdentity))
+          throw new ShadowMoveError(path, 'does not belong to the LMDB as it is now');
         return moveInline(main, look);
       } finally {
         look.abort();
@@ -85,6 +96,13 @@ function inside(environment: Environment, lmdb: LmdbConfig): MovedDbi[] {
   }
   removeSidecar(path);
   return moved;
+}
+
+/** Times that belong to a later state of the LMDB would make old values changes of the application. */
+function agrees(sidecar: WriteTransaction, lastTxnId: number, dataFile: string): boolean {
+  const state = readSidecarState(cursorView(sidecar));
+  if (!state || state.txnId === 0) return true;
+  return state.txnId <= lastTxnId && (state.dataFile === dataFile || state.txnId === lastTxnId);
 }
 
 function removeSidecar(path: string): void {

@@ -63,8 +63,8 @@ export interface Resolution {
  * After a kill, or a commit that failed: finds whether main has what was announced. If it has not, the entries are put back to what they
  * were, so that the remote object is merged again. In neither case is a value that came from a peer taken for a change of ours (I12).
  *
- * A transaction is there as a whole or not at all, so one key that only it can have written proves it. Where the application has put back
- * every one of them to what it was before we looked, nothing tells that it was there.
+ * A transaction is there as a whole or not at all, so each key shows what only it can have written, or what was there before; unless the
+ * application has written since. It may write the very value of the peer, or put back what was there, and so most keys are believed.
  *
  * @param transaction the sidecar's
  * @param main the application's LMDB now
@@ -82,8 +82,8 @@ export function resolveIntents(transaction: WriteTransaction, main: DatabaseView
       if (before && !after) refuted++;
     });
   }
-  const isCommitted = main.txnId >= txnId && (shown > 0 || refuted === 0);
-  if (!isCommitted) for (const intent of dbis) putBack(transaction, intent);
+  const isCommitted = main.txnId >= txnId && (refuted === 0 || shown > refuted);
+  if (!isCommitted) for (const intent of dbis) putBack(transaction, intent, main);
   dropIntents(transaction);
   return { intents, isCommitted };
 }
@@ -95,7 +95,7 @@ export function dropIntents(transaction: WriteTransaction): void {
   }
 }
 
-type Look = (key: Buffer, showsBefore: boolean, showsAfter: boolean) => void;
+type Look = (key: Buffer, showsBefore: boolean, showsAfter: boolean, before: Buffer) => void;
 
 function each(transaction: WriteTransaction, intent: string, main: DatabaseView, look: Look): void {
   const name = intent.slice(PREFIX.length);
@@ -105,22 +105,21 @@ function each(transaction: WriteTransaction, intent: string, main: DatabaseView,
   while (cursor.next()) {
     const key = cursor.key();
     const after = shadow === undefined ? undefined : (transaction.get(shadow, key) as Buffer | undefined);
-    look(key, inMain.shows(key, cursor.value()), inMain.shows(key, after ?? NOTHING));
+    const before = cursor.value();
+    look(key, inMain.shows(key, before), inMain.shows(key, after ?? NOTHING), before);
   }
   cursor.close();
 }
 
-function putBack(transaction: WriteTransaction, intent: string): void {
+/** What main shows as it was announced stays: the peer has written it, whoever did so here. */
+function putBack(transaction: WriteTransaction, intent: string, main: DatabaseView): void {
   const shadow = transaction.openDbi(shadowName(intent.slice(PREFIX.length)));
   if (shadow === undefined) return;
-  const cursor = transaction.cursor(transaction.openDbi(intent)!);
-  while (cursor.next()) {
-    const key = cursor.key();
-    const before = cursor.value();
+  each(transaction, intent, main, (key, isBefore, isAfter, before) => {
+    if (isAfter && !isBefore) return;
     if (before.length > 0) transaction.put(shadow, key, before);
     else transaction.delete(shadow, key);
-  }
-  cursor.close();
+  });
 }
 
 /** Whether the application's DBI is as a record says. */

@@ -55,6 +55,7 @@ export class SidecarWrites implements Writes {
     const tell = fillProgress(options.clock, options.report);
     const beside = { main: undefined, txnId: view.id, view: view.view } as const;
     this.#agrees = false;
+    this.#sidecar.keepMain(view.id);
     for (let isFirst = true; ; isFirst = false) {
       const left = this.#recordOnce(isFirst, () =>
         this.#sidecar.write(
@@ -94,6 +95,7 @@ export class SidecarWrites implements Writes {
     const { options, base, known } = this.#context;
     let under: Held | undefined;
     try {
+      this.#sidecar.keepMain(this.#views.lastTxnId());
       const { result, txnId } = options.lock.run((main) => {
         // It runs once more in a new transaction when the map was full.
         under?.release();
@@ -134,6 +136,7 @@ export class SidecarWrites implements Writes {
   /** Writes all that the body writes to entries, with what it replaces, before main is committed. */
   #announce<T>(main: WriteTransaction, under: Held, body: UnderLock<T>): T {
     const sidecar = this.#sidecar;
+    sidecar.keepMain(under.id);
     const result = sidecar.write(
       (transaction) => {
         const result = body(transaction, under, { main, txnId: main.id });

@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto';
 import { openView, PageFile } from '../../btree/index.ts';
-import { Environment, type WriteTransaction } from '../../lmdb/index.ts';
+import type { Environment, WriteTransaction } from '../../lmdb/index.ts';
 import {
   type DatabaseView,
   dropIntents,
+  openSidecar,
   pagedView,
   type Resolution,
   readSidecarState,
@@ -53,16 +54,18 @@ export class Sidecar {
   /** It was made by us. */
   readonly isNew: boolean;
   #state: SidecarState;
+  /** Up to this transaction the application's LMDB survives a loss of power. */
+  #durableTxnId = 0;
 
-  /** @throws LmdbError and its kin, SidecarFormatError */
+  /** @throws SidecarPlaceError, LmdbError and its kin, SidecarFormatError */
   constructor(options: SidecarOptions) {
     const { path, maxDbs, fileMask, noSync } = options;
     this.path = path;
     this.#options = options;
-    this.environment = Environment.open(path, {
-      noSubdir: true,
+    this.environment = openSidecar(path, {
+      main: options.environment,
       create: true,
-      maxDbs: 2 * maxDbs + 8,
+      maxDbs,
       ...(fileMask === undefined ? {} : { fileMask }),
       ...(noSync === undefined ? {} : { noSync }),
     });
@@ -120,6 +123,18 @@ export class Sidecar {
     return result;
   }
 
+  /**
+   * To be called before entries speak of a transaction of the application's: it may commit without a sync, and after a loss of power an older
+   * LMDB would lie beside them.
+   */
+  keepMain(txnId: number): void {
+    if (txnId <= this.#durableTxnId) return;
+    const { environment } = this.#options;
+    const { lastTxnId } = environment.info();
+    environment.sync();
+    this.#durableTxnId = lastTxnId;
+  }
+
   /** Entries agree with a state of the application's LMDB. */
   agreeing(main: Held): Partial<SidecarState> {
     return { txnId: main.id, root: rootOf(main), lookedNano: later(this.#state.lookedNano, main.takenNano) };
@@ -139,6 +154,8 @@ export class Sidecar {
 
   /** The application's transaction is committed: what the entries replaced is no longer wanted. */
   settle(txnId: number): void {
+    // Our own commit has synced all that came before it.
+    this.#durableTxnId = txnId;
     this.write(dropIntents, () => ({ txnId, root: '', pendingTxnId: 0 }));
     this.at('settled');
   }

@@ -214,14 +214,17 @@ export class Tracker {
   write<T>(body: LockedBody<T>): T {
     const base = this.base;
     const ahead = this.#lookAhead(base);
+    // A sidecar keeps what was recorded before the map was full, and then it is found no more.
+    let recorded = 0;
     try {
       const { result, rebased } = this.#writes.locked((transaction, under, beside) => {
         const seen = beside && ({ main: undefined, txnId: under.view.txnId, view: under.view } as const);
         const since = this.#rebase(transaction, ahead?.view ?? base, under, undefined, seen);
         const rebased = ahead ? applyAhead(transaction, ahead, since, seen) : since;
+        recorded = Math.max(recorded, rebased.entries);
         return { result: body(transaction, { ...rebased, beside }), rebased };
       });
-      if (rebased.hasLocalChanges) this.#tellChange(rebased.entries);
+      if (rebased.hasLocalChanges || recorded > 0) this.#tellChange(Math.max(recorded, rebased.entries));
       return result;
     } finally {
       ahead?.dispose();

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { DbiFlag } from '../../../src/lmdb/index.ts';
+import { DbiFlag, MapFullError } from '../../../src/lmdb/index.ts';
 import type { SidecarPoint } from '../../../src/sync/local/index.ts';
 import type { Peer } from '../../support/fleet/peer.ts';
-import { makePeer } from '../../support/fleet/peers.ts';
+import { makePeer, put, startedPeer } from '../../support/fleet/peers.ts';
 import { dbiOf, objectOf } from '../../support/objects/objects.ts';
 import { shadowOf } from '../../support/objects/shadow-entries.ts';
 
@@ -131,6 +131,33 @@ describe('killed while what a peer wrote is merged', () => {
     },
   );
 
+  it('before main was committed, and the application then writes what a peer wrote: nothing of the rest is undone', async () => {
+    const peer = await killedAt('intents committed');
+    peer.write({ op: 'put', dbi: 'd', key: 'changed', value: 'theirs' });
+    peer.open();
+    // The peer's entry says it already.
+    expect([peer.tracker.localRound(), peer.tracker.unpublished.isEmpty]).toEqual([false, true]);
+    peer.assertInStep();
+    expect(shadowOf(peer, 'd').changed!.nano).toBe(NANO);
+    expect(Object.fromEntries(peer.mainDump().d!).deleted).toBe('ours');
+    await peer.merge(theirs);
+    peer.assertInStep();
+    expect(Object.fromEntries(peer.mainDump().d!)).toMatchObject({ changed: 'theirs', new: 'theirs', other: 'ours' });
+    expect(shadowOf(peer, 'd').deleted).toMatchObject({ deleted: true, nano: NANO });
+  });
+
+  it('after main was committed, and the application then puts something back: that is a change of ours, and nothing else', async () => {
+    const peer = await killedAt('main committed');
+    peer.write({ op: 'put', dbi: 'd', key: 'changed', value: 'ours' });
+    peer.open();
+    expect([peer.tracker.localRound(), peer.tracker.unpublished.count]).toEqual([true, 1]);
+    peer.assertInStep();
+    expect([shadowOf(peer, 'd').changed!.nano > NANO, shadowOf(peer, 'd').new!.nano]).toEqual([true, NANO]);
+    await peer.merge(theirs);
+    peer.assertInStep();
+    expect(Object.fromEntries(peer.mainDump().d!)).toMatchObject({ changed: 'ours', new: 'theirs' });
+  });
+
   it.each(POINTS)('%s in the second of many slices', async (point) => {
     const peer = makePeer({ sidecar: true, lockMaxMs: 1 });
     peer.tracker.localRound();
@@ -190,4 +217,21 @@ it('killed after local changes were recorded: they are not recorded twice', () =
   peer.tracker.localRound();
   peer.assertInStep();
   expect(shadowOf(peer, 'd').changed!.nano).toBe(nano);
+});
+
+it('the map is full at the commit of main: what was recorded beside the first attempt is told after the second', async () => {
+  const peer = startedPeer({ sidecar: true });
+  peer.tracker.takeUnpublished();
+  // The application's map is larger.
+  peer.environment.setMapSize(8 * 2 ** 20);
+  peer.beforeLock.push(() => put(peer, 'mine', 'v'));
+  peer.atPoint = (reached) => {
+    if (reached !== 'intents committed') return;
+    peer.atPoint = () => {};
+    throw new MapFullError('MAP_FULL', 'mdb_txn_commit', -30792, 'planned by the test');
+  };
+  const { written, hasLocalChanges } = await peer.merge(theirs);
+  expect([written > 0, hasLocalChanges, peer.locks]).toEqual([true, true, 2]);
+  expect(peer.tracker.unpublished.count).toBe(1);
+  peer.assertInStep();
 });

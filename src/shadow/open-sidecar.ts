@@ -1,0 +1,53 @@
+import { statSync } from 'node:fs';
+import { LmdbstreamError } from '../errors/index.ts';
+import { Environment, type EnvironmentOptions, MissingFileError, showDbiName } from '../lmdb/index.ts';
+import { isPrivate } from './store/index.ts';
+
+/** What `shadow_path` names is something else than a sidecar, or cannot be made. */
+export class SidecarPlaceError extends LmdbstreamError {
+  constructor(path: string, why: string, cause?: unknown) {
+    super('SIDECAR_PLACE', `the sidecar ${path} ${why}`, {
+      hint: 'shadow_path names a file that lmdbstream makes, in a folder that it may write to; without the key it is beside the data file',
+      cause,
+    });
+  }
+}
+
+interface OpenSidecarOptions
+  extends Pick<EnvironmentOptions, 'create' | 'fileMask' | 'mapSizeBytes' | 'noSync' | 'readOnly'> {
+  /** The application's LMDB. */
+  readonly main: Environment;
+  /** `options.max_dbs` of the application's LMDB. */
+  readonly maxDbs: number;
+}
+
+/**
+ * Opens a sidecar, and nothing else: whatever is written there would be lost to its owner.
+ * @throws SidecarPlaceError, LmdbError and its kin
+ */
+export function openSidecar(path: string, { main, maxDbs, ...options }: OpenSidecarOptions): Environment {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new SidecarPlaceError(path, 'is a folder');
+  if (main.isDataFile(path)) throw new SidecarPlaceError(path, 'is the LMDB itself');
+  const environment = openFile(path, { ...options, noSubdir: true, maxDbs: 2 * maxDbs + 8 });
+  try {
+    const { dbiNames, plainKey } = environment.read((transaction) => transaction.root());
+    const foreign = dbiNames.find((name) => !isPrivate(name));
+    if (foreign !== undefined) {
+      throw new SidecarPlaceError(path, `is the LMDB of an application, with DBI ${showDbiName(foreign)}`);
+    }
+    if (plainKey) throw new SidecarPlaceError(path, 'is the LMDB of an application');
+    return environment;
+  } catch (error) {
+    environment.close();
+    throw error;
+  }
+}
+
+function openFile(path: string, options: EnvironmentOptions): Environment {
+  try {
+    return Environment.open(path, options);
+  } catch (error) {
+    if (!(error instanceof MissingFileError)) throw error;
+    throw new SidecarPlaceError(path, `cannot be made or opened: ${error.message}`, error);
+  }
+}
