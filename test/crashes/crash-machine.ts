@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, onTestFinished } from 'vitest';
@@ -23,6 +25,8 @@ export interface CrashMachineOptions {
   /** Where the LMDB is; default a file in the folder. */
   readonly path?: string;
   readonly lmdbOptions?: Readonly<Record<string, unknown>>;
+  /** Other keys of the LMDB, as `shadow`. */
+  readonly lmdb?: Readonly<Record<string, unknown>>;
   readonly mapSizeBytes?: number;
 }
 
@@ -44,7 +48,7 @@ export class CrashMachine {
   }
 
   static async create(folder: string, name: string, options: CrashMachineOptions): Promise<CrashMachine> {
-    const { place, more, entries = 0, lmdbOptions, mapSizeBytes = MAP_BYTES } = options;
+    const { place, more, entries = 0, lmdbOptions, lmdb, mapSizeBytes = MAP_BYTES } = options;
     const path = options.path ?? join(folder, `${name}.lmdb`);
     const reader = await Application.start(path, { noSubdir: true, mapSizeBytes, sync: false });
     onTestFinished(() => reader.kill());
@@ -52,7 +56,7 @@ export class CrashMachine {
     if (entries > 0)
       await reader.batch({ op: 'fill', dbi: 'data', prefix: `old-${name}-`, from: 0, count: entries, valueBytes: 40 });
     const config = writeConfig(folder, name, {
-      lmdbs: { [DATABASE]: { path, options: { no_subdir: true, ...lmdbOptions } } },
+      lmdbs: { [DATABASE]: { path, options: { no_subdir: true, ...lmdbOptions }, ...lmdb } },
       bucket: '',
       more: { storage: place, delta_interval: '100ms', ...more },
     });
@@ -77,10 +81,18 @@ export class CrashMachine {
     return syncer;
   }
 
-  /** The LMDB opened anew, and every pair of every DBI read. */
+  /** The LMDB opened anew, and every pair of every DBI read; of a sidecar, too, beside which the LMDB holds nothing of ours. */
   async opensClean(): Promise<void> {
     await this.reader.open(this.path, { noSubdir: true, mapSizeBytes: this.#mapSizeBytes, sync: false });
-    for (const dbi of Object.keys(await this.reader.dbis())) await this.reader.scan(dbi);
+    const names = Object.keys(await this.reader.dbis());
+    for (const dbi of names) await this.reader.scan(dbi);
+    const sidecar = `${this.path}.lmdbstream-shadow`;
+    if (!existsSync(sidecar)) return;
+    expect(names).toEqual(['data']);
+    const { status, stderr } = spawnSync('mdb_dump', ['-n', '-a', sidecar], { encoding: 'utf8', maxBuffer: 2 ** 28 });
+    // Killed before anything was written to it, or even before it had pages.
+    const isNew = stderr.includes('does not contain multiple databases') || statSync(sidecar).size === 0;
+    if (!isNew) expect([status, stderr]).toEqual([0, '']);
   }
 }
 

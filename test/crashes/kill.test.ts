@@ -1,15 +1,10 @@
-import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect } from 'vitest';
-import { fsPlace, type Place, s3Place } from '../e2e/buckets-machine.ts';
-import type { Syncer } from '../e2e/product.ts';
-import { eventually } from '../support/eventually.ts';
+import { describe } from 'vitest';
+import { fsPlace, s3Place } from '../e2e/buckets-machine.ts';
 import { useSeaweedfs } from '../support/servers/index.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { BucketCheck } from './bucket-check.ts';
-import { assertNothingReverted, CrashMachine, errorsOf, preload, untilEqual } from './crash-machine.ts';
-import { type Run, scenario, sized } from './scenario.ts';
+import { type KillOptions, kills } from './kills.ts';
+import { isSoak, scenario, sized } from './scenario.ts';
 
 const seaweedfs = await useSeaweedfs();
 
@@ -48,124 +43,59 @@ const OF_S3: readonly [string, number][] = [
   ['PUT', 4],
   ['DELETE', 3],
 ];
-/** How long a life may take to come by its point; some never do. */
-const POINT_DEADLINE_MS = 3_000;
-const LONGEST_LIFE_MS = 1_200;
+/** Of a write to a sidecar (decision 16). */
+const OF_SIDECAR: readonly [string, number][] = [
+  ['intents written', 4],
+  ['intents committed', 4],
+  ['main committed', 4],
+  ['settled', 4],
+  ['recorded', 6],
+];
 
-type End = { readonly at: string } | { readonly afterMs: number };
+const sidesOf = (calls: readonly [string, number][]): [string, number][] =>
+  calls.flatMap(([name, most]) => {
+    const sides = name === 'PUT' ? ['before', 'within', 'after'] : ['before', 'after'];
+    return sides.map((side): [string, number] => [`${side} ${name}`, most]);
+  });
 
-/** Every named point in a random order, again and again, and as many random moments. */
-function* ends(calls: readonly [string, number][], { random }: Run): Generator<End, never> {
-  for (;;) {
-    const points = calls.flatMap(([name, most]) => {
-      const sides = name === 'PUT' ? ['before', 'within', 'after'] : ['before', 'after'];
-      return sides.map((side) => ({ at: `${side} ${name} ${1 + Math.floor(random() ** 2 * most)}` }));
-    });
-    for (let left = points.length; left > 0; left--) {
-      const [point] = points.splice(Math.floor(random() * left), 1);
-      yield point!;
-      if (random() < 0.3) yield { afterMs: random() * LONGEST_LIFE_MS };
-    }
-  }
-}
+const after = (names: readonly string[]): string[] => names.map((name) => `after ${name}`);
+const PASSED = after(['mdb_txn_begin', 'mdb_txn_commit', 'mdb_cursor_put', 'mdb_reader_check']);
 
-interface Tally {
-  atPoints: number;
-  atRandom: number;
-  readonly points: Set<string>;
-  readonly errors: string[];
-}
-
-/** One life: started, ended by SIGKILL, and what it left looked at. */
-async function live(machine: CrashMachine, end: End, tally: Tally): Promise<void> {
-  const isPoint = 'at' in end;
-  const syncer = machine.start(isPoint ? { env: { ...preload('crash-points'), CRASH_AT: end.at } } : {});
-  if (isPoint)
-    await eventually(() => !syncer.isRunning, { deadlineMs: POINT_DEADLINE_MS, intervalMs: 20 }).catch(() => {});
-  // Any moment is as good as another: nothing is waited for.
-  else await sleep(end.afterMs);
-  if (!isPoint || syncer.isRunning) tally.atRandom++;
-  else {
-    tally.atPoints++;
-    tally.points.add(end.at.replace(/ \d+$/, ''));
-  }
-  await syncer.kill();
-  expect([end, await syncer.ended(), syncer.output]).toEqual([end, 'SIGKILL', expect.anything()]);
-  tally.errors.push(...errorsOf(syncer));
-  await machine.opensClean();
-  await assertReaders(machine, syncer);
-}
-
-/** Nobody who died before holds a reader once a process of ours has opened the LMDB. */
-async function assertReaders({ reader, writer }: CrashMachine, syncer: Syncer): Promise<void> {
-  if (!syncer.output.includes('Opened LMDB')) return;
-  const alive = [reader.pid, writer!.pid, syncer.pid];
-  expect((await reader.readers()).filter((pid) => !alive.includes(pid))).toEqual([]);
-}
-
-async function kills(place: Place, calls: readonly [string, number][], count: number, run: Run): Promise<void> {
-  const folder = temporaryFolder();
-  const cleanup = { enabled: true, interval: '500ms', must_keep_interval: '2s', remove_old_instances_interval: '1h' };
-  const options = { place: { ...place, cleanup }, entries: 1_500, more: { lmdb_lock_max: '1ms' } };
-  const machines = await Promise.all(['a', 'b'].map((name) => CrashMachine.create(folder, name, options)));
-  if (place.type === 'fs') mkdirSync(String(place.options.root_path));
-  const bucket = await BucketCheck.of(place);
-  for (const [index, machine] of machines.entries()) await machine.write({ seed: run.seed + index });
-  const tally: Tally = { atPoints: 0, atRandom: 0, points: new Set(), errors: [] };
-  const next = ends(calls, run);
-  let left = count;
-  const story = async (machine: CrashMachine): Promise<void> => {
-    const first = OF_FILLING.map((at): End => ({ at }));
-    while (left-- > 0) {
-      await live(machine, first.shift() ?? next.next().value, tally);
-      await bucket.look();
-      run.round();
-    }
-  };
-  await Promise.all(machines.map(story));
-  const record = join(folder, 'passed');
-  const syncers = machines.map((machine) =>
-    machine.start({ env: { ...preload('crash-points'), CRASH_RECORD: record } }),
-  );
-  const reports = await Promise.all(machines.map(({ writer }) => writer!.stop()));
-  for (const report of reports) assertNothingReverted(report);
-  run.figure('equal after ms', await untilEqual(machines, reports));
-  await bucket.look();
-  // What the bucket holds is complete: whoever joins with nothing has it all.
-  const joiner = await CrashMachine.create(folder, 'joiner', { place });
-  syncers.push(joiner.start());
-  await untilEqual([...machines, joiner], reports);
-  for (const syncer of syncers) {
-    expect(await syncer.stop()).toBe(0);
-    tally.errors.push(...errorsOf(syncer));
-  }
-  for (const { reader } of machines) expect((await reader.readers()).filter((pid) => pid !== reader.pid)).toEqual([]);
-  expect(tally.errors).toEqual([]);
-  run.figure('at points', tally.atPoints);
-  run.figure('different points', tally.points.size);
-  run.figure('at random times', tally.atRandom);
-  run.figure(
-    'commits',
-    reports.reduce((sum, { commits }) => sum + commits, 0),
-  );
-  run.figure('objects', bucket.objects);
-  // The points are where they are said to be.
-  const passed = readFileSync(record, 'utf8');
-  const ofPlace = place.type === 'fs' ? ['file write', 'file sync', 'rename'] : ['PUT'];
-  for (const name of ['mdb_txn_begin', 'mdb_txn_commit', 'mdb_cursor_put', 'mdb_reader_check', ...ofPlace])
-    expect(passed).toContain(`"after ${name}"`);
-}
+const onFolder = (): Pick<KillOptions, 'place' | 'passed'> => ({
+  place: fsPlace(join(temporaryFolder(), 'bucket')),
+  passed: [...PASSED, ...after(['file write', 'file sync', 'rename'])],
+});
 
 describe('kill -9', () => {
   scenario(
     'at named points and at random times, on a folder',
-    (run) => kills(fsPlace(join(temporaryFolder(), 'bucket')), [...OF_LMDB, ...OF_FOLDER], sized(24, 200), run),
+    (run) => {
+      const calls = sidesOf([...OF_LMDB, ...OF_FOLDER]);
+      return kills({ ...onFolder(), calls, first: OF_FILLING, count: sized(24, 200) }, run);
+    },
     240_000,
   );
 
   scenario(
     'at named points and at random times, on SeaweedFS',
-    (run) => kills(s3Place(seaweedfs), [...OF_LMDB, ...OF_LOCK, ...OF_S3], sized(24, 200), run),
+    (run) => {
+      const calls = sidesOf([...OF_LMDB, ...OF_LOCK, ...OF_S3]);
+      const passed = [...PASSED, ...after(['PUT'])];
+      return kills({ place: s3Place(seaweedfs), calls, first: OF_FILLING, count: sized(24, 200), passed }, run);
+    },
+    240_000,
+  );
+
+  scenario(
+    'at each point of a write to a sidecar and at random times, on a folder',
+    (run) => {
+      const { place, passed } = onFolder();
+      const calls = [...OF_SIDECAR, ...(isSoak ? sidesOf(OF_LMDB) : [])];
+      const points = OF_SIDECAR.map(([name]) => name);
+      const lmdb = { shadow: 'sidecar', dropped_dbis: 'delete' };
+      const first = ['recorded 1', 'recorded 2', 'before mdb_drop 1'];
+      return kills({ place, calls, first, count: sized(24, 200), lmdb, passed: [...passed, ...points] }, run);
+    },
     240_000,
   );
 });

@@ -33,6 +33,46 @@ function around(name, call) {
   return result;
 }
 
+/**
+ * Beside a sidecar (decision 16) commits are points of their own, named as in `src/sync/local/sidecar.ts`. A write transaction of the sidecar
+ * while one of the application's LMDB is open announces it.
+ */
+const SIDECAR = '.lmdbstream-shadow';
+/** By address. @type {Map<number, 'main' | 'sidecar'>} */
+const environments = new Map();
+/** Write transactions that are open. @type {Map<number, 'main' | 'sidecar'>} */
+const writing = new Map();
+/** The sidecar announces what main has committed. */
+let isAnnounced = false;
+let isOwed = false;
+
+/** @param {string} name @param {any[]} args @param {() => any} call */
+function besideSidecar(name, args, call) {
+  if (name === 'mdb_env_open') environments.set(args[0], args[1].endsWith(SIDECAR) ? 'sidecar' : 'main');
+  if (name !== 'mdb_txn_commit') {
+    const result = call();
+    if (name === 'mdb_txn_begin' && result === 0) writing.set(Number(args[3][0]), environments.get(args[0]) ?? 'main');
+    return result;
+  }
+  const which = writing.get(args[0]);
+  writing.delete(args[0]);
+  const announces = which === 'sidecar' && [...writing.values()].includes('main');
+  if (announces) point('intents written');
+  const result = call();
+  if (announces) {
+    isAnnounced = true;
+    point('intents committed');
+  } else if (which === 'main' && isAnnounced) {
+    isAnnounced = false;
+    isOwed = true;
+    point('main committed');
+  } else if (which === 'sidecar') {
+    point(isOwed ? 'settled' : 'recorded');
+    isOwed = false;
+  }
+  return result;
+}
+
 const CREATE = 0x40000;
 const READ_ONLY = 0x20000;
 /** Calls of liblmdb that write; of some only those with the right flags. @type {Record<string, (args: any[]) => boolean>} */
@@ -60,8 +100,15 @@ koffi.load = (...args) => {
       return (/** @type {string} */ name, /** @type {any[]} */ ...types) => {
         const call = value.call(target, name, ...types);
         const writes = OF_LMDB[name];
+        if (name === 'mdb_txn_abort') {
+          return (/** @type {any[]} */ ...given) => {
+            writing.delete(given[0]);
+            return call(...given);
+          };
+        }
         if (!writes) return call;
-        return (/** @type {any[]} */ ...given) => (writes(given) ? around(name, () => call(...given)) : call(...given));
+        return (/** @type {any[]} */ ...given) =>
+          writes(given) ? around(name, () => besideSidecar(name, given, () => call(...given))) : call(...given);
       };
     },
   });
