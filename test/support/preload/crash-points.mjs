@@ -49,11 +49,14 @@ let isOwed = false;
 /** @param {string} name @param {any[]} args @param {() => any} call */
 function besideSidecar(name, args, call) {
   if (name === 'mdb_env_open') environments.set(args[0], args[1].endsWith(SIDECAR) ? 'sidecar' : 'main');
-  if (name !== 'mdb_txn_commit') {
+  if (name === 'mdb_txn_begin') {
+    const which = environments.get(args[0]) ?? 'main';
+    if (which === 'main') point('main asked for');
     const result = call();
-    if (name === 'mdb_txn_begin' && result === 0) writing.set(Number(args[3][0]), environments.get(args[0]) ?? 'main');
+    if (result === 0) writing.set(Number(args[3][0]), which);
     return result;
   }
+  if (name !== 'mdb_txn_commit') return call();
   const which = writing.get(args[0]);
   writing.delete(args[0]);
   const announces = which === 'sidecar' && [...writing.values()].includes('main');
