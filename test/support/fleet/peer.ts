@@ -7,7 +7,14 @@ import type { SweeperConfig } from '../../../src/config/index.ts';
 import { DbiFlag, Environment, MapFullError } from '../../../src/lmdb/index.ts';
 import { type Log, silentLog } from '../../../src/log/index.ts';
 import { TIME_ZERO, type Time } from '../../../src/merge/index.ts';
-import { compareEverything, isPrivate, type Schema, snapshotSources } from '../../../src/shadow/index.ts';
+import {
+  compareEverything,
+  deltaSources,
+  isPrivate,
+  type KeySet,
+  type Schema,
+  snapshotSources,
+} from '../../../src/shadow/index.ts';
 import { shadowedName, shadowName } from '../../../src/shadow/store/names.ts';
 import { encodeSnapshot, readSnapshot, toTimestampNano } from '../../../src/snapshot/index.ts';
 import { bytesBody } from '../../../src/storage/index.ts';
@@ -209,20 +216,33 @@ export class Peer {
   }
 
   /** The shadow's (or native DBIs') content as an object of the bucket. */
-  async snapshot(): Promise<Buffer> {
+  snapshot(): Promise<Buffer> {
+    return this.#encoded(this.clock.nowNano());
+  }
+
+  /** The same with nothing in it that is this peer's own. @param keys of a delta */
+  content(keys?: KeySet): Promise<Buffer> {
+    return this.#encoded(1n, 1n, keys);
+  }
+
+  async #encoded(nano: bigint, lmdbTxnId?: bigint, keys?: KeySet): Promise<Buffer> {
     const held = this.tracker.capturable();
+    const { native } = this.#options;
     try {
       const meta = {
         generationId: 'GX',
         instanceId: 'peer',
         hostname: 'host',
         databaseName: 'main',
-        lmdbTxnId: BigInt(held.id),
-        timestampNano: toTimestampNano(this.clock.nowNano()),
+        lmdbTxnId: lmdbTxnId ?? BigInt(held.id),
+        timestampNano: toTimestampNano(nano),
         fromLmdbTxnId: 0n,
       };
       const parts: Buffer[] = [];
-      const sources = snapshotSources(held.view, this.#options.native, this.tracker.knownFlags);
+      const { knownFlags } = this.tracker;
+      const sources = keys
+        ? deltaSources(held.view, native, knownFlags, keys)
+        : snapshotSources(held.view, native, knownFlags);
       for await (const member of encodeSnapshot(meta, sources)) parts.push(member);
       return Buffer.concat(parts);
     } finally {

@@ -1,4 +1,6 @@
 import { DbiFlag, MapFullError } from '../../../src/lmdb/index.ts';
+import { KeySet } from '../../../src/shadow/index.ts';
+import { shadowedName } from '../../../src/shadow/store/names.ts';
 import { KINDS, type Kind, type Pair } from '../../btree/fixture.ts';
 import { shadowKeyOf } from '../../golden/offline-model.ts';
 import type { ApplicationWrite } from '../application/application.ts';
@@ -216,6 +218,21 @@ export class History {
       assertSame(`${name} here and there (I2)`, linesOf(left[name], native), linesOf(right[name], native));
     }
     if (this.#options.mode !== 'native') this.#assertLastWords(left);
+    if (this.#options.sidecars) await this.#assertSameObjects();
+  }
+
+  /** What is published does not show where a shadow lies: byte for byte, full snapshots and deltas of every key. */
+  async #assertSameObjects(): Promise<void> {
+    const keys = new KeySet(Number.POSITIVE_INFINITY);
+    for (const [name, pairs] of this.#peers[0].shadowDump()) {
+      const dbiName = shadowedName(name);
+      if (dbiName === undefined) continue;
+      for (const [key] of pairs) keys.add(dbiName, Buffer.from(key, 'latin1'), 0, key.length);
+    }
+    for (const which of [undefined, keys]) {
+      const [here, there] = await Promise.all(this.#peers.map((peer) => peer.content(which)));
+      if (!here!.equals(there!)) throw new Error(`another ${which ? 'delta' : 'snapshot'} here than there`);
+    }
   }
 
   /** Every entry is what one of the applications last wanted; nothing overwritten or deleted has come back. */
