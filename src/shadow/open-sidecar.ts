@@ -1,4 +1,5 @@
-import { statSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { LmdbstreamError } from '../errors/index.ts';
 import { Environment, type EnvironmentOptions, MissingFileError, showDbiName } from '../lmdb/index.ts';
 import { isPrivate } from './store/index.ts';
@@ -28,6 +29,7 @@ interface OpenSidecarOptions
 export function openSidecar(path: string, { main, maxDbs, ...options }: OpenSidecarOptions): Environment {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new SidecarPlaceError(path, 'is a folder');
   if (main.isDataFile(path)) throw new SidecarPlaceError(path, 'is the LMDB itself');
+  if (options.create && !options.noSync && !existsSync(path)) make(path, options);
   const environment = openFile(path, { ...options, noSubdir: true, maxDbs: 2 * maxDbs + 8 });
   try {
     const { dbiNames, plainKey } = environment.read((transaction) => transaction.root());
@@ -40,6 +42,40 @@ export function openSidecar(path: string, { main, maxDbs, ...options }: OpenSide
   } catch (error) {
     environment.close();
     throw error;
+  }
+}
+
+/**
+ * An empty one, whole: LMDB does not sync the first pages of a file, and of half of them it says that they are none. Its name must outlive a
+ * loss of power, too: without it the times would be gone, and the objects that they were published in would not.
+ */
+function make(path: string, options: EnvironmentOptions): void {
+  const made = `${path}-new`;
+  for (const file of [made, `${made}-lock`]) rmSync(file, { force: true });
+  openFile(made, { ...options, noSubdir: true }).close();
+  rmSync(`${made}-lock`, { force: true });
+  const fd = openSync(made, 'r+');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(made, path);
+  syncFolder(dirname(path));
+}
+
+function syncFolder(folder: string): void {
+  let fd: number;
+  try {
+    fd = openSync(folder, 'r');
+  } catch {
+    // One that may be written to, and not read.
+    return;
+  }
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -1,91 +1,14 @@
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { buildSnapshotName, toTimestampNano } from '../../src/snapshot/index.ts';
 import { fsPlace } from '../e2e/buckets-machine.ts';
-import { runProduct } from '../e2e/product.ts';
-import { dbiOf, objectOf } from '../support/objects/objects.ts';
 import { randomOf } from '../support/random.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { CrashMachine } from './crash-machine.ts';
 import { type CrashState, Disk } from './power-disk.ts';
-import { type Change, readTrace, recordTo, type Trace } from './power-trace.ts';
+import { canTrace, checkFolder, contentOf, metasOf, type Watched, type Write, watchOnce } from './power-watch.ts';
 import { type Run, scenario, sized } from './scenario.ts';
-
-const canTrace = spawnSync('strace', ['-f', '--seccomp-bpf', '-e', 'trace=fsync', 'true']).status === 0;
-if (!canTrace) process.stdout.write('not tested here: power failures, for strace is missing or may not trace\n');
-
-/** One start of the product with something to record, to merge and to publish, watched. */
-interface Watched {
-  readonly trace: Trace;
-  readonly disk: Disk;
-  readonly path: string;
-  readonly bucket: string;
-}
-
-type Write = Extract<Change, { type: 'write' }>;
-
-/** Puts an object of a peer into the bucket. */
-function deliver(bucket: string, round: number): void {
-  const nano = BigInt(Date.now()) * 1_000_000n;
-  const entries = Array.from({ length: 40 }, (_, index) => ({
-    key: `peer-${index * (round + 1)}`,
-    value: `${round}`,
-    nano,
-  }));
-  const parts = { databaseName: 'main', instanceId: 'peer', generationId: 'GX', kind: 'snapshot' } as const;
-  const name = buildSnapshotName({ ...parts, timestampNano: toTimestampNano(nano) });
-  writeFileSync(join(bucket, `.${name}`), objectOf([dbiOf('data', entries), dbiOf(`more-${round}`, entries)]));
-  renameSync(join(bucket, `.${name}`), join(bucket, name));
-}
-
-async function watchOnce(machine: CrashMachine, folder: string, bucket: string, round: number): Promise<Watched> {
-  const { path, reader, config } = machine;
-  await reader.open(path, { noSubdir: true, mapSizeBytes: 2 ** 26 });
-  const fill = {
-    op: 'fill',
-    dbi: 'data',
-    prefix: `r${round}-`,
-    from: 0,
-    count: round === 0 ? 1_000 : 50,
-    valueBytes: 60,
-  } as const;
-  await reader.batch(fill, { op: 'del', dbi: 'data', key: `r${round}-00000007` });
-  // Nobody has it open, and nothing writes to it but what is watched.
-  await reader.close();
-  rmSync(`${path}-lock`);
-  if (round > 0) deliver(bucket, round);
-  const before = new Map([[path, readFileSync(path)]]);
-  const file = join(folder, `trace-${round}`);
-  const args = ['--config', config, '--instance', machine.name, '--log-format', 'json', 'sync', '--only-once'];
-  const { code, stderr } = await runProduct(args, { wrapper: recordTo(file) });
-  expect([code, stderr]).toEqual([0, expect.stringContaining('Stored snapshot')]);
-  const trace = readTrace(file, folder, [path]);
-  rmSync(file);
-  return { trace, disk: new Disk(trace, before), path, bucket };
-}
-
-/** Every pair of every DBI, shadows included, by the tool of LMDB itself: a process that a broken file may end. @throws when it cannot */
-function contentOf(data: Buffer, folder: string): string {
-  const path = join(folder, 'state.mdb');
-  rmSync(`${path}-lock`, { force: true });
-  writeFileSync(path, data);
-  const { status, stdout, stderr } = spawnSync('mdb_dump', ['-n', '-a', path], {
-    encoding: 'utf8',
-    maxBuffer: 2 ** 28,
-  });
-  if (status !== 0) throw new Error(`mdb_dump: ${status} ${stderr}`);
-  return stdout;
-}
-
-/** Writes of meta pages: each makes a commit of the pages that were written before it. */
-const metasOf = ({ trace, path }: Watched): Write[] =>
-  trace.changes.filter(
-    (change): change is Write =>
-      change.type === 'write' && change.inode === trace.inodes.get(path) && change.offset < 8192,
-  );
 
 /** A commit's pages are durable before its meta page is written, and that is when the commit has returned: as without any flag. */
 function assertDurableCommits(watched: Watched): void {
@@ -145,23 +68,6 @@ class LmdbStates {
   get different(): number {
     return this.#contents.size;
   }
-}
-
-/** What is visible is whole, and what was reported stored is there. */
-function checkFolder({ trace, disk, bucket }: Watched, { moment, files }: CrashState): number {
-  const whole = disk.wholeAt(trace.length).files;
-  const visible = [...files].filter(([path]) => path.startsWith(`${bucket}/`) && !path.startsWith(`${bucket}/.`));
-  for (const [path, data] of visible)
-    expect(whole.get(path)?.equals(data), `${path} is whole at line ${moment}`).toBe(true);
-  let reported = 0;
-  for (const change of trace.changes) {
-    if (change.type !== 'said' || change.begun >= moment) continue;
-    for (const [, name] of change.text.matchAll(/"snapshot_name":"([^"]+)".*"Stored snapshot"/g)) {
-      reported++;
-      expect(files.has(join(bucket, name!)), `${name} was reported stored before line ${moment}`).toBe(true);
-    }
-  }
-  return reported;
 }
 
 async function powerFails(run: Run, states: number): Promise<void> {
