@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { DbiFlag, Environment } from '../../src/lmdb/index.ts';
@@ -118,4 +118,42 @@ it('a file that is no LMDB in the place of the sidecar is told', async () => {
   const outcome = await place.run(['shadow', 'move', '--to', 'sidecar']);
   expect(outcome.code).toBe(1);
   expect(outcome.stderr).not.toContain('    at ');
+});
+
+it('the LMDB of an application in the place of the sidecar is left as it is, by every command', async () => {
+  const theirs = Environment.open(sidecar(), { noSubdir: true, create: true });
+  theirs.write((txn) => txn.put(txn.openOrCreateDbi('theirs', 0), Buffer.from('k'), Buffer.from('v')));
+  theirs.close();
+  const before = [content(), readFileSync(sidecar())];
+  for (const args of [
+    ['shadow', 'move', '--to', 'sidecar'],
+    ['shadow', 'move', '--to', 'inline'],
+  ]) {
+    const { code, stderr } = await place.run(args);
+    expect([args, code, stderr]).toEqual([
+      args,
+      1,
+      expect.stringMatching(/is the LMDB of an application, with DBI .*theirs/),
+    ]);
+  }
+  expect([content(), readFileSync(sidecar())]).toEqual(before);
+  expect((await place.run(['drop-shadow'])).code).toBe(1);
+  expect(readFileSync(sidecar())).toEqual(before[1]);
+});
+
+it('an older LMDB is not given the times of its later state', async () => {
+  const data = join(path(), 'data.mdb');
+  await place.run(['shadow', 'move', '--to', 'sidecar']);
+  const older = readFileSync(data);
+  place.fill('main', (transaction) =>
+    transaction.put(transaction.openDbi('data')!, Buffer.from('new'), Buffer.from('v')),
+  );
+  await place.run(['shadow', 'move', '--to', 'inline']);
+  await place.run(['shadow', 'move', '--to', 'sidecar']);
+  rmSync(join(path(), 'lock.mdb'), { force: true });
+  writeFileSync(data, older);
+  const before = content();
+  const { code, stderr } = await place.run(['shadow', 'move', '--to', 'inline']);
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/does not belong to the LMDB as it is now/)]);
+  expect([content(), existsSync(sidecar())]).toEqual([before, true]);
 });
