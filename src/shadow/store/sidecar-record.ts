@@ -30,7 +30,6 @@ export class StoredForm {
   buffer: Buffer = Buffer.alloc(0);
   start = 0;
   end = 0;
-  readonly #digest = Buffer.allocUnsafeSlow(DIGEST_BYTES);
 
   set(entry: Entry, isDupSort: boolean): void {
     const { valueBuffer, valueStart, valueEnd } = entry;
@@ -44,9 +43,7 @@ export class StoredForm {
       }
     }
     if (valueEnd - valueStart <= DIGEST_BYTES) return;
-    const digest = digestOf(valueBuffer, valueStart, valueEnd);
-    for (let i = 0; i < DIGEST_BYTES; i++) this.#digest[i] = digest.charCodeAt(i);
-    this.#setBytes(Form.digest, this.#digest, 0, DIGEST_BYTES);
+    this.#setBytes(Form.digest, digestOf(valueBuffer, valueStart, valueEnd), 0, DIGEST_BYTES);
   }
 
   #setBytes(form: number, buffer: Buffer, start: number, end: number): void {
@@ -85,11 +82,7 @@ export class SidecarEntry extends Entry {
     if (!this.isDigest) return sameBytes(this.valueBuffer, this.valueStart, this.valueEnd, buffer, start, end);
     if (end - start <= DIGEST_BYTES || this.#payloadEnd - this.#payloadStart !== DIGEST_BYTES) return false;
     const digest = digestOf(buffer, start, end);
-    const payload = this.#payload;
-    for (let i = 0; i < DIGEST_BYTES; i++) {
-      if (payload[this.#payloadStart + i] !== digest.charCodeAt(i)) return false;
-    }
-    return true;
+    return sameBytes(this.#payload, this.#payloadStart, this.#payloadEnd, digest, 0, DIGEST_BYTES);
   }
 
   /** Whether another record says the same of the application's DBI. */
