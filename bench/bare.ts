@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 
 /** How the rows lie in the LMDB: see bare/bare.c. */
-export type Layout = 'plain' | 'native' | 'dup';
+export type Layout = 'plain' | 'native' | 'dup' | 'grown' | 'wide';
 
 /** The DBI that every measurement uses. */
 export const DBI_NAME = 'data';

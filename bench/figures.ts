@@ -2,6 +2,8 @@ import { type DeltaFigures, deltaFigures } from './delta-figures.ts';
 import { type Figure, ratio } from './figure.ts';
 import type { MergeResult } from './inside/merge.ts';
 import type { Changes } from './parts.ts';
+import type { SidecarResult } from './sidecar.ts';
+import { sidecarFigures } from './sidecar-figures.ts';
 import { countText, durationText, sizeText } from './statistics.ts';
 import type { LargeWaits, Waits } from './waits.ts';
 import type { Peaks, WholeResult } from './whole.ts';
@@ -22,6 +24,7 @@ export interface Measured {
   readonly merge: MergeResult;
   readonly differing: number;
   readonly deltas: DeltaFigures;
+  readonly sidecar: SidecarResult;
 }
 
 export function figuresOf(measured: Measured): Figure[] {
@@ -32,6 +35,7 @@ export function figuresOf(measured: Measured): Figure[] {
     ...waitFigures(measured),
     ...changeFigures(measured),
     ...remoteFigures(measured),
+    ...sidecarFigures(measured.sidecar),
   ];
 }
 

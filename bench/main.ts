@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -8,7 +8,9 @@ import { figuresOf, type Measured } from './figures.ts';
 import { machineLines } from './machine.ts';
 import { measureChanges, measureMerge } from './parts.ts';
 import { benchPdns } from './pdns.ts';
-import { markdown, plainText } from './report.ts';
+import { markdown, plainText, table } from './report.ts';
+import { measureSidecar } from './sidecar.ts';
+import { sidecarFigures, sidecarTable } from './sidecar-figures.ts';
 import { tablesOf } from './tables.ts';
 import { measureLargeWaits, measureWaits } from './waits.ts';
 import { measurePeaks, measureWhole } from './whole.ts';
@@ -22,9 +24,11 @@ const USAGE = `usage: npm run bench -- [--quick] [--python] [--folder DIR] [--no
   --python      do the bare work with python3-lmdb even where there is a C compiler
   --folder DIR  where the databases go, on a real disk (default: ${tmpdir()})
   --pdns        only how soon two PowerDNS servers see each other's changes: docs/powerdns.md
+  --sidecar     only what a sidecar costs: the table of docs/shadow.md, which --quick leaves alone
   --start       only how long the installed program takes to start: docs/packages.md
   --no-build    measure what was built last`;
 
+const SIDECAR_MARKS = /(<!-- Made by `npm run bench -- --sidecar`\. -->\n\n)[\s\S]*?(\n\n<!-- End\. -->)/;
 const SMALL = 1000;
 const DIFFERING = 10;
 
@@ -35,6 +39,7 @@ export async function main(args: readonly string[]): Promise<number> {
     options: {
       quick: { type: 'boolean', default: false },
       pdns: { type: 'boolean', default: false },
+      sidecar: { type: 'boolean', default: false },
       python: { type: 'boolean', default: false },
       folder: { type: 'string', default: tmpdir() },
       'no-build': { type: 'boolean' },
@@ -52,6 +57,10 @@ export async function main(args: readonly string[]): Promise<number> {
       return 0;
     }
     const bare = Bare.build(place.folder, values.python);
+    if (values.sidecar) {
+      await benchSidecar(bare, place, values.quick);
+      return 0;
+    }
     const measured = await measure(bare, place, values.quick);
     const command = ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' ');
     const machine = machineLines(place.folder, bare.description);
@@ -62,6 +71,18 @@ export async function main(args: readonly string[]): Promise<number> {
   } finally {
     place.remove();
   }
+}
+
+async function benchSidecar(bare: Bare, place: Workplace, isQuick: boolean): Promise<void> {
+  tell('a sidecar');
+  const result = await measureSidecar(bare, place, isQuick ? 100_000 : 1_000_000);
+  const machine = machineLines(place.folder, bare.description);
+  console.log(plainText({ machine, figures: sidecarFigures(result), tables: [sidecarTable(result)], command: '' }));
+  if (isQuick) return;
+  const page = join(root, 'docs', 'shadow.md');
+  const { head, rows } = sidecarTable(result);
+  const text = readFileSync(page, 'utf8').replace(SIDECAR_MARKS, (_, begin, end) => begin + table(head, rows) + end);
+  writeFileSync(page, text);
 }
 
 async function measure(bare: Bare, place: Workplace, isQuick: boolean): Promise<Measured> {
@@ -98,9 +119,14 @@ async function measure(bare: Bare, place: Workplace, isQuick: boolean): Promise<
   const peaks = await measurePeaks(bare, place, larger);
   tell('changes to a peer: folder, burst, SeaweedFS');
   const deltas = await measureDeltas(bare, place, SMALL, large, whole.at(-1)!.objectKb * 1024);
+  tell('a sidecar');
+  const sidecar = await measureSidecar(bare, place, large);
   tell('a remote snapshot');
   const merge = await measureMerge(bare, place, large, DIFFERING, 5);
-  return { large, whole, growth, native, duplicates, waits, largeWaits, peaks, merge, differing: DIFFERING, deltas };
+  return {
+    ...{ large, whole, growth, native, duplicates, waits, largeWaits, peaks, deltas, sidecar },
+    ...{ merge, differing: DIFFERING },
+  };
 }
 
 /** Progress, on stderr so that the report can be redirected. */

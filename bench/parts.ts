@@ -31,10 +31,14 @@ export async function measureChanges(
   try {
     bare.fill(path, count, layout);
     const input: ChangesInput = { path, layout, count, rounds, folder: place.folder };
-    return { ...(await inside<ChangesInput, ChangesResult>('changes', input)), count, layout };
+    return { ...(await changesOf(input)), count, layout };
   } finally {
     place.clear(path);
   }
+}
+
+export function changesOf(input: ChangesInput): Promise<ChangesResult> {
+  return inside<ChangesInput, ChangesResult>('changes', input);
 }
 
 /** A remote snapshot of this size in which `differing` entries are newer. */

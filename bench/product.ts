@@ -19,6 +19,8 @@ export interface ProductOptions {
   readonly lmdbPath: string;
   /** A folder, or the section `storage` of the configuration. */
   readonly bucket: string | Readonly<Record<string, unknown>>;
+  /** Further keys of the LMDB. */
+  readonly lmdb?: Readonly<Record<string, unknown>>;
   /** Further sections. */
   readonly settings?: Readonly<Record<string, unknown>>;
   readonly command?: 'sync' | 'receive';
@@ -43,9 +45,10 @@ export class Product {
   #ended = false;
   #complaint: string | undefined;
 
-  constructor({ folder, instance, lmdbPath, bucket, settings = {}, command = 'sync' }: ProductOptions) {
+  constructor(options: ProductOptions) {
+    const { folder, instance, lmdbPath, bucket, lmdb: keys = {}, settings = {}, command = 'sync' } = options;
     const config = join(folder, `${instance}.yaml`);
-    const lmdb = { path: lmdbPath, options: { create: true, map_size: '16GB' } };
+    const lmdb = { path: lmdbPath, options: { create: true, map_size: '16GB' }, ...keys };
     const storage = typeof bucket === 'string' ? { type: 'fs', options: { root_path: bucket } } : bucket;
     // JSON is YAML.
     writeFileSync(config, JSON.stringify({ lmdbs: { main: lmdb }, storage, ...settings }));

@@ -1,4 +1,5 @@
 import type { Measured } from './figures.ts';
+import { sidecarTable } from './sidecar-figures.ts';
 import { countText, durationText, sizeText } from './statistics.ts';
 
 export interface Table {
@@ -7,7 +8,7 @@ export interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
-export function tablesOf({ whole, growth, merge, large }: Measured): Table[] {
+export function tablesOf({ whole, growth, merge, large, sidecar }: Measured): Table[] {
   return [
     {
       title: 'The whole product, beside the bare liblmdb work',
@@ -66,5 +67,6 @@ export function tablesOf({ whole, growth, merge, large }: Measured): Table[] {
         ['merged into an empty database', durationText(merge.joinMs), durationText(merge.joinLockMs)],
       ],
     },
+    sidecarTable(sidecar),
   ];
 }

@@ -16,7 +16,8 @@
  *                                       then until both DBIs hold the same rows, {tookMs, equalMs}: the puts, and the
  *                                       end of the last commit to equal
  *
- * LAYOUT: plain; native (the value begins with the 24-byte header); dup (DUPSORT, 100 duplicates a key).
+ * LAYOUT: plain; native (the value begins with the 24-byte header); dup (DUPSORT, 100 duplicates a key); grown (plain, but
+ * filled in random order, 1,000 rows a transaction, as an application does); wide (grown, values of 1 KiB).
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -47,8 +48,8 @@ int mdb_get(MDB_txn *, MDB_dbi, MDB_val *, MDB_val *);
 int mdb_put(MDB_txn *, MDB_dbi, MDB_val *, MDB_val *, unsigned);
 const char *mdb_strerror(int);
 
-enum { RDONLY = 0x20000, CREATE = 0x40000, DUPSORT = 0x04, APPEND = 0x20000, APPENDDUP = 0x40000, NEXT = 8 };
-enum { KEY = 32, VALUE = 45, HEADER = 24, DUPLICATES = 100 };
+enum { NOSYNC = 0x10000, RDONLY = 0x20000, CREATE = 0x40000, DUPSORT = 0x04, APPEND = 0x20000, APPENDDUP = 0x40000, NEXT = 8 };
+enum { KEY = 32, VALUE = 45, WIDE = 1024, HEADER = 24, DUPLICATES = 100, ROWS_PER_TXN = 1000 };
 static const size_t MAP_BYTES = (size_t)16 << 30;
 
 static void check(int code, const char *what) {
@@ -87,6 +88,14 @@ static void makeValue(char *value, uint64_t seed) {
   digits(value + 10, 3, (bits >> 8) & 255);
   for (int n = 0; n < 16; n++) value[26 + n] = "0123456789abcdef"[(bits >> (4 * n)) & 15];
 }
+/* The same over and over, each time with bits of its own. */
+static void makeWide(char *value, uint64_t seed) {
+  char part[VALUE];
+  for (int at = 0; at < WIDE; at += VALUE) {
+    makeValue(part, mix(seed) + (uint64_t)at);
+    memcpy(value + at, part, at + VALUE < WIDE ? VALUE : WIDE - at);
+  }
+}
 static void bigEndian(char *at, uint64_t number) {
   for (int n = 7; n >= 0; n--) { at[n] = (char)number; number >>= 8; }
 }
@@ -96,14 +105,15 @@ static void makeHeader(char *header, uint64_t time, uint64_t txn) {
   bigEndian(header + 8, txn);
 }
 
-static MDB_env *openEnv(const char *path) {
+static MDB_env *openEnvWith(const char *path, unsigned flags) {
   MDB_env *env;
   check(mdb_env_create(&env), "create");
   check(mdb_env_set_mapsize(env, MAP_BYTES), "mapsize");
   check(mdb_env_set_maxdbs(env, 16), "maxdbs");
-  check(mdb_env_open(env, path, 0, 0664), path);
+  check(mdb_env_open(env, path, flags, 0664), path);
   return env;
 }
+static MDB_env *openEnv(const char *path) { return openEnvWith(path, 0); }
 
 static long rssAnonKb(void) {
   char line[256];
@@ -157,7 +167,35 @@ static void append(const char *path, uint64_t count, const char *what) {
   printf("{\"ms\": %.3f, \"putMs\": %.3f, \"rssAnonKb\": %ld}\n", sinceMs(start), putMs, dirty);
 }
 
+/* Left to the page cache: bench/grown.ts copies it. */
+static void grow(const char *path, const char *name, uint64_t count, int wide) {
+  MDB_env *env = openEnvWith(path, NOSYNC);
+  uint32_t *order = malloc(count * sizeof *order);
+  for (uint64_t i = 0; i < count; i++) {
+    uint64_t j = mix(i) % (i + 1);
+    order[i] = order[j];
+    order[j] = (uint32_t)i;
+  }
+  char key[KEY], value[WIDE];
+  for (uint64_t n = 0; n < count;) {
+    MDB_txn *txn;
+    MDB_dbi dbi;
+    check(mdb_txn_begin(env, NULL, 0, &txn), "begin");
+    check(mdb_dbi_open(txn, name, CREATE, &dbi), name);
+    for (uint64_t end = n + ROWS_PER_TXN; n < end && n < count; n++) {
+      makeKey(key, order[n]);
+      if (wide) makeWide(value, order[n]);
+      else makeValue(value, order[n]);
+      MDB_val k = { KEY, key }, v = { wide ? WIDE : VALUE, value };
+      check(mdb_put(txn, dbi, &k, &v, 0), "put");
+    }
+    check(mdb_txn_commit(txn), "commit");
+  }
+  printf("{}\n");
+}
+
 static void fill(const char *path, const char *name, uint64_t count, const char *layout) {
+  if (!strcmp(layout, "grown") || !strcmp(layout, "wide")) return grow(path, name, count, !strcmp(layout, "wide"));
   int native = strcmp(layout, "native") == 0, dup = strcmp(layout, "dup") == 0;
   MDB_env *env = openEnv(path);
   MDB_txn *txn;
@@ -207,6 +245,7 @@ static void printList(const char *name, const double *list, long length, const c
 
 static void app(const char *path, const char *name, uint64_t count, const char *layout) {
   int native = strcmp(layout, "native") == 0, dup = strcmp(layout, "dup") == 0, none = strcmp(layout, "none") == 0;
+  int wide = strcmp(layout, "wide") == 0;
   MDB_env *env = openEnv(path);
   MDB_txn *txn;
   MDB_dbi dbi;
@@ -215,7 +254,7 @@ static void app(const char *path, const char *name, uint64_t count, const char *
     check(mdb_dbi_open(txn, name, 0, &dbi), name);
     check(mdb_txn_commit(txn), "commit");
   }
-  char line[256], key[KEY], value[HEADER + VALUE];
+  char line[256], key[KEY], value[HEADER + WIDE];
   uint64_t random = nano(CLOCK_REALTIME); /* no value of an earlier run, or nothing would change */
   printf("{}\n");
   fflush(stdout);
@@ -227,13 +266,14 @@ static void app(const char *path, const char *name, uint64_t count, const char *
       if (n && pauseUs) usleep((useconds_t)pauseUs);
       uint64_t i = mix(random++) % (count ? count : 1);
       makeKey(key, dup ? i / DUPLICATES : i);
-      makeValue(value + HEADER, random);
+      if (wide) makeWide(value + HEADER, random);
+      else makeValue(value + HEADER, random);
       uint64_t start = nano(CLOCK_MONOTONIC);
       check(mdb_txn_begin(env, NULL, 0, &txn), "begin");
       waitUs[n] = putUs[n] = (double)(nano(CLOCK_MONOTONIC) - start) / 1e3;
       if (none) { mdb_txn_abort(txn); continue; }
       makeHeader(value, nano(CLOCK_REALTIME), mdb_txn_id(txn));
-      MDB_val k = { KEY, key }, v = { VALUE, value + HEADER };
+      MDB_val k = { KEY, key }, v = { wide ? WIDE : VALUE, value + HEADER };
       if (native) v = (MDB_val){ HEADER + VALUE, value };
       check(mdb_put(txn, dbi, &k, &v, 0), "put");
       check(mdb_txn_commit(txn), "commit");

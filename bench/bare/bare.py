@@ -10,6 +10,8 @@ import lmdb
 
 HEADER = bytes(7) + b"\x01" + bytes(7) + b"\x01" + bytes(8)
 DUPLICATES = 100
+WIDE = 1024
+ROWS_PER_TXN = 1000
 
 
 def key(number):
@@ -21,15 +23,33 @@ def value(seed):
     return b"192.0.%03d.%03d ttl=3600 id=%016x ok" % (bits & 255, bits >> 8 & 255, bits)
 
 
-def open_env(path):
-    return lmdb.open(path, map_size=16 << 30, max_dbs=16, max_spare_txns=0)
+def wide(seed):
+    parts = (value(seed << 10 | part) for part in range(WIDE // 45 + 1))
+    return b"".join(parts)[:WIDE]
+
+
+def open_env(path, **options):
+    return lmdb.open(path, map_size=16 << 30, max_dbs=16, max_spare_txns=0, **options)
 
 
 def rows(count, headered):
     return [(key(i), (HEADER if headered else b"") + value(i)) for i in range(count)]
 
 
+def grow(path, name, count, make):
+    env = open_env(path, sync=False)
+    dbi = env.open_db(name.encode())
+    order = random.Random(1).sample(range(count), count)
+    for start in range(0, count, ROWS_PER_TXN):
+        with env.begin(write=True, db=dbi) as txn:
+            for at in order[start : start + ROWS_PER_TXN]:
+                txn.put(key(at), make(at))
+    return {}
+
+
 def fill(path, name, count, layout):
+    if layout in ("grown", "wide"):
+        return grow(path, name, int(count), wide if layout == "wide" else value)
     env = open_env(path)
     if layout == "dup":
         dbi = env.open_db(name.encode(), dupsort=True)
@@ -91,7 +111,7 @@ def app(path, name, count, layout):
                 time.sleep(pause_us / 1e6)
             at = chosen.randrange(max(1, int(count)))
             record_key = key(at // DUPLICATES if layout == "dup" else at)
-            record = value(chosen.getrandbits(60))
+            record = (wide if layout == "wide" else value)(chosen.getrandbits(60))
             start = time.monotonic()
             txn = env.begin(write=True)
             wait_us.append((time.monotonic() - start) * 1e6)

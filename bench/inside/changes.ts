@@ -1,12 +1,14 @@
 import { performance } from 'node:perf_hooks';
 import { Bare, type Layout } from '../bare.ts';
 import { median } from '../statistics.ts';
-import { cpuMsSince, openDatabase } from './database.ts';
+import { cpuMsSince, openDatabase, rssAnonKb } from './database.ts';
 
 export interface ChangesInput {
   /** A filled LMDB. */
   readonly path: string;
   readonly layout: Layout;
+  /** Data file of a sidecar; undefined: entries go into the LMDB itself. */
+  readonly sidecarPath?: string | undefined;
   readonly count: number;
   readonly rounds: number;
   /** Where the bare program is, or is compiled to. */
@@ -24,6 +26,11 @@ export interface ChangesResult {
   readonly putMs: number;
   /** A comparison of everything, as a system that scans pays it for every change; once. */
   readonly fullScanMs: number;
+  /** How often the application's write lock was taken: for the first round, and for the others, those that warm up included. */
+  readonly firstLocks: number;
+  readonly locks: number;
+  /** RssAnon after the first round. */
+  readonly firstRssKb: number;
   readonly rounds: number;
 }
 
@@ -32,13 +39,14 @@ const WARM_UP_ROUNDS = 100;
 
 /** One changed record a round: the application commits it, then the tracker notices it and writes it to the shadow. */
 export async function measureChanges(input: ChangesInput): Promise<ChangesResult> {
-  const { path, layout, count, rounds, folder } = input;
-  const database = openDatabase(path, layout);
+  const { path, layout, sidecarPath, count, rounds, folder } = input;
+  const database = openDatabase(path, layout, { sidecarPath });
   const { tracker } = database;
   const startedMs = performance.now();
   tracker.localRound();
   const firstMs = performance.now() - startedMs;
-  const firstLockMs = database.status.lockHeldMs;
+  const { lockHeldMs: firstLockMs, locks: firstLocks } = database.status;
+  const firstRssKb = rssAnonKb();
   const application = await Bare.build(folder).application(path, count, layout);
   const cpu: number[] = [];
   const noticed: number[] = [];
@@ -59,6 +67,7 @@ export async function measureChanges(input: ChangesInput): Promise<ChangesResult
     put.push(putUs[0]! / 1000);
   }
   await application.stop();
+  const locks = database.status.locks - firstLocks;
   const scanStartMs = performance.now();
   tracker.fullScan();
   const fullScanMs = performance.now() - scanStartMs;
@@ -71,6 +80,9 @@ export async function measureChanges(input: ChangesInput): Promise<ChangesResult
     lockMs: median(lock),
     putMs: median(put),
     fullScanMs,
+    firstLocks,
+    locks,
+    firstRssKb,
     rounds,
   };
 }

@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { Environment } from '../../src/lmdb/index.ts';
 import type { Log } from '../../src/log/index.ts';
 import type { Schema } from '../../src/shadow/index.ts';
 import { SameFile } from '../../src/sync/local/same-file.ts';
+import { Sidecar } from '../../src/sync/local/sidecar.ts';
 import { Tracker } from '../../src/sync/local/tracker.ts';
 import { WriteLock } from '../../src/sync/local/write-lock.ts';
 import { type DatabaseStatus, newStatus, type Report, reduceStatus } from '../../src/sync/status/index.ts';
@@ -9,6 +11,7 @@ import { systemClock } from '../../src/sync/time/index.ts';
 import type { Layout } from '../bare.ts';
 
 const MAP_SIZE_BYTES = 2 ** 34;
+const MAX_DBS = 64;
 /** The default of `lmdb_lock_max`. */
 export const LOCK_MAX_MS = 100;
 
@@ -22,13 +25,19 @@ export interface Database {
   close(): void;
 }
 
-export function openDatabase(path: string, layout: Layout, create = false): Database {
+interface Settings {
+  readonly create?: boolean;
+  /** Data file of a sidecar. */
+  readonly sidecarPath?: string | undefined;
+}
+
+export function openDatabase(path: string, layout: Layout, { create = false, sidecarPath }: Settings = {}): Database {
   const environment = Environment.open(path, { create, mapSizeBytes: MAP_SIZE_BYTES });
   const schema: Schema = {
     native: layout === 'native',
     dupsortHack: layout === 'dup',
     overrideCreateFlags: new Map(),
-    droppedDbis: 'keep',
+    droppedDbis: sidecarPath === undefined ? 'keep' : 'delete',
     acceptSchemaChange: false,
   };
   let status = newStatus('bench');
@@ -37,9 +46,12 @@ export function openDatabase(path: string, layout: Layout, create = false): Data
   };
   const shared = { environment, clock: systemClock, report, sameFile: new SameFile(environment) };
   const lock = new WriteLock({ ...shared, mapSizeBytes: MAP_SIZE_BYTES });
-  const tracker = new Tracker({ ...shared, schema, lock, lockMaxMs: LOCK_MAX_MS });
+  const sidecar =
+    sidecarPath === undefined ? undefined : new Sidecar({ path: sidecarPath, environment, maxDbs: MAX_DBS });
+  const tracker = new Tracker({ ...shared, schema, lock, lockMaxMs: LOCK_MAX_MS, sidecar });
   const close = (): void => {
     tracker.close();
+    sidecar?.close();
     environment.close();
   };
   return {
@@ -70,4 +82,9 @@ const strictLog: Log = {
 export function cpuMsSince(start: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(start);
   return (user + system) / 1000;
+}
+
+/** Of this process. */
+export function rssAnonKb(): number {
+  return Number(/RssAnon:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'latin1'))?.[1]);
 }

@@ -59,7 +59,7 @@ export async function measureMerge(input: MergeInput): Promise<MergeResult> {
   const { putUs } = await application.put(100);
   await application.stop();
   database.close();
-  const joining = openDatabase(input.joinPath, 'plain', true);
+  const joining = openDatabase(input.joinPath, 'plain', { create: true });
   const join = await mergeInto(joining, body!);
   if (join.written !== input.count) throw new Error(`${join.written} of ${input.count} entries joined`);
   body!.dispose();

@@ -4,6 +4,7 @@
 export const EnvFlag = {
   noSubdir: 0x4000,
   noSync: 0x10000,
+  noMetaSync: 0x40000,
   readOnly: 0x20000,
   writeMap: 0x80000,
   noTls: 0x200000,

@@ -279,6 +279,15 @@ export class Environment {
     if (!this.options.noSync) check('mdb_env_sync', liblmdb().envSync(this.#env, 1));
   }
 
+  /**
+   * Whether commits from now on wait for their meta page, too. While they do not, a power failure may undo the last of them; its pages are
+   * on the disk before the next one is, so that nothing is torn.
+   * @throws LmdbError
+   */
+  syncMeta(isOn: boolean): void {
+    check('mdb_env_set_flags', liblmdb().envSetFlags(this.#env, EnvFlag.noMetaSync, isOn ? 0 : 1));
+  }
+
   #begin(flags: number): Address {
     if (this.#closed) throw new TypeError('the environment is closed');
     const out = new BigUint64Array(1);

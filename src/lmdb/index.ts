@@ -32,5 +32,6 @@ export {
 export { acquireInstanceLock, type InstanceLock, InstanceLockedError, instanceLockPath } from './instance-lock.ts';
 export { exitAtOnce, type Liblmdb, liblmdb, shareOneHeap } from './library.ts';
 export { type FileMapping, mapFile } from './memory.ts';
+export { ShortSha256 } from './sha256.ts';
 export { type DbiStat, ReadTransaction, WriteTransaction } from './transaction.ts';
 export { copyView, type TransactionView } from './views.ts';

@@ -15,6 +15,7 @@ export interface Liblmdb {
   readonly envOpen: Call;
   readonly envClose: Call;
   readonly envSetMapSize: Call;
+  readonly envSetFlags: Call;
   readonly envSetMaxDbs: Call;
   readonly envGetFd: Call;
   readonly envInfo: Call;
@@ -81,6 +82,7 @@ function bind(): Liblmdb {
     envOpen: call('env_open', ['uint64', 'str', 'uint', 'uint']),
     envClose: call('env_close', ['uint64'], 'void'),
     envSetMapSize: call('env_set_mapsize', ['uint64', 'uint64']),
+    envSetFlags: call('env_set_flags', ['uint64', 'uint', 'int']),
     envSetMaxDbs: call('env_set_maxdbs', ['uint64', 'uint']),
     envGetFd: call('env_get_fd', ['uint64', 'void*']),
     envInfo: call('env_info', ['uint64', 'void*']),

@@ -2,7 +2,6 @@ import { LmdbstreamError } from '../errors/index.ts';
 import { DbiFlag, isDbiName, PutFlag, showDbiName, type WriteTransaction } from '../lmdb/index.ts';
 import { Entry, HEADER_SIZE, takeStored } from '../merge/index.ts';
 import {
-  FORM_AT,
   isPrivate,
   MainValues,
   mainOf,
@@ -109,17 +108,19 @@ function shorten(main: WriteTransaction, sidecar: WriteTransaction, name: string
     if (dbi === undefined && !entry.deleted) throw new DetachedShadowError(dbiName);
     form.set(entry, isDupSort);
     valueBuffer.copy(header, 0, valueStart, valueStart + HEADER_SIZE);
-    setForm(header, form.form);
+    noExtras(header);
+    form.mark(header);
     into.put(keyBuffer, keyStart, keyEnd, header, form.buffer, form.start, form.end, PutFlag.append);
   }
   cursor.close();
   return entries;
 }
 
-/** No extra blocks, and one form. */
-function setForm(header: Buffer, form: number): void {
-  header.fill(0, FORM_AT, HEADER_SIZE);
-  header[FORM_AT] = form;
+const RESERVED_AT = 18;
+
+/** No extra blocks, and nothing in what is reserved. */
+function noExtras(header: Buffer): void {
+  header.fill(0, RESERVED_AT, HEADER_SIZE);
 }
 
 /**
@@ -165,7 +166,7 @@ function lengthen(
     entry.takeRecord(name, valueBuffer, valueStart, valueEnd);
     if (entry.isDigest) fetchOrDiffer(entry, values);
     valueBuffer.copy(header, 0, valueStart, valueStart + HEADER_SIZE);
-    setForm(header, 0);
+    noExtras(header);
     main.put(target, cursor.key(), Buffer.concat([header, entry.value()]));
   }
   cursor.close();

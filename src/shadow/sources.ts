@@ -22,7 +22,7 @@ export function snapshotSources(
   if (store.isCopy) for (const name of knownFlags.keys()) if (store.entries(view, name)) names.add(name);
   return [...names].sort(compareDbiNames).map((name) => {
     const stored = store.entries(view, name);
-    return sourceOf(name, view, knownFlags, () => (stored ? stored.walk() : new NoEntry()));
+    return sourceOf(name, view, knownFlags, (wanted) => (stored ? stored.walk(wanted) : new NoEntry()));
   });
 }
 
@@ -60,17 +60,17 @@ function sourceOf(
   name: string,
   view: DatabaseView,
   knownFlags: ReadonlyMap<string, number>,
-  open: () => EntryCursor,
+  open: DbiSource['open'],
 ): DbiSource {
   const flags = view.dbis.get(name)?.flags ?? knownFlags.get(name)!;
   return { name, flags, transform: flags & DbiFlag.dupSort ? DUPSORT_TRANSFORM : '', open };
 }
 
 /** @returns undefined when the view has none of the keys */
-function openKeys(store: ShadowStore, view: DatabaseView, name: string, keys: KeySet): (() => EntryCursor) | undefined {
+function openKeys(store: ShadowStore, view: DatabaseView, name: string, keys: KeySet): DbiSource['open'] | undefined {
   const stored = store.entries(view, name);
   // A DBI that was made, and holds nothing yet, is news all the same.
-  if (keys.isWhole(name)) return () => (stored ? stored.walk() : new NoEntry());
+  if (keys.isWhole(name)) return (wanted) => (stored ? stored.walk(wanted) : new NoEntry());
   if (!stored || stored.count === 0) return undefined;
   const list = keys.sorted(name, stored.order);
   return new SomeEntries(stored.reader(), list).next() ? () => new SomeEntries(stored.reader(), list) : undefined;

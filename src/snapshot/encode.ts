@@ -79,7 +79,7 @@ const COUNT_SLICE = 65_536;
 async function measure(dbi: DbiSource): Promise<Tally> {
   const tally: Tally = { bytes: 0, entries: 0 };
   const encoder = new EntryEncoder();
-  const cursor = dbi.open();
+  const cursor = dbi.open('sizes');
   try {
     while (encoder.measure(cursor, tally, COUNT_SLICE)) await nextTurn();
   } finally {

@@ -86,5 +86,6 @@ export interface EntryCursor {
 
 /** One DBI to write. `open` is called twice and must show the same entries both times (one read transaction). */
 export interface DbiSource extends DbiHeader {
-  open(): EntryCursor;
+  /** @param wanted `sizes`: it is asked only how long values are, and may show no bytes of them */
+  open(wanted?: 'sizes'): EntryCursor;
 }

@@ -171,6 +171,17 @@ describe('values', () => {
     );
   });
 
+  it('of a sidecar are there where there is one', async () => {
+    const { source, text } = create();
+    source.post({ type: 'lmdbStats', stats: LMDB_STATS });
+    expect(await text()).not.toMatch(/^lmdbstream_sidecar_\w+\{/m);
+    const sidecar = { path: '/var/lib/app/data.mdb.lmdbstream-shadow', fileSizeBytes: 32_768, entries: 2 };
+    source.post({ type: 'lmdbStats', stats: { ...LMDB_STATS, sidecar } });
+    const lines = (await text()).split('\n');
+    expect(lines).toContain('lmdbstream_sidecar_filesize_bytes{lmdb="main"} 32768');
+    expect(lines).toContain('lmdbstream_sidecar_entries{lmdb="main"} 2');
+  });
+
   it('of a DBI that is gone are gone', async () => {
     const { source, text } = create();
     source.post({ type: 'lmdbStats', stats: LMDB_STATS });

@@ -135,7 +135,8 @@ describe('/api/status', () => {
     const read = async () => apiStatusSchema.parse(await (await get('api/status')).json());
     expect((await read()).databases).toMatchObject([{ name: 'main', phase: 'opening', lmdb: null, peers: [] }]);
     source.post({ type: 'phase', phase: 'running' });
-    source.post({ type: 'lmdbStats', stats: LMDB_STATS });
+    const sidecar = { path: '/var/lib/app/data.mdb.lmdbstream-shadow', fileSizeBytes: 32_768, entries: 2 };
+    source.post({ type: 'lmdbStats', stats: { ...LMDB_STATS, sidecar } });
     source.post({ type: 'listed', objects: 4, sizeBytes: 900, instances: 1, durationMs: 1, recovered: false });
     source.post({ type: 'localChange', entries: 3, txnId: 7 });
     source.post({ type: 'lock', waitMs: 1, heldMs: 5.25 });
@@ -154,7 +155,7 @@ describe('/api/status', () => {
       recordedChanges: 3,
       mergedChanges: 2,
       inStorage: { objects: 4, sizeBytes: 900 },
-      lmdb: { usedBytes: 8192 },
+      lmdb: { usedBytes: 8192, sidecar },
       peers: [{ instance: 'bad', refusedObjects: 1 }, { instance: 'future' }, { lagSeconds: 0.25, behind: true }],
       problems: [{ severity: 'error', hint: 'remove it', over: false }],
     });

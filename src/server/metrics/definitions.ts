@@ -193,6 +193,12 @@ export const LMDBSTREAM = {
     db,
     'DBIs that the application dropped and that only the shadow keeps',
   ),
+  sidecarSize: gauge('lmdbstream_sidecar_filesize_bytes', db, 'Size of the sidecar; only with `shadow: sidecar`'),
+  sidecarEntries: gauge(
+    'lmdbstream_sidecar_entries',
+    db,
+    'Entries in the sidecar, deletion marks included; only with `shadow: sidecar`',
+  ),
   duplicateZones: gauge('lmdbstream_duplicate_zones', db, 'Zones of PowerDNS that exist twice, made on two machines'),
   errors: counter('lmdbstream_errors_total', db, 'Errors shown on the status page'),
 } as const;

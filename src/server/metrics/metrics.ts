@@ -56,10 +56,10 @@ export class Metrics {
 
   apply(event: SyncEvent): void {
     if (event.type === 'instances') this.#keepPeers(event.db, event.instanceIds);
-    else if (event.type === 'lmdbStats') this.#lmdb.apply(event.db, event.stats);
     else if (event.type === 'storageCall') this.#storage.apply(event);
     else {
       if (event.type === 'loaded') this.#knowPeer(event.db, event.object.instanceId);
+      if (event.type === 'lmdbStats') this.#lmdb.apply(event.db, event.stats);
       applyToReference(this.#reference, event);
       applyToOurs(this.#ours, event, this.#options.instanceId);
     }

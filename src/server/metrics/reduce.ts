@@ -142,6 +142,11 @@ export function applyToOurs(metrics: Instruments<typeof LMDBSTREAM>, event: Sync
     case 'duplicateZones':
       metrics.duplicateZones.set({ lmdb }, event.zones.length);
       return;
+    case 'lmdbStats':
+      if (!event.stats.sidecar) return;
+      metrics.sidecarSize.set({ lmdb }, event.stats.sidecar.fileSizeBytes);
+      metrics.sidecarEntries.set({ lmdb }, event.stats.sidecar.entries);
+      return;
     case 'detached':
       metrics.detachedDbis.set({ lmdb }, event.dbis.length);
       return;

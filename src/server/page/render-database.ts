@@ -83,7 +83,11 @@ function renderDbis({ lmdb, name }: DatabaseAnswer): Html {
 <td>${dbi.flags.length === 0 ? '–' : dbi.flags.join(' ')}</td>
 </tr>`,
   );
-  return html`<h3 id="dbis-${name}">DBIs <span class="quiet">${lmdb.path}, ${bytes(lmdb.fileSizeBytes)} on disk</span></h3>
+  const { sidecar } = lmdb;
+  const beside = sidecar
+    ? html`; sidecar ${sidecar.path}, ${bytes(sidecar.fileSizeBytes)} on disk, ${count(sidecar.entries)} entries`
+    : undefined;
+  return html`<h3 id="dbis-${name}">DBIs <span class="quiet">${lmdb.path}, ${bytes(lmdb.fileSizeBytes)} on disk${beside}</span></h3>
 <div class="scroll"><table aria-labelledby="dbis-${name}">
 <thead><tr><th scope="col">DBI</th><th scope="col" class="n">Entries</th><th scope="col" class="n">Used</th><th scope="col" class="n">Depth</th><th scope="col" class="n">Branch pages</th><th scope="col" class="n">Leaf pages</th><th scope="col" class="n">Overflow pages</th><th scope="col">Flags</th></tr></thead>
 <tbody>${rows}</tbody>

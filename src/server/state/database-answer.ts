@@ -53,6 +53,7 @@ function lmdbAnswer(stats: NonNullable<DatabaseState['stats']>): NonNullable<Dat
     readers: stats.readers,
     maxReaders: stats.maxReaders,
     dbis,
+    sidecar: stats.sidecar ? { ...stats.sidecar } : null,
   };
 }
 

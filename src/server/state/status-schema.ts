@@ -41,6 +41,12 @@ const dbi = z.strictObject({
   usedBytes: bytes,
 });
 
+const sidecar = z.strictObject({
+  path: z.string(),
+  fileSizeBytes: bytes,
+  entries: count.describe('of all DBIs, deletion marks included'),
+});
+
 const lmdb = z.strictObject({
   path: z.string(),
   mapSizeBytes: bytes,
@@ -50,6 +56,7 @@ const lmdb = z.strictObject({
   readers: count,
   maxReaders: count,
   dbis: z.array(dbi),
+  sidecar: optional(sidecar).describe('with `shadow: sidecar`'),
 });
 
 const series = (what: string) => z.array(z.number().nonnegative()).describe(what);

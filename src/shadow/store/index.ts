@@ -8,7 +8,7 @@ export { dropIntents, type Resolution, resolveIntents } from './intents.ts';
 export { SidecarDisagreesError } from './joined-entries.ts';
 export { MainValues, mainOf } from './main-values.ts';
 export { isPrivate, SHADOW_PREFIX, shadowedName } from './names.ts';
-export { FORM_AT, SidecarEntry, StoredForm } from './sidecar-record.ts';
+export { SidecarEntry, StoredForm } from './sidecar-record.ts';
 export { readSidecarState, type SidecarState, writeSidecarState } from './sidecar-state.ts';
 export type { Beside, EntryWriter, ShadowStore, StoredEntries, StoredReader, StoredWalker, Values } from './store.ts';
 

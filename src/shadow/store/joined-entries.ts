@@ -42,6 +42,8 @@ export class JoinedEntries implements StoredEntries {
   }
 }
 
+const NO_BYTES = Buffer.alloc(0);
+
 class JoinedEntry extends SidecarEntry {
   protected readonly name: string;
   readonly #values: Values;
@@ -69,8 +71,12 @@ class JoinedEntry extends SidecarEntry {
     this.#hasFetched = false;
     this.takeRecord(this.name, buffer, start, end);
     if (!this.isDigest || this.#values === 'none') return;
+    if (this.#values === 'sizes' && this.valueLength > 0) {
+      this.setValue(NO_BYTES, 0, this.valueLength);
+      return;
+    }
     const isThere = this.#main?.fetch(this) ?? false;
-    if (this.#values === 'agreed') {
+    if (this.#values !== 'present') {
       if (!isThere) throw new SidecarDisagreesError(this.name);
       this.#hasFetched = true;
     } else if (!isThere) MainValues.cut(this);

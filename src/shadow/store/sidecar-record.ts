@@ -12,9 +12,12 @@ import { DIGEST_BYTES, digestOf } from './digest.ts';
  *     1  a digest of the value
  *     2  nothing: the value of a pair is in the shadow key, whole
  *
- * A deletion mark has nothing behind its header.
+ * A deletion mark has nothing behind its header. The three bytes after the form say how long a value is of which only a digest is there;
+ * 0: longer than they can say.
  */
-export const FORM_AT = 18;
+const FORM_AT = 18;
+const LENGTH_AT = 19;
+const MAX_LENGTH = 0xffffff;
 const Form = { plain: 0, digest: 1, inKey: 2 } as const;
 
 /** Where the value of a pair begins in its shadow key, when it is in there whole; -1: it was cut. */
@@ -30,7 +33,7 @@ export class StoredForm {
   buffer: Buffer = Buffer.alloc(0);
   start = 0;
   end = 0;
-  readonly #digest = Buffer.allocUnsafeSlow(DIGEST_BYTES);
+  #valueLength = 0;
 
   set(entry: Entry, isDupSort: boolean): void {
     const { valueBuffer, valueStart, valueEnd } = entry;
@@ -44,9 +47,17 @@ export class StoredForm {
       }
     }
     if (valueEnd - valueStart <= DIGEST_BYTES) return;
-    const digest = digestOf(valueBuffer, valueStart, valueEnd);
-    for (let i = 0; i < DIGEST_BYTES; i++) this.#digest[i] = digest.charCodeAt(i);
-    this.#setBytes(Form.digest, this.#digest, 0, DIGEST_BYTES);
+    this.#setBytes(Form.digest, digestOf(valueBuffer, valueStart, valueEnd), 0, DIGEST_BYTES);
+    this.#valueLength = valueEnd - valueStart;
+  }
+
+  /** Notes it in a header. */
+  mark(header: Buffer): void {
+    const length = this.#valueLength > MAX_LENGTH ? 0 : this.#valueLength;
+    header[FORM_AT] = this.form;
+    header[LENGTH_AT] = length >>> 16;
+    header[LENGTH_AT + 1] = length >>> 8;
+    header[LENGTH_AT + 2] = length;
   }
 
   #setBytes(form: number, buffer: Buffer, start: number, end: number): void {
@@ -54,6 +65,7 @@ export class StoredForm {
     this.buffer = buffer;
     this.start = start;
     this.end = end;
+    this.#valueLength = 0;
   }
 }
 
@@ -63,16 +75,27 @@ export class SidecarEntry extends Entry {
   #payload: Buffer = this.keyBuffer;
   #payloadStart = 0;
   #payloadEnd = 0;
+  #valueLength = 0;
 
   /** The key is set. A value that is not kept here is left empty. @throws HeaderError */
   takeRecord(dbiName: string, buffer: Buffer, start: number, end: number): void {
     takeStored(this, dbiName, buffer, start, end);
     this.#form = this.deleted ? Form.plain : buffer[start + FORM_AT]!;
+    this.#valueLength = 0;
     this.#payload = this.valueBuffer;
     this.#payloadStart = this.valueStart;
     this.#payloadEnd = this.valueEnd;
     if (this.#form === Form.inKey) this.setValue(this.keyBuffer, valueInKey(this), this.keyEnd - 1);
-    else if (this.#form === Form.digest) this.setValue(buffer, end, end);
+    else if (this.#form === Form.digest) {
+      this.setValue(buffer, end, end);
+      const at = start + LENGTH_AT;
+      this.#valueLength = (buffer[at]! << 16) | (buffer[at + 1]! << 8) | buffer[at + 2]!;
+    }
+  }
+
+  /** How long a value is of which only a digest is there; 0: not known. */
+  get valueLength(): number {
+    return this.#valueLength;
   }
 
   /** Its value has to be fetched from the application's DBI. */
@@ -83,13 +106,10 @@ export class SidecarEntry extends Entry {
   /** Whether its value, if it is live, is `buffer[start, end)`. */
   hasValue(buffer: Buffer, start: number, end: number): boolean {
     if (!this.isDigest) return sameBytes(this.valueBuffer, this.valueStart, this.valueEnd, buffer, start, end);
+    if (this.#valueLength > 0 && end - start !== this.#valueLength) return false;
     if (end - start <= DIGEST_BYTES || this.#payloadEnd - this.#payloadStart !== DIGEST_BYTES) return false;
     const digest = digestOf(buffer, start, end);
-    const payload = this.#payload;
-    for (let i = 0; i < DIGEST_BYTES; i++) {
-      if (payload[this.#payloadStart + i] !== digest.charCodeAt(i)) return false;
-    }
-    return true;
+    return sameBytes(this.#payload, this.#payloadStart, this.#payloadEnd, digest, 0, DIGEST_BYTES);
   }
 
   /** Whether another record says the same of the application's DBI. */

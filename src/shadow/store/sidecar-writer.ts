@@ -3,7 +3,7 @@ import { type Entry, HeaderWriter } from '../../merge/index.ts';
 import { IntentWriter } from './intents.ts';
 import { MainValues } from './main-values.ts';
 import { shadowFlags, shadowName } from './names.ts';
-import { FORM_AT, SidecarEntry, StoredForm } from './sidecar-record.ts';
+import { SidecarEntry, StoredForm } from './sidecar-record.ts';
 import type { Beside, EntryWriter, StoredDbi } from './store.ts';
 
 /** Writes entries to a sidecar. Of one that changes main too it notes what it replaces, until main is committed. */
@@ -38,8 +38,8 @@ export class SidecarWriter implements EntryWriter {
   put(entry: Entry): void {
     this.#value.set(entry, this.#isDupSort);
     const header = this.#header.set(entry.timestampHi, entry.timestampLo, entry.flags);
-    const { form, buffer, start, end } = this.#value;
-    header[FORM_AT] = form;
+    const { buffer, start, end } = this.#value;
+    this.#value.mark(header);
     const { keyBuffer, keyStart, keyEnd } = entry;
     this.#intents?.note(this.#dbi, entry, header, this.#value);
     const cursor = this.#cursor;

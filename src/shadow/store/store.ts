@@ -44,9 +44,9 @@ export interface Beside {
 
 /**
  * Which values of live entries are wanted, where they have to be fetched from the application's DBI. `none`: only `hasValue` is asked.
- * `agreed`: main is as the entries say. `present`: it may have changed, and a value may be another one, or cut.
+ * `sizes`: as `agreed`, but only how long they are. `agreed`: main is as the entries say. `present`: it may have changed, and a value may be another one, or cut.
  */
-export type Values = 'none' | 'agreed' | 'present';
+export type Values = 'none' | 'sizes' | 'agreed' | 'present';
 
 export interface StoredDbi {
   /** The application's DBI. */

@@ -176,7 +176,8 @@ export class LmdbDatabase implements LocalDatabase {
   }
 
   lmdbStats(): Promise<LmdbStats> {
-    return this.#turn(() => lmdbStats(this.#options.environment, this.#tracker.baseIfAny));
+    const { environment, sidecar } = this.#options;
+    return this.#turn(() => lmdbStats(environment, this.#tracker.baseIfAny, sidecar?.environment));
   }
 
   watch(onTouched: () => void): FileWatch {

@@ -1,5 +1,6 @@
 import { DbiFlag, type Environment, showDbiName } from '../../lmdb/index.ts';
-import type { DbiStats, EnvironmentStats, LmdbStats } from '../status/index.ts';
+import { type DatabaseView, storeOf } from '../../shadow/index.ts';
+import type { DbiStats, EnvironmentStats, LmdbStats, SidecarStats } from '../status/index.ts';
 import type { Held } from './held.ts';
 
 /** What LMDB counts without a transaction. */
@@ -14,9 +15,14 @@ export function environmentStats(environment: Environment): EnvironmentStats {
  * never older than a minute; where it has no pages, those of a short transaction.
  *
  * @param base undefined before the first look
+ * @param sidecar in which the entries lie, when it is not the LMDB itself
  * @throws LmdbError, CorruptPageError, UnknownFormatError
  */
-export function lmdbStats(environment: Environment, base: Held | undefined): LmdbStats {
+export function lmdbStats(
+  environment: Environment,
+  base: Held | undefined,
+  sidecar: Environment | undefined,
+): LmdbStats {
   const pages = base?.pages;
   const dbis = pages
     ? pages.dbis().map(({ name, tree }) => dbiStats(name, tree.flags, tree))
@@ -29,7 +35,15 @@ export function lmdbStats(environment: Environment, base: Held | undefined): Lmd
     pageSizeBytes: environment.pageSizeBytes,
     fileSizeBytes: environment.sizeBytes(),
     dbis,
+    ...(sidecar ? { sidecar: sidecarStats(sidecar, base?.view) } : {}),
   };
+}
+
+function sidecarStats(sidecar: Environment, view: DatabaseView | undefined): SidecarStats {
+  const store = storeOf(false);
+  const counts = view ? store.dbiNames(view).map((name) => store.entries(view, name)?.count ?? 0) : [];
+  const entries = counts.reduce((sum, count) => sum + count, 0);
+  return { path: sidecar.dataPath, fileSizeBytes: sidecar.sizeBytes(), entries };
 }
 
 function throughCursors(environment: Environment): DbiStats[] {

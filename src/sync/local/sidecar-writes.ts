@@ -65,6 +65,8 @@ export class SidecarWrites implements Writes {
             if (isFirst) applyPlan(transaction, plan, undefined, beside);
             const left = fillSlice(transaction, filling, view.view, known, () => time.isUp, beside);
             time.written();
+            // A filling that is cut short goes on from whichever slice is there.
+            this.#sidecar.environment.syncMeta(left === undefined);
             return left;
           },
           (left) => (left ? {} : this.#sidecar.agreeing(view)),
@@ -88,6 +90,8 @@ export class SidecarWrites implements Writes {
     } catch (error) {
       if (!isFirst) this.#context.known.pending.overflow();
       throw error;
+    } finally {
+      this.#sidecar.environment.syncMeta(true);
     }
   }
 

@@ -52,6 +52,15 @@ export interface DbiStats {
   readonly overflowPages: number;
 }
 
+/** The file that the entries lie in, where that is not the LMDB itself. */
+export interface SidecarStats {
+  /** Absolute path of the data file. */
+  readonly path: string;
+  readonly fileSizeBytes: number;
+  /** Of all DBIs, deletion marks included; 0 before the first look. */
+  readonly entries: number;
+}
+
 /** All that LMDB tells of an environment. */
 export interface LmdbStats extends EnvironmentStats {
   /** Absolute path of the data file. */
@@ -60,6 +69,7 @@ export interface LmdbStats extends EnvironmentStats {
   readonly fileSizeBytes: number;
   /** None before the first look. */
   readonly dbis: readonly DbiStats[];
+  readonly sidecar?: SidecarStats | undefined;
 }
 
 /** `download`: objects on their way, or waiting to be merged; `decompress`: objects that are read and merged. */

@@ -20,6 +20,7 @@ export {
   type ObjectRef,
   type Report,
   refOf,
+  type SidecarStats,
   type SyncEvent,
   type SyncEventBody,
 } from './events.ts';

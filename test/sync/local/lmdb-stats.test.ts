@@ -22,3 +22,23 @@ describe.each([true, false])('counts of LMDB (pages: %s)', (pages) => {
     expect(lastTxnId).toBe(peer.local.stats().lastTxnId);
   });
 });
+
+it('counts of a sidecar are there beside those of LMDB, which holds nothing of ours', async () => {
+  const peer = makePeer({ sidecar: true });
+  peer.write({ op: 'put', dbi: 'plain', key: 'a', value: '1' });
+  peer.write({ op: 'put', dbi: 'other', key: 'b', value: '1' });
+  expect((await peer.local.lmdbStats()).sidecar).toMatchObject({ entries: 0 });
+  await peer.local.localRound();
+  peer.write({ op: 'del', dbi: 'plain', key: 'a' });
+  await peer.local.localRound();
+  const { dbis, sidecar, path, fileSizeBytes } = await peer.local.lmdbStats();
+  expect(dbis.map(({ name, entries }) => [name, entries])).toEqual([
+    ['other', 1],
+    ['plain', 0],
+  ]);
+  // A deletion mark is an entry.
+  expect(sidecar).toMatchObject({ entries: 2 });
+  expect(sidecar!.path).not.toBe(path);
+  expect(sidecar!.fileSizeBytes).toBeGreaterThan(0);
+  expect(fileSizeBytes).toBeGreaterThan(0);
+});
