@@ -1,3 +1,4 @@
+export { Adopter, type AdoptOptions } from './adopt.ts';
 export {
   assertSupported,
   compareChanged,
@@ -13,7 +14,7 @@ export { UnsupportedDbiError } from './errors.ts';
 export { fillShadows } from './fill.ts';
 export { Filling } from './filling.ts';
 export { KeySet } from './key-set.ts';
-export { DetachedShadowError, hasShadows, type MovedDbi, moveInline, moveToSidecar, startAnew } from './move.ts';
+export { emptySidecar, hasShadows, type MovedDbi, moveInline, moveToSidecar, startAnew } from './move.ts';
 export { nativeChanges } from './native-changes.ts';
 export { newestTime } from './newest.ts';
 export { collectPending } from './pending.ts';
@@ -30,6 +31,8 @@ export {
   dropIntents,
   hasFillMarker,
   isPrivate,
+  keepValues,
+  lacksValues,
   type Resolution,
   readFillMarker,
   readSidecarState,
@@ -40,6 +43,7 @@ export {
   SidecarDisagreesError,
   type SidecarState,
   storeOf,
+  type ValuesKept,
   writeFillMarker,
   writeSidecarState,
 } from './store/index.ts';
