@@ -87,7 +87,7 @@ function* checkLmdb(lmdb: LmdbConfig): Generator<Problem> {
 }
 
 function* checkSidecar(
-  { shadow, shadowPath, schemaTracksChanges, droppedDbis }: LmdbConfig,
+  { shadow, shadowPath, schemaTracksChanges }: LmdbConfig,
   at: (...keys: string[]) => string[],
 ): Generator<Problem> {
   if (shadow === 'inline') {
@@ -104,13 +104,6 @@ function* checkSidecar(
       path: at('shadow'),
       what: 'sidecar cannot be used together with schema_tracks_changes',
       hint: 'an application that tracks changes itself has no shadow: leave the key out',
-    };
-  }
-  if (droppedDbis === 'keep') {
-    yield {
-      path: at('shadow'),
-      what: 'sidecar cannot keep DBIs that the application drops: it has no values',
-      hint: 'write dropped_dbis: delete, or shadow: inline',
     };
   }
 }

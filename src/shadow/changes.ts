@@ -105,6 +105,7 @@ function compareWhole(name: string, view: DatabaseView, scope: LocalScope, plan:
   if (wasDropped === (main !== undefined)) plan.mark(name, scope.knownFlags.get(name) ?? UNKNOWN_FLAGS);
   if (wasDropped && main && scope.schema.droppedDbis === 'keep') {
     into.refill();
+    if (into.hasBroughtBack) plan.refills.add(name);
     scope.unpublished?.addWhole(name);
     return;
   }

@@ -43,9 +43,14 @@ export class DbiWriter {
     this.#transaction = beside?.main ?? transaction;
     this.#planned = planned;
     this.#isDupSort = (planned.flags & DbiFlag.dupSort) !== 0;
-    const { name, flags, fillsEmpty } = planned;
-    this.#entries = store.writer(transaction, { name, flags, fillsEmpty, extraBlocks }, beside);
-    if (planned.createsMain && store.isCopy && !(beside && !beside.main)) this.#openMain();
+    const { name, flags, fillsEmpty, createsMain } = planned;
+    const opensMain = createsMain && store.isCopy && !(beside && !beside.main);
+    if (opensMain && beside) this.#openMain();
+    // Nothing but the entries has the values then.
+    const isDetached = beside?.main !== undefined && beside.main.openDbi(name) === undefined;
+    const keepsValues = planned.keepsValues || isDetached;
+    this.#entries = store.writer(transaction, { name, flags, fillsEmpty, extraBlocks, keepsValues }, beside);
+    if (opensMain) this.#openMain();
   }
 
   putEntry(entry: Entry): void {

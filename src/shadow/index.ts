@@ -1,3 +1,4 @@
+export { Adopter, type AdoptOptions } from './adopt.ts';
 export {
   assertSupported,
   compareChanged,
@@ -13,7 +14,7 @@ export { UnsupportedDbiError } from './errors.ts';
 export { fillShadows } from './fill.ts';
 export { Filling } from './filling.ts';
 export { KeySet } from './key-set.ts';
-export { DetachedShadowError, hasShadows, type MovedDbi, moveInline, moveToSidecar, startAnew } from './move.ts';
+export { emptySidecar, hasShadows, type MovedDbi, moveInline, moveToSidecar, startAnew } from './move.ts';
 export { nativeChanges } from './native-changes.ts';
 export { newestTime } from './newest.ts';
 export { openSidecar, SidecarPlaceError } from './open-sidecar.ts';
@@ -31,6 +32,8 @@ export {
   dropIntents,
   hasFillMarker,
   isPrivate,
+  keepValues,
+  lacksValues,
   type Resolution,
   readFillMarker,
   readSidecarState,
@@ -41,6 +44,7 @@ export {
   SidecarDisagreesError,
   type SidecarState,
   storeOf,
+  type ValuesKept,
   writeFillMarker,
   writeSidecarState,
 } from './store/index.ts';

@@ -5,7 +5,7 @@ import { applicationKeyLength, DUPSORT_MAX_KEY_SIZE, ShadowKey, valueOffset } fr
 import { dbiKindChanged, dupsortKeyLength, dupsortNotUnique } from './errors.ts';
 import type { KeySet } from './key-set.ts';
 import { PlannedWrite, type WriteSink } from './planned.ts';
-import type { StoredEntries, StoredReader } from './store/index.ts';
+import { SidecarEntry, type StoredEntries, type StoredReader } from './store/index.ts';
 import type { DbiView, EntryReader, EntryWalker } from './view.ts';
 
 export interface LocalDbi {
@@ -50,6 +50,8 @@ export class LocalComparer implements DiffSink {
   #mainReader: EntryReader | undefined;
   #isPlanned = false;
   #refills = false;
+  /** Some of what main lacks is to come back. */
+  hasBroughtBack = false;
   /** Entries marked deleted so far. */
   deletions = 0;
 
@@ -244,7 +246,8 @@ export class LocalComparer implements DiffSink {
     if (entry.deleted) return;
     const write = this.#write;
     write.setKey(entry.keyBuffer, entry.keyStart, entry.keyEnd);
-    if (this.#refills) {
+    // A sidecar that has only its digest: nobody has the value.
+    if (this.#refills && !(entry instanceof SidecarEntry && entry.isDigest)) {
       this.#bringBack(entry);
       return;
     }
@@ -258,6 +261,7 @@ export class LocalComparer implements DiffSink {
     write.setTime(entry.timestampHi, entry.timestampLo);
     write.setValue(entry.valueBuffer, entry.valueStart, entry.valueEnd);
     write.writesMain = true;
+    this.hasBroughtBack = true;
     this.#plan();
     this.#sink.add(write);
     write.writesMain = false;
@@ -277,7 +281,7 @@ export class LocalComparer implements DiffSink {
     if (this.#isPlanned) return;
     const { name, flags, stored } = this.#dbi;
     const fillsEmpty = !stored || stored.count === 0;
-    this.#write.dbi = this.#sink.addDbi({ name, flags, createsMain: false, fillsEmpty });
+    this.#write.dbi = this.#sink.addDbi({ name, flags, createsMain: false, fillsEmpty, keepsValues: this.#refills });
     this.#isPlanned = true;
   }
 

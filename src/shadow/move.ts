@@ -1,5 +1,4 @@
-import { LmdbstreamError } from '../errors/index.ts';
-import { DbiFlag, isDbiName, PutFlag, showDbiName, type WriteTransaction } from '../lmdb/index.ts';
+import { DbiFlag, isDbiName, PutFlag, type WriteTransaction } from '../lmdb/index.ts';
 import { Entry, HEADER_SIZE, takeStored } from '../merge/index.ts';
 import {
   isPrivate,
@@ -19,19 +18,6 @@ export interface MovedDbi {
   readonly entries: number;
 }
 
-/** The shadow of a DBI that the application has dropped holds the only copy of its values. */
-export class DetachedShadowError extends LmdbstreamError {
-  constructor(dbiName: string) {
-    super(
-      'SHADOW_DETACHED',
-      `the application dropped DBI ${showDbiName(dbiName)}, and only its shadow has the values`,
-      {
-        hint: 'let the application make it again; or run sync once with dropped_dbis: delete, which deletes its entries everywhere',
-      },
-    );
-  }
-}
-
 /** Whether shadows, or what else is ours, lie in an LMDB. */
 export function hasShadows(transaction: WriteTransaction): boolean {
   return transaction.dbiNames().some(isPrivate);
@@ -41,14 +27,14 @@ export function hasShadows(transaction: WriteTransaction): boolean {
  * Copies shadows from an LMDB to a sidecar, with all times, and drops them there. The sidecar must be committed first: until the LMDB is, what lies
  * inside counts, and the move can be made again.
  * @param now ns since 1970
- * @throws DetachedShadowError, HeaderError
+ * @throws HeaderError
  */
 export function moveToSidecar(
   main: WriteTransaction,
   sidecar: WriteTransaction,
   { dataFile, nowNano }: { readonly dataFile: string; readonly nowNano: bigint },
 ): MovedDbi[] {
-  empty(sidecar);
+  emptySidecar(sidecar);
   const moved: MovedDbi[] = [];
   for (const name of main.dbiNames().filter(isPrivate)) {
     const dbiName = shadowedName(name);
@@ -62,7 +48,7 @@ export function moveToSidecar(
 
 /** Forgets all times: the next start is like that of a machine that joins, and is not taken for one whose sidecar was lost. */
 export function startAnew(sidecar: WriteTransaction, dataFile: string, nowNano: bigint): MovedDbi[] {
-  const dropped = empty(sidecar);
+  const dropped = emptySidecar(sidecar);
   writeSidecarState(sidecar, stateOf(dataFile, 0, nowNano));
   return dropped;
 }
@@ -71,7 +57,8 @@ function stateOf(dataFile: string, txnId: number, nowNano: bigint) {
   return { format: 1, dataFile, txnId, root: '', pendingTxnId: 0, lookedNano: `${nowNano}` };
 }
 
-function empty(sidecar: WriteTransaction): MovedDbi[] {
+/** @returns what was in it */
+export function emptySidecar(sidecar: WriteTransaction): MovedDbi[] {
   return sidecar.dbiNames().map((dbiName) => {
     const dbi = sidecar.openDbi(dbiName)!;
     const { entries } = sidecar.stat(dbi);
@@ -105,8 +92,8 @@ function shorten(main: WriteTransaction, sidecar: WriteTransaction, name: string
     const { keyBuffer, keyStart, keyEnd, valueBuffer, valueStart, valueEnd } = cursor;
     entry.setKey(keyBuffer, keyStart, keyEnd);
     takeStored(entry, name, valueBuffer, valueStart, valueEnd);
-    if (dbi === undefined && !entry.deleted) throw new DetachedShadowError(dbiName);
-    form.set(entry, isDupSort);
+    // Of a DBI that the application has dropped nobody else has the values.
+    form.set(entry, isDupSort, dbi === undefined);
     valueBuffer.copy(header, 0, valueStart, valueStart + HEADER_SIZE);
     noExtras(header);
     form.mark(header);

@@ -56,6 +56,9 @@ export class PlanWriter {
   }
 
   write(record: PlannedWrite): void {
+    const { beside } = this.#options;
+    // What a DBI that was made again gets back from a sidecar is written under the lock of main, in a transaction of its own.
+    if (record.writesMain && beside && !beside.main) return;
     const writer = this.#writer(record.dbi);
     if (record.writesMain && writer.isEmptyDuplicate(record)) {
       const { dbi, timestampHi, timestampLo } = record;

@@ -28,6 +28,8 @@ export class WritePlan implements WinnerSink {
   readonly fills: string[] = [];
   /** DBIs that are or were dropped, whose marks are to be brought up to date, with their flags (decision 9). */
   readonly marks = new Map<string, number>();
+  /** Of these the ones that the application has made again, and that get entries back: they are in records that write to main. */
+  readonly refills = new Set<string>();
   /** Entries marked deleted, by DBI. */
   readonly deletions = new Map<string, number>();
   /** Records added. */
@@ -111,6 +113,7 @@ export class WritePlan implements WinnerSink {
     this.dbis.length = 0;
     this.fills.length = 0;
     this.marks.clear();
+    this.refills.clear();
     this.deletions.clear();
     this.count = 0;
     this.isOrdered = true;

@@ -10,6 +10,8 @@ export interface PlannedDbi {
   readonly createsMain: boolean;
   /** The target held nothing when the plan was made: its rows can be appended, in one transaction or in several. */
   readonly fillsEmpty: boolean;
+  /** In a sidecar: with their values whole, for the application has dropped the DBI (decision 9). */
+  readonly keepsValues?: boolean;
 }
 
 /** An entry that must be written. One is reused for all; bytes are valid only during the call. */

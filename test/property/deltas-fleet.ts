@@ -141,7 +141,7 @@ export class ModelInstance {
     const isFirst = !this.#hasJoined && this.index.instances().length === 0;
     const listing = isFirst ? this.#bucket.listing() : this.#bucket.late(changesAgo, hide);
     this.index.update(listing, { startedMs: nowMs, nowMs });
-    if (isFirst) this.#newestNano = this.index.newestOwn()?.timestampNano ?? 0n;
+    if (isFirst) this.#newestNano = this.index.ownListed().at(-1)?.timeNano ?? 0n;
     // Published is only what joined (I5), which is what was due when the first listing was done with.
     if (this.index.due().length === 0) this.#hasJoined = true;
   }

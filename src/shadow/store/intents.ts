@@ -1,10 +1,9 @@
-import { type Cursor, type Dbi, DbiFlag, PutFlag, type WriteTransaction } from '../../lmdb/index.ts';
+import { type Cursor, type Dbi, PutFlag, type WriteTransaction } from '../../lmdb/index.ts';
 import type { Entry } from '../../merge/index.ts';
-import { SEPARATOR_SIZE } from '../dupsort.ts';
-import type { DatabaseView, DbiView, EntryReader } from '../view.ts';
-import { MainValues, mainOf } from './main-values.ts';
+import type { DatabaseView } from '../view.ts';
+import { InMain } from './in-main.ts';
 import { shadowFlags, shadowName } from './names.ts';
-import { SidecarEntry, type StoredForm, valueInKey } from './sidecar-record.ts';
+import { SidecarEntry, type StoredForm } from './sidecar-record.ts';
 
 /**
  * What the entries of remote winners replace (decision 16), from the commit of the sidecar until main is committed: after a kill in
@@ -120,46 +119,4 @@ function putBack(transaction: WriteTransaction, intent: string, main: DatabaseVi
     if (before.length > 0) transaction.put(shadow, key, before);
     else transaction.delete(shadow, key);
   });
-}
-
-/** Whether the application's DBI is as a record says. */
-class InMain {
-  readonly #main: DbiView | undefined;
-  readonly #reader: EntryReader | undefined;
-  readonly #values: MainValues | undefined;
-  readonly #record = new SidecarEntry();
-
-  constructor(main: DbiView | undefined) {
-    this.#main = main;
-    this.#reader = main?.reader();
-    this.#values = main && new MainValues(mainOf(main));
-  }
-
-  /** @param bytes nothing: no record, and so nothing in main */
-  shows(key: Buffer, bytes: Buffer): boolean {
-    const record = this.#record;
-    record.setKey(key, 0, key.length);
-    record.setDeleted();
-    if (bytes.length > 0) record.takeRecord(PREFIX, bytes, 0, bytes.length);
-    if (!this.#main) return record.deleted;
-    return this.#main.flags & DbiFlag.dupSort ? this.#showsPair(record) : this.#showsValue(record);
-  }
-
-  #showsValue(record: SidecarEntry): boolean {
-    const reader = this.#reader!;
-    const isThere = reader.get(record.keyBuffer, record.keyStart, record.keyEnd);
-    if (!isThere || record.deleted) return isThere !== record.deleted;
-    return record.hasValue(reader.valueBuffer, reader.valueStart, reader.valueEnd);
-  }
-
-  #showsPair(record: SidecarEntry): boolean {
-    const { keyBuffer, keyStart, keyEnd } = record;
-    const at = valueInKey(record);
-    if (at < 0) return record.deleted;
-    const isThere = this.#reader!.getPair(keyBuffer, keyStart, at - SEPARATOR_SIZE, keyBuffer, at, keyEnd - 1);
-    if (!record.mayBeCut || (isThere && !record.isDigest)) return isThere !== record.deleted;
-    const isAnyThere = this.#values!.fetch(record);
-    if (record.deleted || !isAnyThere) return isAnyThere !== record.deleted;
-    return record.isDigest && record.hasValue(record.valueBuffer, record.valueStart, record.valueEnd);
-  }
 }

@@ -8,7 +8,7 @@ import { DIGEST_BYTES, digestOf } from './digest.ts';
  * A record of a sidecar: the header of any shadow, then what stands for the value. Its form is a byte of the header that is 0 in every
  * other one:
  *
- *     0  the value as it is, where that is not longer than a digest
+ *     0  the value as it is, where that is not longer than a digest, or the application has dropped the DBI
  *     1  a digest of the value
  *     2  nothing: the value of a pair is in the shadow key, whole
  *
@@ -35,7 +35,8 @@ export class StoredForm {
   end = 0;
   #valueLength = 0;
 
-  set(entry: Entry, isDupSort: boolean): void {
+  /** @param keepsValue no digest stands for it, however long it is */
+  set(entry: Entry, isDupSort: boolean, keepsValue = false): void {
     const { valueBuffer, valueStart, valueEnd } = entry;
     this.#setBytes(Form.plain, valueBuffer, valueStart, valueEnd);
     if (entry.deleted) return;
@@ -46,7 +47,7 @@ export class StoredForm {
         return;
       }
     }
-    if (valueEnd - valueStart <= DIGEST_BYTES) return;
+    if (keepsValue || valueEnd - valueStart <= DIGEST_BYTES) return;
     this.#setBytes(Form.digest, digestOf(valueBuffer, valueStart, valueEnd), 0, DIGEST_BYTES);
     this.#valueLength = valueEnd - valueStart;
   }

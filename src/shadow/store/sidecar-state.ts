@@ -19,6 +19,12 @@ export interface SidecarState {
   readonly pendingTxnId: number;
   /** When the application's LMDB was last looked at, or a state of it taken to be published; ns since 1970, in decimal. */
   readonly lookedNano: string;
+  /** Device and inode of the sidecar's own file, when `dataFile` was noted; a later one is a copy. */
+  readonly ownFile?: string;
+  /** It is being rebuilt from objects of the bucket: what it knows is not all that is known. */
+  readonly isRebuilding?: boolean;
+  /** Objects under our own name that are later than all that is known here, and could not be read. */
+  readonly unreadable?: readonly string[];
 }
 
 /** @returns undefined: the sidecar is new */

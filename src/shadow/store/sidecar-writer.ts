@@ -20,9 +20,14 @@ export class SidecarWriter implements EntryWriter {
   readonly #intents: IntentWriter | undefined;
   readonly #main: WriteTransaction | undefined;
   readonly #mainName: string;
+  readonly #keepsValues: boolean;
 
   /** @param transaction the sidecar's */
-  constructor(transaction: WriteTransaction, { name, flags, fillsEmpty }: StoredDbi, { main, txnId }: Beside) {
+  constructor(
+    transaction: WriteTransaction,
+    { name, flags, fillsEmpty, keepsValues = false }: StoredDbi,
+    { main, txnId }: Beside,
+  ) {
     this.#transaction = transaction;
     this.#name = shadowName(name);
     this.#dbi = transaction.openOrCreateDbi(this.#name, shadowFlags(flags));
@@ -30,13 +35,15 @@ export class SidecarWriter implements EntryWriter {
     this.#header = new HeaderWriter(txnId);
     this.#appends = fillsEmpty;
     this.#isDupSort = (flags & DbiFlag.dupSort) !== 0;
-    this.#intents = main && new IntentWriter(transaction, name, flags);
+    // Of a DBI that the application has dropped, or is getting back, the entries are right whether main is committed or not.
+    this.#intents = main && !keepsValues ? new IntentWriter(transaction, name, flags) : undefined;
     this.#main = main;
     this.#mainName = name;
+    this.#keepsValues = keepsValues;
   }
 
   put(entry: Entry): void {
-    this.#value.set(entry, this.#isDupSort);
+    this.#value.set(entry, this.#isDupSort, this.#keepsValues);
     const header = this.#header.set(entry.timestampHi, entry.timestampLo, entry.flags);
     const { buffer, start, end } = this.#value;
     this.#value.mark(header);

@@ -57,6 +57,8 @@ export interface StoredDbi {
   readonly fillsEmpty: boolean;
   /** `header_extra_padding_block`. */
   readonly extraBlocks: number;
+  /** A sidecar keeps values whole: the application has dropped the DBI, and nobody else has them here. */
+  readonly keepsValues?: boolean | undefined;
 }
 
 /** The entries of one DBI as a view shows them, deletion marks included. */

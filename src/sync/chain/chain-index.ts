@@ -67,7 +67,7 @@ export class ChainIndex {
     const wasAway = !isFirst && times.nowMs - this.#nowMs > awayMs;
     this.#nowMs = times.nowMs;
     const { instances, strange } = this.#catalogue.update(listing);
-    this.#own.noteListing(this.#ownListed(), isFirst, times.startedMs, { graceMs, staleListings });
+    this.#own.noteListing(this.ownListed(), isFirst, times.startedMs, { graceMs, staleListings });
     if (instances.has(ownInstanceId)) this.#noteOwnMerged();
     const isRuleChanged = this.#noteForgotten(times.forgottenBeforeNano ?? 0n);
     const isMissed = this.#hasMissed(instances);
@@ -81,13 +81,14 @@ export class ChainIndex {
     return strange;
   }
 
-  #ownListed(): readonly TrackedObject[] {
+  /** What the last listing shows under our own name, ours or not, oldest first. */
+  ownListed(): readonly TrackedObject[] {
     return this.#catalogue.objectsOf(this.#options.ownInstanceId);
   }
 
   #noteOwnMerged(): void {
     const coverage = this.#coverageOf(this.#options.ownInstanceId);
-    const objects = this.#ownListed();
+    const objects = this.ownListed();
     for (const object of objects) object.isForeign = this.#own.isForeign(object.name.full);
     for (const object of objects) {
       if (object.fate !== 'merged' && this.#own.wrote(object.name.full)) coverage.merged(object, objects);
@@ -229,7 +230,7 @@ export class ChainIndex {
     this.#own.addStored(object, nowMs);
     this.#ownChain = undefined;
     if (this.#catalogue.get(name.full)) return;
-    this.#coverageOf(name.instanceId).merged(object, this.#ownListed());
+    this.#coverageOf(name.instanceId).merged(object, this.ownListed());
     this.#undecided.add(name.instanceId);
   }
 
@@ -263,7 +264,7 @@ export class ChainIndex {
 
   /** Our own objects in the last listing that could be used, without those of another process. */
   usableOwn(): readonly ListedObject[] {
-    return this.#ownListed().filter(({ isRefused, isForeign }) => !isRefused && !isForeign);
+    return this.ownListed().filter(({ isRefused, isForeign }) => !isRefused && !isForeign);
   }
 
   /** The name of an object under our instance name that another process wrote, once seen. */
@@ -274,11 +275,6 @@ export class ChainIndex {
   /** The newest object of each instance in the last listing, refused or not. */
   newest(): SnapshotName[] {
     return [...this.#catalogue.instances.values()].map((objects) => objects.at(-1)!.name);
-  }
-
-  /** The newest object under our own name, ours or not. */
-  newestOwn(): SnapshotName | undefined {
-    return this.#ownListed().at(-1)?.name;
   }
 
   /** Instances in the last listing, with at least one object that is not refused. */

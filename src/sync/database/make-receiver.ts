@@ -5,10 +5,14 @@ import type { DatabaseOptions } from './ports.ts';
 type Given = 'index' | 'instanceId' | 'report' | 'merge' | 'onMerged' | 'onSettled' | 'onFatal' | 'onRefused';
 
 /** The receiver of a database, as its configuration and its ports say. */
-export function makeReceiver({ config, lmdb, ports }: DatabaseOptions, given: Pick<ReceiverOptions, Given>): Receiver {
+export function makeReceiver(options: DatabaseOptions, given: Pick<ReceiverOptions, Given>): Receiver {
+  return new Receiver({ ...receiverOptions(options), ...given });
+}
+
+/** Of any receiver of a database. */
+export function receiverOptions({ config, lmdb, ports }: DatabaseOptions): Omit<ReceiverOptions, Given> {
   const { storage, clock, spool } = ports;
-  return new Receiver({
-    ...given,
+  return {
     databaseName: lmdb.name,
     storage,
     concurrency: config.memoryDownloadedSnapshots,
@@ -18,5 +22,5 @@ export function makeReceiver({ config, lmdb, ports }: DatabaseOptions, given: Pi
     attempts: config.storageRetryForever ? Number.POSITIVE_INFINITY : config.storageRetryCount,
     clock,
     spool,
-  });
+  };
 }

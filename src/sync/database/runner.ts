@@ -25,6 +25,7 @@ import { ListingNews } from './listing-news.ts';
 import { makePublisher } from './make-publisher.ts';
 import { makeReceiver } from './make-receiver.ts';
 import { changesOf, type DatabaseOptions } from './ports.ts';
+import { recover } from './recover.ts';
 import {
   type DatabaseAction,
   type DatabaseEvent,
@@ -72,7 +73,7 @@ export class DatabaseSync {
     const { removeOldInstancesIntervalMs: awayMs } = config.storage.cleanup;
     const names = { databaseName: lmdb.name, ownInstanceId: this.#instanceId };
     this.#index = new ChainIndex({ ...names, readsDeltas: config.deltas !== 'off', awayMs });
-    this.#news = new ListingNews(options, this.#index, (event) => this.#report(event));
+    this.#news = new ListingNews(options, this.#index, this.#report);
     this.#status = newStatus(lmdb.name);
     const { onlyOnce, storagePollIntervalMs, storageForceSnapshotIntervalMs: forceSnapshotIntervalMs } = config;
     this.#state = initialState({ mode, onlyOnce, storagePollIntervalMs, forceSnapshotIntervalMs });
@@ -117,16 +118,14 @@ export class DatabaseSync {
 
   #open(): LocalDatabase {
     const { config, lmdb, ports } = this.#options;
-    const report = (event: SyncEventBody): void => this.#report(event);
     const included = (): ReadonlyMap<string, bigint> => this.#index.merged;
-    const local = ports.open({ report, log: this.#log, included, changes: changesOf(this.#options) });
+    const local = ports.open({ report: this.#report, log: this.#log, included, changes: changesOf(this.#options) });
     this.#report({ type: 'opened', path: lmdb.path, stats: local.stats() });
-    const { clock } = ports;
     const onTick = (): void => {
       const sinceFullMs = this.#publisher?.sinceFullMs ?? 0;
       this.#tell({ type: 'looked', sinceFullMs, txnId: local.txnId });
     };
-    const changes = new LocalChanges({ local, config, clock, report, onTick });
+    const changes = new LocalChanges({ local, config, clock: ports.clock, report: this.#report, onTick });
     this.#parts = { local, changes, receiver: this.#makeReceiver(local) };
     return local;
   }
@@ -138,7 +137,7 @@ export class DatabaseSync {
     if (this.#refusal !== undefined) throw this.#refusal;
   }
 
-  #report(body: SyncEventBody): void {
+  readonly #report = (body: SyncEventBody): void => {
     const event: SyncEvent = { ...body, db: this.#status.name, atMs: nowMs(this.#options.ports.clock) };
     this.#status = reduceStatus(this.#status, event);
     const line = this.#options.hasBar && isProgress(event) ? undefined : lineOf(event);
@@ -147,7 +146,7 @@ export class DatabaseSync {
     if (event.type === 'localChange') this.#tell({ type: 'localChange' });
     // What another schema wrote may be for us now.
     if (event.type === 'schemaVersion') this.#index.forgetRefusals();
-  }
+  };
 
   /** One event after the other: what an action tells at once waits until the step has ended. */
   #tell(event: DatabaseEvent): void {
@@ -178,8 +177,11 @@ export class DatabaseSync {
       case 'checkStale':
         this.#start(this.#checkStale(local));
         break;
+      case 'recover':
+        this.#start(this.#recover(local));
+        break;
       case 'record':
-        this.#start(this.#record(changes));
+        this.#start(changes.first(signal).then((isDone) => isDone && this.#tell({ type: 'recorded' })));
         break;
       case 'load':
         receiver.start(signal);
@@ -258,13 +260,14 @@ export class DatabaseSync {
   async #checkStale(local: LocalDatabase): Promise<void> {
     const { config, ports, lmdb } = this.#options;
     const known = { instanceId: this.#instanceId, index: this.#index, local, log: this.#log };
-    const hasLocalData = this.#state.hasDataAtStart;
-    await refuseStale({ config, databaseName: lmdb.name, ...known, hasLocalData, nowNano: ports.clock.nowNano() });
+    const now = { hasLocalData: this.#state.hasDataAtStart, nowNano: ports.clock.nowNano() };
+    await refuseStale({ config, databaseName: lmdb.name, ...known, ...now });
     this.#tell({ type: 'checked' });
   }
 
-  async #record(changes: LocalChanges): Promise<void> {
-    if (await changes.first(this.#work.signal)) this.#tell({ type: 'recorded' });
+  async #recover(local: LocalDatabase): Promise<void> {
+    const given = { local, index: this.#index, report: this.#report };
+    if (await recover({ ...this.#options, ...given }, this.#work.signal)) this.#tell({ type: 'recovered' });
   }
 
   #startWork(local: LocalDatabase, changes: LocalChanges): void {
@@ -275,8 +278,7 @@ export class DatabaseSync {
     this.#start(changes.run(signal));
     if (config.onlyOnce) return;
     const included = (): ReadonlyMap<string, bigint> => this.#included;
-    const given = { local, index: this.#index, included, log: this.#log };
-    const care = { ...this.#options, ...given, report: (event: SyncEventBody) => this.#report(event) };
+    const care = { ...this.#options, local, index: this.#index, included, log: this.#log, report: this.#report };
     for (const task of upkeep(care, signal)) this.#start(task);
   }
 
@@ -285,7 +287,7 @@ export class DatabaseSync {
       instanceId: this.#instanceId,
       local,
       shown: this.#shown,
-      report: (event) => this.#report(event),
+      report: this.#report,
       onStore: (name) => this.#index.addOwn(name),
       onStored: (name, sizeBytes, { included, foreignNews }) => {
         this.#index.addStored(name, sizeBytes, this.#options.ports.clock.monotonicMs());
@@ -302,19 +304,15 @@ export class DatabaseSync {
     void publisher
       .run(this.#publishing.signal)
       .catch((error: unknown) => this.#fail(error))
-      .then(() => this.#publisherEnded());
-  }
-
-  /** It may fail before everything else has ended, but its end counts only after that. */
-  async #publisherEnded(): Promise<void> {
-    await this.#workEnded(this.#parts!.receiver);
-    this.#tell({ type: 'publisherEnded' });
+      // It may fail before everything else has ended, but its end counts only after that.
+      .then(() => this.#workEnded(this.#parts!.receiver))
+      .then(() => this.#tell({ type: 'publisherEnded' }));
   }
 
   #makeReceiver(local: LocalDatabase): Receiver {
     return makeReceiver(this.#options, {
       index: this.#index,
-      report: (event) => this.#report(event),
+      report: this.#report,
       instanceId: this.#instanceId,
       merge: (batch, onBegin) => this.#merge(local, batch, onBegin),
       onMerged: (object, result) => this.#noteOwn(object, result),

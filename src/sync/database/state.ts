@@ -21,7 +21,16 @@ export interface StepSettings {
 }
 
 /** Where the loop of a database stands; see the table at `step`. */
-export type Stage = 'opening' | 'listing' | 'checking' | 'recording' | 'joining' | 'running' | 'stopping' | 'ended';
+export type Stage =
+  | 'opening'
+  | 'listing'
+  | 'checking'
+  | 'recovering'
+  | 'recording'
+  | 'joining'
+  | 'running'
+  | 'stopping'
+  | 'ended';
 
 export interface DatabaseState {
   readonly stage: Stage;
@@ -51,6 +60,8 @@ export type DatabaseEvent =
   | { readonly type: 'listFailed' }
   /** The instance was not away for too long. */
   | { readonly type: 'checked' }
+  /** What is known of the entries is whole. */
+  | { readonly type: 'recovered' }
   /** What changed while nobody looked is recorded. */
   | { readonly type: 'recorded' }
   /** An object was merged, refused or found gone, or its time to try again has come. */
@@ -76,6 +87,8 @@ export type DatabaseAction =
   | { readonly type: 'tellPhase'; readonly phase: DatabasePhase }
   | { readonly type: 'list' }
   | { readonly type: 'checkStale' }
+  /** Rebuild what is known of the entries, where it was lost (decision 16). */
+  | { readonly type: 'recover' }
   /** Record what changed while nobody looked. */
   | { readonly type: 'record' }
   /** Start loading what is due. */

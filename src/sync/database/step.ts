@@ -12,8 +12,9 @@ const FIRST_LISTING_RETRY_MS = 1000;
  * |-----------|----------------------------------------|--------------------------------------------------------------------|
  * | opening   | opened                                 | listing: list                                                      |
  * | listing   | listFailed; timer                      | wake in a second; list                                             |
- * | listing   | listed                                 | checking (`sync`): check staleness; recording (`receive`): record  |
- * | checking  | checked                                | recording: record offline changes, before anything is merged       |
+ * | listing   | listed                                 | checking (`sync`): check staleness; recovering (`receive`): recover |
+ * | checking  | checked                                | recovering: find out whether what is known of the entries is whole |
+ * | recovering | recovered                             | recording: record offline changes, before anything is merged       |
  * | recording | recorded                               | joining while an own object is due (I5), else running              |
  * | joining   | settled, timer                         | load, look; running when no own object is due                      |
  * | starting  | news, between listing and running      | remembered: the bucket is listed again once running                |
@@ -40,7 +41,9 @@ export function step(state: DatabaseState, event: DatabaseEvent, nowMs: number):
     case 'listFailed':
       return listFailed({ ...state, isListing: false }, nowMs);
     case 'checked':
-      return state.stage === 'checking' ? record(state) : stay(state);
+      return state.stage === 'checking' ? recover(state) : stay(state);
+    case 'recovered':
+      return state.stage === 'recovering' ? record(state) : stay(state);
     case 'recorded':
       return state.stage === 'recording' ? join({ ...state, stage: 'joining' }, nowMs) : stay(state);
     case 'settled':
@@ -85,7 +88,7 @@ function phase(name: 'listing' | 'joining' | 'running'): DatabaseAction {
 }
 
 function isStarting({ stage }: DatabaseState): boolean {
-  return stage === 'listing' || stage === 'checking' || stage === 'recording' || stage === 'joining';
+  return ['listing', 'checking', 'recovering', 'recording', 'joining'].includes(stage);
 }
 
 function list(state: DatabaseState, before: readonly DatabaseAction[] = []): Step {
@@ -96,7 +99,7 @@ function list(state: DatabaseState, before: readonly DatabaseAction[] = []): Ste
 function listed(state: DatabaseState, nowMs: number): Step {
   if (state.stage === 'running') return loadDue(state, nowMs);
   if (state.stage !== 'listing') return stay(state);
-  if (state.settings.mode === 'receive') return record(state);
+  if (state.settings.mode === 'receive') return recover(state);
   return { state: { ...state, stage: 'checking' }, actions: [{ type: 'checkStale' }] };
 }
 
@@ -104,6 +107,10 @@ function listFailed(state: DatabaseState, nowMs: number): Step {
   if (state.stage === 'running') return loadDue(state, nowMs);
   if (state.stage !== 'listing') return stay(state);
   return { state, actions: [{ type: 'wake', atMs: nowMs + FIRST_LISTING_RETRY_MS }] };
+}
+
+function recover(state: DatabaseState): Step {
+  return { state: { ...state, stage: 'recovering' }, actions: [{ type: 'recover' }] };
 }
 
 function record(state: DatabaseState): Step {

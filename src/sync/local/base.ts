@@ -91,7 +91,7 @@ export class Base {
 }
 
 /** A full reader table is no reason to fail after a commit. */
-export function holdIfFree(views: Views): Held | undefined {
+export function holdIfFree(views: Pick<Views, 'hold'>): Held | undefined {
   try {
     return views.hold();
   } catch (error) {

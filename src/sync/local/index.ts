@@ -4,13 +4,20 @@ export type { ChangeReceiver } from './change-teller.ts';
 export type { FileWatch } from './data-file.ts';
 export { LmdbDatabase, type LmdbDatabaseOptions } from './lmdb-database.ts';
 export { isPassing, LocalChanges } from './local-changes.ts';
-export type { Capture, LocalDatabase, MergeBatch, MergeObject, MergeResult, ShownState } from './local-database.ts';
+export type {
+  Capture,
+  LocalDatabase,
+  Memory,
+  MergeBatch,
+  MergeObject,
+  MergeResult,
+  ShownState,
+} from './local-database.ts';
 export { type DataFileReplacedError, isReplaced } from './same-file.ts';
 export { Sidecar, type SidecarOptions, type SidecarPoint } from './sidecar.ts';
 export {
   ShadowBesideError,
   ShadowInsideError,
-  SidecarBehindError,
   SidecarMismatchError,
   SidecarNeedsPagesError,
 } from './sidecar-errors.ts';

@@ -27,6 +27,11 @@ export class JoinedViews implements Views {
     return this.#join(new Shared(this.#main.hold()));
   }
 
+  /** The application's LMDB alone. */
+  holdMain(): Held {
+    return this.#main.hold();
+  }
+
   under(...[transaction]: Parameters<Views['under']>): Held {
     return this.#join(new Shared(this.#main.under(transaction) as Held));
   }

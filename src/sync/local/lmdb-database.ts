@@ -21,11 +21,11 @@ import { type FileWatch, watchFile } from './data-file.ts';
 import { Exclusive } from './exclusive.ts';
 import type { Held } from './held.ts';
 import { environmentStats, lmdbStats } from './lmdb-stats.ts';
-import type { Capture, LocalDatabase, MergeBatch, MergeResult, ShownState } from './local-database.ts';
+import type { Capture, LocalDatabase, Memory, MergeBatch, MergeResult, ShownState } from './local-database.ts';
 import { holdsEntries, type MergeOptions, mergeObjects } from './merge-object.ts';
 import { SameFile } from './same-file.ts';
 import type { Sidecar } from './sidecar.ts';
-import { SidecarBehindError } from './sidecar-errors.ts';
+import { SidecarMemory } from './sidecar-memory.ts';
 import { Tracker } from './tracker.ts';
 import { type LockWatch, WriteLock } from './write-lock.ts';
 
@@ -78,6 +78,13 @@ export class LmdbDatabase implements LocalDatabase {
     this.#teller = teller;
     this.#tracker = new Tracker({ environment, clock, report, schema, lock, lockMaxMs, sameFile, sidecar, teller });
     this.#sweeper = this.#makeSweeper();
+  }
+
+  get memory(): Memory | undefined {
+    const { sidecar, schema, clock, report, merge } = this.#options;
+    const tracker = this.#tracker;
+    const turn = <T>(work: () => T | Promise<T>): Promise<T> => this.#turns.run(work);
+    return sidecar && new SidecarMemory({ ...merge, sidecar, tracker, turn, schema, clock, report });
   }
 
   get tracker(): Tracker {
@@ -152,12 +159,6 @@ export class LmdbDatabase implements LocalDatabase {
 
   async sweep(signal: AbortSignal): Promise<void> {
     await this.#sweeper.sweepOnce(signal);
-  }
-
-  assertKnows(ownNewestNano: bigint): void {
-    const { sidecar } = this.#options;
-    if (!sidecar || BigInt(sidecar.state.lookedNano) >= ownNewestNano) return;
-    throw new SidecarBehindError(sidecar.path, sidecar.isNew);
   }
 
   newestNano(): Promise<bigint | undefined> {

@@ -1,5 +1,5 @@
 import type { KeySet } from '../../shadow/index.ts';
-import type { DbiSource, SnapshotHeader } from '../../snapshot/index.ts';
+import type { DbiSource, SnapshotHeader, SnapshotName } from '../../snapshot/index.ts';
 import type { ObjectBody } from '../../storage/index.ts';
 import type { EnvironmentStats, LmdbStats } from '../status/index.ts';
 import type { FileWatch } from './data-file.ts';
@@ -54,6 +54,33 @@ export interface Capture {
 }
 
 /**
+ * What is known of the entries, where it can be lost (decision 16). For one attempt at start, before the first round; the calls come in this
+ * order, and one at a time.
+ */
+export interface Memory {
+  /**
+   * @param own all objects under our own name
+   * @returns `whole`: there is nothing to do. `rebuild`: objects of ours are to be adopted
+   * @throws SidecarMismatchError, ShadowInsideError
+   */
+  begin(own: readonly SnapshotName[]): Promise<'whole' | 'rebuild'>;
+  /**
+   * Learns of objects what they know of the entries; the database of the application is left alone.
+   * @throws CorruptSnapshotError, RefusedSnapshotError, which name the object: nothing of it was used
+   */
+  adopt(batch: MergeBatch, isOwn: boolean, signal: AbortSignal): Promise<readonly MergeResult[]>;
+  /**
+   * All of our own that can be read was adopted.
+   * @param unreadable names of the others
+   * @returns whether those of peers are to be adopted, too; if not, it is done
+   * @throws SidecarMismatchError
+   */
+  ownAdopted(unreadable: readonly string[]): Promise<boolean>;
+  /** Everything was adopted: the next round finds what the application has changed since. */
+  finish(): Promise<void>;
+}
+
+/**
  * The database of the application, as the sync loop sees it: a port, so that a simulator can bring its own. Every call takes its
  * turn: no two of them look or write at the same time. That there are local changes to publish is told in one way, by the event
  * `localChange`.
@@ -90,11 +117,8 @@ export interface LocalDatabase {
   merge(objects: MergeBatch, signal: AbortSignal): Promise<readonly MergeResult[]>;
   /** One sweep of old deletion marks; what it did is told by the event `swept`. */
   sweep(signal: AbortSignal): Promise<void>;
-  /**
-   * Whether what is known of the entries is as new as our newest object in the bucket.
-   * @throws SidecarBehindError
-   */
-  assertKnows(ownNewestNano: bigint): void;
+  /** What is known of the entries, where it lies beside the database and can be lost; undefined: it is part of it. */
+  readonly memory: Memory | undefined;
   /** The newest time of an entry, ns since 1970; undefined: there is none. */
   newestNano(): Promise<bigint | undefined>;
   stats(): EnvironmentStats;

@@ -11,7 +11,7 @@ import {
   type WinnerSink,
   WritePlan,
 } from '../../shadow/index.ts';
-import { RefusedSnapshotError, type readSnapshot } from '../../snapshot/index.ts';
+import { RefusedSnapshotError, type readSnapshot, type SnapshotVisitor } from '../../snapshot/index.ts';
 import { ProgressPace, type Report } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
 import type { MergeBatch, MergeObject, MergeResult } from './local-database.ts';
@@ -124,7 +124,7 @@ async function readInto(
   { name, body }: MergeObject,
   options: ReadOptions,
 ): Promise<RemoteComparer> {
-  const { schema, log, signal, maxDecompressedBytes } = options;
+  const { schema, log } = options;
   const comparer = new RemoteComparer(
     {
       objectName: name,
@@ -138,14 +138,25 @@ async function readInto(
     },
     options.isOneOfMany ? withoutRestart(winners, name) : winners,
   );
-  const ownVersion = schema.acceptSchemaChange ? undefined : schemaVersionIn(view);
-  const visitor = ownVersion === undefined ? comparer : new SchemaGuard(comparer, name, ownVersion);
-  await options.read(() => body.bytes ?? body.open(), visitor, {
-    objectName: name,
-    limits: { maxDecompressedBytes },
-    signal,
-  });
+  await readObject({ name, body }, comparer, view, options);
   return comparer;
+}
+
+/** Reads an object to its end. @throws CorruptSnapshotError, RefusedSnapshotError */
+export async function readObject(
+  { name, body }: MergeObject,
+  into: SnapshotVisitor,
+  view: DatabaseView,
+  {
+    schema,
+    maxDecompressedBytes,
+    signal,
+    read,
+  }: Pick<MergeOptions, 'schema' | 'maxDecompressedBytes' | 'signal' | 'read'>,
+): Promise<void> {
+  const ownVersion = schema.acceptSchemaChange ? undefined : schemaVersionIn(view);
+  const visitor = ownVersion === undefined ? into : new SchemaGuard(into, name, ownVersion);
+  await read(() => body.bytes ?? body.open(), visitor, { objectName: name, limits: { maxDecompressedBytes }, signal });
 }
 
 /** A delta of ours names its header and its DBIs before their entries. */

@@ -33,10 +33,17 @@ export interface Rebased extends Rebase {
 export interface BesideView extends Beside {
   readonly main: undefined;
   readonly view: DatabaseView;
+  /** Keeps the values of a DBI that the application has dropped; undefined: they are not wanted, or kept already. */
+  readonly keep?: ((transaction: WriteTransaction, dbiName: string) => void) | undefined;
 }
 
 /** Writes under the lock, given what changed since the base. */
 export type LockedBody<T> = (transaction: WriteTransaction, rebase: Rebase) => T;
+
+/** Who takes the lock for a body: the tracker. */
+export interface LockedWriter {
+  write<T>(body: LockedBody<T>): T;
+}
 
 /** Writes local changes to the shadow, but for keys that changed again after the plan was made. */
 export function applyPlan(
@@ -50,13 +57,21 @@ export function applyPlan(
   plan.replay((record) => writer.write(record));
   // What a DBI that was made again gets back from its shadow.
   writer.finish();
-  markDetached(transaction, plan.marks, beside && ((name) => beside.view.dbis.has(name)));
+  if (!beside) {
+    markDetached(transaction, plan.marks);
+    return;
+  }
+  const isThere = (name: string): boolean => beside.view.dbis.has(name);
+  for (const name of plan.marks.keys()) if (!isThere(name)) beside.keep?.(transaction, name);
+  // Until all of it is back a DBI counts as dropped.
+  const marks = [...plan.marks].filter(([name]) => !plan.refills.has(name));
+  markDetached(transaction, new Map(marks), isThere);
 }
 
 /**
  * Writes to the shadow what the application committed between `base` and the lock.
  * @param base undefined: it does not tell, and everything is compared
- * @returns entries written
+ * @returns how many entries were written, and which DBIs are to get entries back
  */
 export function recordUnder(
   transaction: WriteTransaction,
@@ -64,7 +79,7 @@ export function recordUnder(
   under: Snapshotted,
   scope: LocalScope,
   beside?: BesideView,
-): number {
+): Pick<WritePlan, 'count' | 'refills'> {
   const plan = base
     ? compareChanged(base, under, scope)
     : compareEverything(under, { ...scope, touched: undefined, pending: undefined });
@@ -72,7 +87,7 @@ export function recordUnder(
     if (scope.filling) scope.filling.add(plan.fills);
     else fillWhole(transaction, plan.fills, under.view, scope, beside);
     applyPlan(transaction, plan, undefined, beside);
-    return plan.count;
+    return { count: plan.count, refills: plan.refills };
   } finally {
     plan.dispose();
   }

@@ -1,29 +1,22 @@
 import { LmdbstreamError } from '../../errors/index.ts';
 
-const ANEW =
-  'put back the file that belongs to this LMDB; or, where there is none, stop lmdbstream and run `lmdbstream drop-shadow`: it then ' +
-  'starts like a machine that joins, and what was changed here and never published gives way to what the bucket has';
-
-/** The sidecar was made beside another state of the LMDB: its times are not those of what is there. */
+/** The sidecar was made beside another state of the LMDB, and nothing tells which of them is the older one. */
 export class SidecarMismatchError extends LmdbstreamError {
   constructor(path: string, dataPath: string, why: string) {
     super('SIDECAR_MISMATCH', `the sidecar ${path} does not belong to ${dataPath} as it is now: ${why}`, {
-      hint: ANEW,
+      hint:
+        'stop lmdbstream. If the LMDB is an older copy, run `lmdbstream drop-shadow`: what the bucket has wins. If it goes on from where ' +
+        'the sidecar stands, and was only moved, remove the sidecar: it is rebuilt from what this instance has published',
     });
   }
 }
 
-/** The bucket has objects of ours that the sidecar knows nothing of: it is missing, or an old one was put back. */
-export class SidecarBehindError extends LmdbstreamError {
-  constructor(path: string, isMissing: boolean) {
-    const what = isMissing ? 'there was none' : 'it is older than the newest of them';
-    super(
-      'SIDECAR_BEHIND',
-      `the bucket has objects of this instance that the sidecar ${path} knows nothing of: ${what}`,
-      {
-        hint: ANEW,
-      },
-    );
+/** The loop puts that right before it records anything. */
+export class SidecarNotWholeError extends LmdbstreamError {
+  constructor(path: string, verdict: string) {
+    super('SIDECAR_NOT_WHOLE', `the sidecar ${path} does not know all that it should (${verdict})`, {
+      hint: 'start `lmdbstream sync`, which rebuilds it from the bucket',
+    });
   }
 }
 

@@ -1,10 +1,13 @@
 import type { WriteTransaction } from '../../lmdb/index.ts';
 import { Filling, type WritePlan } from '../../shadow/index.ts';
+import { holdIfFree } from './base.ts';
 import { fillProgress, fillSlice } from './fill-slice.ts';
 import type { Held } from './held.ts';
 import type { JoinedViews } from './joined-views.ts';
+import { keepValuesOf } from './keep-values.ts';
 import { applyPlan } from './rebase.ts';
 import type { Sidecar } from './sidecar.ts';
+import { SidecarNotWholeError } from './sidecar-errors.ts';
 import { SliceTime } from './slice-time.ts';
 import type { UnderLock, Writes, WritesContext } from './writes.ts';
 
@@ -38,7 +41,7 @@ export class SidecarWrites implements Writes {
     if (this.#isChecked && !isPending) return;
     const main = this.#views.hold();
     try {
-      if (!this.#isChecked) this.#sidecar.assertBelongs(main);
+      if (!this.#isChecked) this.#assertFits(main);
       this.#isChecked = true;
       this.#resolve(main);
     } finally {
@@ -46,10 +49,17 @@ export class SidecarWrites implements Writes {
     }
   }
 
+  /** What does not fit was put right before, with the help of the bucket (`SidecarMemory`). */
+  #assertFits(main: Held): void {
+    const verdict = this.#sidecar.judge(main, true);
+    if (verdict !== 'whole') throw new SidecarNotWholeError(this.#sidecar.path, verdict);
+  }
+
   record(plan: WritePlan, view: Held): void {
     const { known, options, base } = this.#context;
     known.filling ??= new Filling([]);
     known.filling.add(plan.fills);
+    for (const name of plan.marks.keys()) if (!view.view.dbis.has(name)) this.#keepValues(name);
     // Nobody waits for it; the time bounds what one transaction takes in memory.
     const time = new SliceTime(options.clock, options.lockMaxMs);
     const tell = fillProgress(options.clock, options.report);
@@ -83,6 +93,14 @@ export class SidecarWrites implements Writes {
     known.quietAt(view.takenNano);
   }
 
+  /** The application has dropped a DBI, and the base still has its values (decision 9). */
+  #keepValues(dbi: string): void {
+    const { base, options, views } = this.#context;
+    if (options.schema.droppedDbis !== 'keep') return;
+    const before = base.held && views().isTrusted(base.held) ? base.held.view : undefined;
+    keepValuesOf(this.#sidecar, dbi, before, options);
+  }
+
   /** When a later slice fails, what the first one has recorded is still to be told. */
   #recordOnce<T>(isFirst: boolean, write: () => T): T {
     try {
@@ -109,7 +127,7 @@ export class SidecarWrites implements Writes {
       });
       try {
         this.#sidecar.at('main committed');
-        this.#sidecar.settle(txnId);
+        this.#settle(txnId);
       } finally {
         // Main is committed, and is told as what it is; intents that are left are looked for.
         if (base.moveOn(txnId, under, this.#views).keepsUnder) under = undefined;
@@ -123,6 +141,15 @@ export class SidecarWrites implements Writes {
       throw error;
     } finally {
       under?.release();
+    }
+  }
+
+  #settle(txnId: number): void {
+    const main = holdIfFree({ hold: () => this.#views.holdMain() });
+    try {
+      this.#sidecar.settle(txnId, main);
+    } finally {
+      main?.release();
     }
   }
 

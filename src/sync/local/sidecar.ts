@@ -4,6 +4,7 @@ import type { Environment, WriteTransaction } from '../../lmdb/index.ts';
 import {
   type DatabaseView,
   dropIntents,
+  emptySidecar,
   openSidecar,
   pagedView,
   type Resolution,
@@ -15,10 +16,17 @@ import {
   writeSidecarState,
 } from '../../shadow/index.ts';
 import type { Held } from './held.ts';
+import { judgeMemory, type MemoryVerdict } from './judge-memory.ts';
 import { ShadowInsideError, SidecarFormatError, SidecarMismatchError } from './sidecar-errors.ts';
 
 /** Where a kill leaves something half done; in the order in which they are passed. */
-export type SidecarPoint = 'intents written' | 'intents committed' | 'main committed' | 'settled' | 'recorded';
+export type SidecarPoint =
+  | 'intents written'
+  | 'intents committed'
+  | 'main committed'
+  | 'settled'
+  | 'recorded'
+  | 'adopted';
 
 export interface SidecarOptions {
   /** The data file of the sidecar. */
@@ -51,8 +59,6 @@ export class Sidecar {
   readonly environment: Environment;
   readonly #options: SidecarOptions;
   readonly #pages: PageFile;
-  /** It was made by us. */
-  readonly isNew: boolean;
   #state: SidecarState;
   /** Up to this transaction the application's LMDB survives a loss of power. */
   #durableTxnId = 0;
@@ -73,7 +79,6 @@ export class Sidecar {
       this.#pages = new PageFile(this.environment.fd);
       const state = this.read((view) => readSidecarState(view));
       if (state && state.format !== FORMAT) throw new SidecarFormatError(path, state.format);
-      this.isNew = state === undefined;
       this.#state = state ?? NEW;
     } catch (error) {
       this.environment.close();
@@ -114,8 +119,7 @@ export class Sidecar {
     let state = this.#state;
     const result = this.environment.write((transaction) => {
       const result = body(transaction);
-      const dataFile = this.#options.environment.dataFileIdentity;
-      state = { ...state, dataFile, ...next(result) };
+      state = { ...state, ...next(result) };
       writeSidecarState(transaction, state);
       return result;
     });
@@ -137,7 +141,13 @@ export class Sidecar {
 
   /** Entries agree with a state of the application's LMDB. */
   agreeing(main: Held): Partial<SidecarState> {
-    return { txnId: main.id, root: rootOf(main), lookedNano: later(this.#state.lookedNano, main.takenNano) };
+    return {
+      txnId: main.id,
+      root: rootOf(main),
+      lookedNano: later(this.#state.lookedNano, main.takenNano),
+      dataFile: this.#options.environment.dataFileIdentity,
+      ownFile: this.environment.dataFileIdentity,
+    };
   }
 
   /**
@@ -152,11 +162,15 @@ export class Sidecar {
       );
   }
 
-  /** The application's transaction is committed: what the entries replaced is no longer wanted. */
-  settle(txnId: number): void {
+  /**
+   * The application's transaction is committed: what the entries replaced is no longer wanted.
+   * @param main as it is now, where that could be seen
+   */
+  settle(txnId: number, main?: Held): void {
     // Our own commit has synced all that came before it.
     this.#durableTxnId = txnId;
-    this.write(dropIntents, () => ({ txnId, root: '', pendingTxnId: 0 }));
+    const root = main?.id === txnId ? rootOf(main) : '';
+    this.write(dropIntents, () => ({ txnId, root, pendingTxnId: 0 }));
     this.at('settled');
   }
 
@@ -171,26 +185,27 @@ export class Sidecar {
   }
 
   /**
-   * Whether it belongs to the application's LMDB as it is now; to be asked once, before anything is compared.
+   * Whether it fits the application's LMDB as it is now; to be asked before anything is compared.
+   * @param knowsOwn it knows of every object of ours that the bucket has
    * @throws SidecarMismatchError, ShadowInsideError
    */
-  assertBelongs(main: Held): void {
+  judge(main: Held, knowsOwn: boolean): MemoryVerdict {
     const { environment } = this.#options;
     const inside = storeOf(false).dbiNames({ ...main.view, sidecar: undefined });
     if (inside.length > 0) throw new ShadowInsideError(environment.dataPath);
-    // Nothing is kept, and nothing can be wrong.
-    if (this.#state.txnId === 0) return;
-    const { txnId, dataFile, root } = this.#state;
-    const mismatch = (why: string): SidecarMismatchError =>
-      new SidecarMismatchError(this.path, environment.dataPath, why);
-    if (main.id < txnId) {
-      throw mismatch(`its last transaction is ${main.id}, and ${txnId} was seen already (an older copy was put back)`);
-    }
-    if (main.id === txnId && root !== '' && root !== rootOf(main)) {
-      throw mismatch(`transaction ${txnId} is another one than was seen`);
-    }
-    if (dataFile === environment.dataFileIdentity) return;
-    if (main.id !== txnId || root === '') throw mismatch('it is another file, and it was written to since');
+    const judged = judgeMemory({
+      state: this.#state,
+      main: { txnId: main.id, root: rootOf(main), dataFile: environment.dataFileIdentity },
+      ownFile: this.environment.dataFileIdentity,
+      knowsOwn,
+    });
+    if (typeof judged === 'string') return judged;
+    throw new SidecarMismatchError(this.path, environment.dataPath, judged.why);
+  }
+
+  /** Forgets all entries: the next round is that of a first start. @param known what is known all the same */
+  forget(known: Partial<SidecarState>): void {
+    this.write(emptySidecar, () => ({ ...NEW, lookedNano: this.#state.lookedNano, isRebuilding: false, ...known }));
   }
 
   at(point: SidecarPoint): void {
@@ -214,7 +229,8 @@ export class Sidecar {
   }
 }
 
-function later(a: string, b: bigint): string {
+/** The later of two times, one of which is written in decimal. */
+export function later(a: string, b: bigint): string {
   return BigInt(a) > b ? a : `${b}`;
 }
 

@@ -14,6 +14,7 @@ import { compareLocal, isTrusted, SCAN_ATTEMPTS, tellScan } from './compare-loca
 import type { Held, Within } from './held.ts';
 import { InlineWrites } from './inline-writes.ts';
 import { JoinedViews } from './joined-views.ts';
+import { refill, seenBeside } from './keep-values.ts';
 import { LocalKnowledge } from './local-knowledge.ts';
 import { type Ahead, applyAhead, lookAhead } from './look-ahead.ts';
 import { type BesideView, type LockedBody, type Rebased, recordUnder } from './rebase.ts';
@@ -161,6 +162,7 @@ export class Tracker {
         this.#known.settled();
         this.#known.quietAt(this.base.takenNano);
         this.#teller.round(plan, current.view);
+        if (this.isBeside && plan.refills.size > 0) refill(this, plan, this.#writes, this.#options);
         return plan.hasChanges || wasFailing ? plan.count : undefined;
       } finally {
         plan.dispose();
@@ -218,9 +220,10 @@ export class Tracker {
     let recorded = 0;
     try {
       const { result, rebased } = this.#writes.locked((transaction, under, beside) => {
-        const seen = beside && ({ main: undefined, txnId: under.view.txnId, view: under.view } as const);
-        const since = this.#rebase(transaction, ahead?.view ?? base, under, undefined, seen);
-        const rebased = ahead ? applyAhead(transaction, ahead, since, seen) : since;
+        const seen = (before: Held) => (beside ? seenBeside(under, before, this.#options) : undefined);
+        const since = this.#rebase(transaction, ahead?.view ?? base, under, undefined, seen(ahead?.view ?? base));
+        const rebased = ahead ? applyAhead(transaction, ahead, since, seen(base)) : since;
+        if (ahead && ahead.plan.refills.size > 0) this.#known.pending.overflow();
         recorded = Math.max(recorded, rebased.entries);
         return { result: body(transaction, { ...rebased, beside }), rebased };
       });
@@ -297,8 +300,10 @@ export class Tracker {
     const isComparable = isBaseBehind || this.#views.canCompare(base, under);
     // Whoever writes to the shadow beside us may have written what is ahead.
     if (!isComparable && filling?.name !== undefined) filling.forget(filling.name);
-    const entries = recordUnder(transaction, isComparable ? base : undefined, under, { ...scope, touched }, beside);
-    return { touched, recheckAll: !isComparable, hasLocalChanges: entries > 0, entries };
+    const done = recordUnder(transaction, isComparable ? base : undefined, under, { ...scope, touched }, beside);
+    // What a DBI that was made again gets back is found when everything is compared.
+    if (beside && done.refills.size > 0) this.#known.pending.overflow();
+    return { touched, recheckAll: !isComparable, hasLocalChanges: done.count > 0, entries: done.count };
   }
 
   /** Writes to entries alone: main does not notice, and beside a sidecar its lock is not taken. */

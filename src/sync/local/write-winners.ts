@@ -1,9 +1,19 @@
 import { KeySet, PlanWriter, type PostponedEmpty, type WritePlan } from '../../shadow/index.ts';
+import type { LockedWriter } from './rebase.ts';
 import type { SliceTime } from './slice-time.ts';
-import type { Tracker } from './tracker.ts';
 
 /** The clock is looked at once in so many puts. */
 const LOCK_CHECK_EVERY = 64;
+
+export interface WinnersOptions {
+  readonly native: boolean;
+  readonly extraBlocks: number;
+  /**
+   * The plan is one of local changes, which are recorded: only what a DBI that was made again gets back from a sidecar is left. What the
+   * application has touched since is its own.
+   */
+  readonly onlyBack?: boolean;
+}
 
 /**
  * Writes the winners of an object in slices. A key that the application changed after the plan was made is decided again by what is
@@ -13,9 +23,9 @@ const LOCK_CHECK_EVERY = 64;
  * @param onWritten told between two slices how many are written
  */
 export function writeWinners(
-  tracker: Tracker,
+  tracker: LockedWriter,
   plan: WritePlan,
-  { native, extraBlocks }: { readonly native: boolean; readonly extraBlocks: number },
+  { native, extraBlocks, onlyBack = false }: WinnersOptions,
   time: SliceTime,
   onWritten: (count: number) => void,
 ): void {
@@ -44,12 +54,12 @@ export function writeWinners(
         extraBlocks,
         touched: allTouched,
         recheckAll,
-        ifTouched: 'decide-again',
+        ifTouched: onlyBack ? 'drop' : 'decide-again',
         postponed,
         beside: rebase.beside,
       });
       if (first) writer.openDbis();
-      const slice = writeSlice(writer, records, time);
+      const slice = writeSlice(writer, records, time, onlyBack);
       time.written();
       written = writtenBefore + slice.count;
       return slice.more;
@@ -62,6 +72,7 @@ function writeSlice(
   writer: PlanWriter,
   records: ReturnType<WritePlan['reader']>,
   time: SliceTime,
+  onlyBack: boolean,
 ): { readonly count: number; readonly more: boolean } {
   for (let count = 1; ; count++) {
     const record = records.next();
@@ -69,7 +80,7 @@ function writeSlice(
       writer.finish();
       return { count: count - 1, more: false };
     }
-    writer.write(record);
+    if (record.writesMain || !onlyBack) writer.write(record);
     if (count % LOCK_CHECK_EVERY === 0 && time.isUp) return { count, more: true };
   }
 }

@@ -118,14 +118,15 @@ export class Receiver {
     this.#toldOutdated = new Set(outdated);
   }
 
-  /** Starts loading what is due and not under way. */
-  start(signal: AbortSignal): void {
+  /** Starts loading what is due and not under way. @param isWanted of which instances; default: of all */
+  start(signal: AbortSignal, isWanted = (_instanceId: string): boolean => true): void {
     const { index, concurrency, clock, onFatal } = this.#options;
     const nowMs = clock.monotonicMs();
     const waiting = new Set<string>();
     for (const batch of index.due()) {
       const { instanceId } = batch;
       if (signal.aborted) return;
+      if (!isWanted(instanceId)) continue;
       if (this.#underWay.has(instanceId)) continue;
       if ((this.#notBeforeMs.get(instanceId) ?? 0) > nowMs) continue;
       if (this.#underWay.size >= concurrency) {

@@ -19,11 +19,11 @@ export interface StaleCheck {
 /**
  * Deletions that would come back after a long downtime: an instance that was away for longer than they are remembered may
  * not publish what it has.
- * @throws StaleInstanceError, SidecarBehindError
+ * @throws StaleInstanceError
  */
 export async function refuseStale(check: StaleCheck): Promise<void> {
   const { config, databaseName, instanceId, index, local, hasLocalData, log } = check;
-  const own = index.newestOwn();
+  const own = index.ownListed().at(-1)?.name;
   const otherInstances = index.instances().filter((instance) => instance !== instanceId).length;
   // Entries tell of the last change, not of the last contact: where nobody sweeps, an old quiet database is no danger.
   const asksEntries = config.sweeper.enabled && hasLocalData && otherInstances > 0 && !own;
@@ -37,7 +37,6 @@ export async function refuseStale(check: StaleCheck): Promise<void> {
     otherInstances,
     acceptStale: config.acceptStale,
   });
-  if (own && hasLocalData) local.assertKnows(own.timestampNano);
   if (judged.verdict === 'stale') throw new StaleInstanceError(databaseName, instanceId, judged.evidence);
   if (judged.reason !== 'accepted') return;
   const away = judged.evidence && formatAge(judged.evidence.ageNano);

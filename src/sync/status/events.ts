@@ -194,6 +194,21 @@ export type SyncEventBody =
   | { readonly type: 'distrustedReader'; readonly txnId: number }
   /** A kill, or a failed commit, had left announced writes in the sidecar: what became of them is found (decision 16). */
   | { readonly type: 'sidecarResolved'; readonly intents: number; readonly isCommitted: boolean }
+  /**
+   * The sidecar was missing or an old one, and knows again what objects of the bucket know (decision 16). `entries` were learned; of
+   * `undecided` ones nothing tells who wrote what the LMDB has: what peers have wins.
+   */
+  | {
+      readonly type: 'sidecarRebuilt';
+      readonly wasMissing: boolean;
+      readonly objects: number;
+      readonly entries: number;
+      readonly undecided: number;
+    }
+  /** The LMDB is older than what was seen of it already: all times are forgotten, and our own objects are merged again. */
+  | { readonly type: 'sidecarForgotten'; readonly txnId: number; readonly seenTxnId: number }
+  /** Nobody has the values of entries of a DBI any more that the application has dropped. */
+  | { readonly type: 'valuesForgotten'; readonly dbi: string; readonly entries: number }
   /** The pages of the data file cannot be read: cursors are used from now on. */
   | { readonly type: 'pagesUnreadable'; readonly error: ErrorInfo }
   /** The reader table has so few slots that cursors are used, one transaction at a time. */

@@ -13,6 +13,11 @@ export interface Line {
 const OUTDATED =
   'Not loading an object that is older than deletions are remembered: what was deleted since would come back. ' +
   'Remove it, or check the clock of its instance; --accept-stale loads it';
+const OLDER =
+  'The LMDB is older than what was seen of it: a backup was put back. All times are forgotten, and what this instance has published is ' +
+  'merged again; changes made after the backup and never published are lost, and so are those made since where the bucket has the key';
+const VALUES_FORGOTTEN =
+  'The application dropped a DBI, and nobody here has the values of some of its entries: they are kept again when an object brings them';
 const DETACHED =
   'The application dropped DBIs that are synchronised: they are kept in their shadows, nothing of them is published, and they are filled ' +
   'when they are made again; dropped_dbis: delete would delete their entries everywhere';
@@ -117,6 +122,12 @@ export function lineOf(event: SyncEventBody): Line | undefined {
         entries: event.intents,
         committed: event.isCommitted,
       });
+    case 'sidecarRebuilt':
+      return sidecarRebuilt(event);
+    case 'sidecarForgotten':
+      return warn(OLDER, { txnID: event.txnId, seenTxnID: event.seenTxnId });
+    case 'valuesForgotten':
+      return warn(VALUES_FORGOTTEN, { dbi: showDbiName(event.dbi), entries: event.entries });
     case 'pagesUnreadable':
       return warn('The pages of this data file cannot be read: using cursors, every change costs a full scan', {
         reason: event.error.message,
@@ -157,6 +168,11 @@ function storeFailed({ name, error: failed, failures, retryMs }: Of<'storeFailed
     return error('Store failed too many times; trying again after a pause', { error: text, failures });
   const isTold = (failures & (failures - 1)) === 0;
   return (isTold ? warn : debug)('Store failed', { name, error: text, retryMs });
+}
+
+function sidecarRebuilt({ wasMissing, objects, entries, undecided }: Of<'sidecarRebuilt'>): Line {
+  const text = wasMissing ? 'The sidecar was missing' : 'The sidecar was an old one';
+  return warn(`${text}, and was rebuilt from the objects of the bucket`, { objects, entries, undecided });
 }
 
 function loaded({ object, ...event }: Of<'loaded'>): Line {

@@ -7,6 +7,7 @@ const START: readonly DatabaseEvent[] = [
   { type: 'opened', hasData: false },
   { type: 'listed', remote: REMOTE },
   { type: 'checked' },
+  { type: 'recovered' },
   { type: 'recorded' },
 ];
 
@@ -33,7 +34,7 @@ function listingsOf(hintBefore: number): number {
   return listings;
 }
 
-it.each([1, 2, 3])(
+it.each([1, 2, 3, 4])(
   'a hint during the start is not lost: the bucket is listed again once it runs (before event %i)',
   (at) => {
     expect([listingsOf(0), listingsOf(at)]).toEqual([1, 2]);

@@ -97,6 +97,9 @@ class Model {
       case 'checkStale':
         this.#answers.push({ type: 'checked' });
         break;
+      case 'recover':
+        this.#answers.push({ type: 'recovered' });
+        break;
       case 'record':
         this.#answers.push({ type: 'recorded' });
         break;

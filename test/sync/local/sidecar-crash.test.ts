@@ -10,7 +10,7 @@ import { shadowOf } from '../../support/objects/shadow-entries.ts';
  * I12, decision 16: a kill at every point of a write to a sidecar. The process ends there (its transactions are rolled back by LMDB), and
  * another one opens what is left.
  */
-const POINTS: SidecarPoint[] = ['intents written', 'intents committed', 'main committed', 'settled'];
+const POINTS = ['intents written', 'intents committed', 'main committed', 'settled'] as const;
 /** Later than whatever the application writes. */
 const NANO = 2_000_000_000_000_000_000n;
 const LONG = 'x'.repeat(300);

@@ -18,7 +18,7 @@ function check(newestNano: bigint): Promise<void> {
       sweeper: { enabled: true, retention_days: 10 },
     }),
   );
-  const index = { newestOwn: () => undefined, instances: () => ['b'] } as never;
+  const index = { ownListed: () => [], instances: () => ['b'] } as never;
   const local = { newestNano: async () => newestNano } as LocalDatabase;
   const known = { databaseName: 'main', instanceId: 'a', log: silentLog };
   return refuseStale({ config, ...known, index, local, hasLocalData: true, nowNano: NOW_NANO });
