@@ -7,16 +7,9 @@ import type { SweeperConfig } from '../../../src/config/index.ts';
 import { DbiFlag, Environment, MapFullError } from '../../../src/lmdb/index.ts';
 import { type Log, silentLog } from '../../../src/log/index.ts';
 import { TIME_ZERO, type Time } from '../../../src/merge/index.ts';
-import {
-  compareEverything,
-  deltaSources,
-  isPrivate,
-  type KeySet,
-  type Schema,
-  snapshotSources,
-} from '../../../src/shadow/index.ts';
+import { compareEverything, isPrivate, type KeySet, type Schema } from '../../../src/shadow/index.ts';
 import { shadowedName, shadowName } from '../../../src/shadow/store/names.ts';
-import { encodeSnapshot, readSnapshot, toTimestampNano } from '../../../src/snapshot/index.ts';
+import { readSnapshot } from '../../../src/snapshot/index.ts';
 import { bytesBody } from '../../../src/storage/index.ts';
 import { LmdbDatabase, type MergeResult, Sidecar, type SidecarPoint } from '../../../src/sync/local/index.ts';
 import type { Tracker } from '../../../src/sync/local/tracker.ts';
@@ -34,6 +27,7 @@ import { cursorScan, type Pair } from '../../btree/fixture.ts';
 import { shadowKeyOf } from '../../golden/offline-model.ts';
 import type { ApplicationOptions, ApplicationWrite } from '../application/application.ts';
 import type { LockstepApplication } from '../application/lockstep-application.ts';
+import { encoded } from './encoded.ts';
 import type { LogicalClock } from './logical-clock.ts';
 
 export interface PeerOptions {
@@ -228,23 +222,9 @@ export class Peer {
   async #encoded(nano: bigint, lmdbTxnId?: bigint, keys?: KeySet): Promise<Buffer> {
     const held = this.tracker.capturable();
     const { native } = this.#options;
+    const { knownFlags } = this.tracker;
     try {
-      const meta = {
-        generationId: 'GX',
-        instanceId: 'peer',
-        hostname: 'host',
-        databaseName: 'main',
-        lmdbTxnId: lmdbTxnId ?? BigInt(held.id),
-        timestampNano: toTimestampNano(nano),
-        fromLmdbTxnId: 0n,
-      };
-      const parts: Buffer[] = [];
-      const { knownFlags } = this.tracker;
-      const sources = keys
-        ? deltaSources(held.view, native, knownFlags, keys)
-        : snapshotSources(held.view, native, knownFlags);
-      for await (const member of encodeSnapshot(meta, sources)) parts.push(member);
-      return Buffer.concat(parts);
+      return await encoded(held.view, { native, knownFlags, nano, lmdbTxnId: lmdbTxnId ?? BigInt(held.id), keys });
     } finally {
       held.release();
     }

@@ -14,9 +14,12 @@ export interface DecodedObject {
 }
 
 /** A snapshot as `case.json` shows it. */
-export async function decodeObject(path: string): Promise<DecodedObject> {
+export function decodeObject(path: string): Promise<DecodedObject> {
+  return decodeBytes(readFileSync(path));
+}
+
+export async function decodeBytes(bytes: Buffer): Promise<DecodedObject> {
   const result: DecodedObject = { formatVersion: 0, compatVersion: 0, meta: {}, dbis: [] };
-  const bytes = readFileSync(path);
   await readSnapshot(
     async function* () {
       yield bytes;
@@ -49,7 +52,7 @@ export async function decodeObject(path: string): Promise<DecodedObject> {
         });
       },
     },
-    { objectName: path },
+    { objectName: 'object' },
   );
   return result;
 }
