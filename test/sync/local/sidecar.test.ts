@@ -77,6 +77,45 @@ describe('local changes beside a sidecar', () => {
     expect(new Set(Object.values(shadowOf(peer, 'd')).map(({ nano }) => nano))).toEqual(new Set([1n]));
   });
 
+  it('wait for their meta page but for the slices of a filling that others follow, also after one that failed', () => {
+    const peer = makePeer({ sidecar: true, lockMaxMs: 1 });
+    const { environment } = peer.sidecar!;
+    let isOn = true;
+    const commits: boolean[] = [];
+    const { syncMeta, write } = environment;
+    environment.syncMeta = (isWanted) => {
+      isOn = isWanted;
+      syncMeta.call(environment, isWanted);
+    };
+    environment.write = (body) => {
+      const result = write.call(environment, (transaction) => {
+        const result = body(transaction);
+        commits.push(isOn);
+        return result;
+      });
+      return result as never;
+    };
+    peer.write(
+      ...Array.from({ length: 300 }, (_, index) => {
+        return { op: 'put', dbi: 'd', key: `k${String(index).padStart(3, '0')}`, value: LONG } as const;
+      }),
+    );
+    peer.tracker.localRound();
+    expect(commits.length).toBeGreaterThan(3);
+    expect(commits.indexOf(true)).toBe(commits.length - 1);
+    commits.length = 0;
+    put(peer, 'k001', 'another');
+    peer.tracker.localRound();
+    expect(commits).toEqual([true]);
+    put(peer, 'k002', 'another');
+    environment.write = () => {
+      environment.syncMeta(false);
+      throw new Error('no space left');
+    };
+    expect(() => peer.tracker.localRound()).toThrow('no space left');
+    expect(isOn).toBe(true);
+  });
+
   it('a change that another one follows within our look is recorded by the next look', async () => {
     const peer = startedPeer({ sidecar: true });
     peer.afterLock.push(() => put(peer, 'a', 'mine'));
