@@ -11,6 +11,8 @@ export interface Outcome {
   readonly scenario: Scenario;
   readonly violation: Violation | undefined;
   readonly trace: Trace;
+  /** Where time and chance stood at the end: the same of the same story. */
+  readonly end: string;
 }
 
 const NANO_PER_MS = 1_000_000n;
@@ -34,7 +36,7 @@ export async function simulate(seed: number, limits: Limits = {}, keepsTrace = f
   } finally {
     await fleet.dispose();
   }
-  return { seed, scenario, violation, trace };
+  return { seed, scenario, violation, trace, end: `${world.nowUs} µs, ${world.random.next()}` };
 }
 
 async function live(fleet: Fleet): Promise<void> {
@@ -47,6 +49,7 @@ async function live(fleet: Fleet): Promise<void> {
     await world.run(world.random.between(0, 2 * scenario.pauseMs));
     takeStep(fleet);
   }
+  await lastWords(fleet);
   await endEqual(fleet);
   await forget(fleet);
   await join(fleet);
@@ -73,6 +76,16 @@ function stepClock({ clock, name }: Member, { random, trace, nowUs }: World, ste
   }
   clock.offsetNano = BigInt(Math.round(random.between(-stepMs, stepMs))) * NANO_PER_MS;
   trace.add(nowUs, name, () => `its clock is off by ${clock.offsetNano} ns`);
+}
+
+/** Nothing comes after the last change of an instance that would carry it along: it is often made while that is busy. */
+async function lastWords({ world, members }: Fleet): Promise<void> {
+  const { random } = world;
+  for (const member of members) {
+    for (let count = random.below(4); count > 0; count--)
+      world.at(random.between(0, 200), () => member.writeUnlessQuiet());
+  }
+  await world.run(random.between(0, 300));
 }
 
 /** The faults have ended: within three polls all are equal, and what the last writer of each key wrote. */

@@ -2,7 +2,7 @@ import type { WriteTransaction } from '../../lmdb/index.ts';
 import {
   collectPending,
   compareEverything,
-  Filling,
+  type Filling,
   KeySet,
   nativeChanges,
   type Snapshotted,
@@ -10,16 +10,15 @@ import {
 } from '../../shadow/index.ts';
 import { errorInfo } from '../status/index.ts';
 import { Base, holdIfFree } from './base.ts';
-import { compareLocal, isTrusted, SCAN_ATTEMPTS, tellScan } from './compare-local.ts';
-import { fillProgress, fillSlice } from './fill-slice.ts';
+import { compareLocal, foundFrom, isComparable, isProtected, SCAN_ATTEMPTS, tellScan } from './compare-local.ts';
 import type { Held, Within } from './held.ts';
 import { LocalKnowledge } from './local-knowledge.ts';
 import { type Ahead, applyAhead, lookAhead } from './look-ahead.ts';
-import { applyPlan, type LockedBody, type Rebased, recordUnder } from './rebase.ts';
+import { type LockedBody, type Rebased, recordUnder } from './rebase.ts';
 import { holdsNothing, RoundTeller } from './round-teller.ts';
-import { SliceTime } from './slice-time.ts';
 import type { TrackerOptions } from './tracker-options.ts';
 import { CursorViews, isPageError, openViews, type Views } from './views.ts';
+import { moveOn, writeLocal } from './write-local.ts';
 
 /**
  * Keeps main and shadow in step and knows what of it was seen (decisions 3 to 5). `base` is the held transaction in
@@ -101,8 +100,11 @@ export class Tracker {
   fallBack(error: unknown): boolean {
     if (!this.#views.isPaged || !isPageError(error)) return false;
     const { environment, clock, report } = this.#options;
-    report({ type: 'pagesUnreadable', error: errorInfo(error) });
+    // What looked like an error was another transaction's page: pages can be read on.
+    const isTrue = this.#isTrue(this.#base.held);
     this.#base.drop();
+    if (!isTrue) return true;
+    report({ type: 'pagesUnreadable', error: errorInfo(error) });
     this.#views = new CursorViews(environment, clock, { before: this.#views });
     return true;
   }
@@ -110,20 +112,27 @@ export class Tracker {
   /** @returns entries written; undefined: nothing is to be published */
   #round(): number | undefined {
     const { held } = this.#base;
+    // Before the next reader is begun, which may get the slot that a cleared one would give back.
+    if (held && !this.isProtected(held)) this.#base.drop();
     const current = this.#views.hold();
-    const base = this.#trustedBase(current);
+    const base = this.#comparableBase(current);
     try {
       this.#look(current);
       this.#known.started(current);
       this.#known.rememberFlags(current);
       if (this.#options.schema.native) {
-        const changes = nativeChanges(base, current, { unpublished: this.#known.unpublished });
+        const keys = { unpublished: this.#known.unpublished };
+        const changes = foundFrom(base, this.#isTrue, (from) => nativeChanges(from, current, keys));
         this.#base.set(current, this.#views);
+        this.#known.settled();
         // Nothing to compare with, and nothing there: nobody has written anything that could be published.
         const isEmpty = changes === undefined && holdsNothing(current.view);
         return changes === 0 || isEmpty ? undefined : 0;
       }
-      const plan = compareLocal(base, current, this.#known, base !== undefined && this.#base.isBehind(base));
+      const isBehind = base !== undefined && this.#base.isBehind(base);
+      const compare = (from?: Held): WritePlan =>
+        compareLocal(from, current, this.#known, from !== undefined && isBehind);
+      const plan = foundFrom(base, this.#isTrue, compare, (untrue) => untrue.dispose());
       try {
         if (!plan.isEmpty) this.#writeLocal(plan, current);
         else this.#base.set(current, this.#views);
@@ -140,6 +149,8 @@ export class Tracker {
       // Some slices may be written; all of it is compared later, and the filling goes on where it stopped.
       if (this.#base.held !== held) this.#known.pending.overflow();
       else this.#keepForLater(held, base, current);
+      // A cleared one was given back.
+      if (held && !this.#base.held && current.isOpen) this.#base.set(current, this.#views);
       throw error;
     } finally {
       if (this.#base.held !== current) current.release();
@@ -201,7 +212,10 @@ export class Tracker {
   #lookAhead(base: Held): Ahead | undefined {
     const isBehind = this.#base.isBehind(base) && !this.#options.schema.native;
     const view = isBehind ? holdIfFree(this.#views) : undefined;
-    return view && lookAhead(base, view, this.#known, this.#look);
+    const ahead = view && lookAhead(base, view, this.#known, this.#look);
+    if (!ahead || this.isProtected(base)) return ahead;
+    ahead.dispose();
+    return undefined;
   }
 
   readonly #look = ({ view }: Snapshotted): void => {
@@ -242,30 +256,15 @@ export class Tracker {
    * @param view what the plan was made of
    */
   #writeLocal(plan: WritePlan, view: Held): void {
-    const known = this.#known;
     this.#views.beforeLock(view);
-    known.filling ??= new Filling([]);
-    known.filling.add(plan.fills);
-    // Without pages nothing tells what the application changed between two slices.
-    const time = new SliceTime(this.#options.clock, this.#views.isPaged ? this.#options.lockMaxMs : 0);
-    const tell = fillProgress(this.#options.clock, this.#options.report);
-    for (let base = view; ; base = this.base) {
-      const left = this.#locked((transaction, under) => {
-        time.begin();
-        // It may fail, or run once more.
-        const filling = known.filling!.copy();
-        const rebase = this.#rebase(transaction, base, under, filling);
-        if (base === view && !rebase.recheckAll) applyPlan(transaction, plan, rebase.touched);
-        const left = fillSlice(transaction, filling, under.view, known, () => time.isUp);
-        time.written();
-        return left;
-      });
-      known.filling = left;
-      known.isMarked = left !== undefined;
-      if (!left) return;
-      tell(left, this.base.view);
-      time.rest();
-    }
+    writeLocal(plan, view, {
+      options: this.#options,
+      known: this.#known,
+      views: this.#views,
+      base: () => this.base,
+      locked: (body) => this.#locked(body),
+      rebase: (transaction, base, under, filling) => this.#rebase(transaction, base, under, filling),
+    });
   }
 
   /**
@@ -276,19 +275,23 @@ export class Tracker {
     const touched = new KeySet(Number.POSITIVE_INFINITY);
     if (under.view.txnId === base.id) return { touched, recheckAll: false, hasLocalChanges: false, entries: 0 };
     this.#look(under);
+    // Under the lock nobody uses pages again. What was found ahead of it was found in the pages of both.
+    const { held } = this.#base;
+    const isTrue = this.isProtected(base) && (held === base || this.#isTrue(held));
     if (this.#options.schema.native) {
-      const changes = nativeChanges(base, under, { touched, unpublished: this.#known.unpublished });
+      const keys = { touched, unpublished: this.#known.unpublished };
+      const changes = nativeChanges(isTrue ? base : undefined, under, keys);
       return { touched, recheckAll: changes === undefined, hasLocalChanges: changes !== 0, entries: 0 };
     }
     // Behind our own commit the shadow differs by what we wrote ourselves.
     const isBaseBehind = this.#base.isBehind(base);
     // A slice of a filling writes to shadows alone: main tells all that came after it, and the lock need not wait for a look at what was filled.
     const scope = { ...this.#known.scope(), filling, isBaseBehind: isBaseBehind && !filling };
-    const isComparable = isBaseBehind || this.#views.canCompare(base, under);
+    const tells = isTrue && (isBaseBehind || this.#views.canCompare(base, under));
     // Whoever writes to the shadow beside us may have written what is ahead.
-    if (!isComparable && filling?.name !== undefined) filling.forget(filling.name);
-    const entries = recordUnder(transaction, isComparable ? base : undefined, under, { ...scope, touched });
-    return { touched, recheckAll: !isComparable, hasLocalChanges: entries > 0, entries };
+    if (!tells && filling?.name !== undefined) filling.forget(filling.name);
+    const entries = recordUnder(transaction, tells ? base : undefined, under, { ...scope, touched });
+    return { touched, recheckAll: !tells, hasLocalChanges: entries > 0, entries };
   }
 
   #locked<T>(body: (transaction: WriteTransaction, under: Snapshotted) => T): T {
@@ -310,16 +313,7 @@ export class Tracker {
 
   /** @returns whether `under` is no longer the caller's to release */
   #moveOn(txnId: number, under: Held | Within | undefined): boolean {
-    try {
-      const { keepsUnder, hasGap } = this.#base.moveOn(txnId, under, this.#views);
-      if (hasGap) this.#known.pending.overflow();
-      this.#known.quietAt(this.base.takenNano);
-      return keepsUnder;
-    } catch (error) {
-      // After the commit: what it recorded is still to be told.
-      this.#known.pending.overflow();
-      throw error;
-    }
+    return moveOn(this.#base, this.#known, txnId, under, this.#views);
   }
 
   /** A view of the base for finding winners; to be given back with `doneReading` before `write`. */
@@ -340,9 +334,16 @@ export class Tracker {
     this.#base.set(current, this.#views);
   }
 
-  #trustedBase(current: Held): Held | undefined {
+  #comparableBase(current: Held): Held | undefined {
     const { held: base } = this.#base;
     if (!base || this.#known.pending.hasOverflowed) return undefined;
-    return isTrusted(base, current, this.#views, this.#options) ? base : undefined;
+    return isComparable(base, current, this.#options.schema) ? base : undefined;
   }
+
+  /** Whether what was read of a held view is true; tells when it is not. */
+  isProtected(held: Held): boolean {
+    return isProtected(held, this.#views, this.#options.report);
+  }
+
+  readonly #isTrue = (base: Held | undefined): boolean => !base || this.isProtected(base);
 }

@@ -41,6 +41,7 @@ class Local {
       countOf,
       sources: none,
       deltaSources: none,
+      assertProtected: () => {},
     });
   }
 
