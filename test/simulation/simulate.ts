@@ -2,6 +2,7 @@ import { Fleet } from './fleet.ts';
 import type { Member } from './member/member.ts';
 import { checkPublished } from './oracle/checks.ts';
 import { type Limits, type Scenario, scenarioOf } from './scenario.ts';
+import { SLOWEST_MS } from './world/bucket.ts';
 import { Random } from './world/random.ts';
 import { Trace } from './world/trace.ts';
 import { Violation, World } from './world/world.ts';
@@ -94,7 +95,9 @@ async function endEqual(fleet: Fleet): Promise<void> {
   fleet.quieten();
   for (const member of fleet.members) member.clock.strobeNano = 0n;
   world.trace.add(world.nowUs, '', () => 'the faults have ended');
-  await world.run(POLLS * scenario.storagePollMs + SLACK_MS);
+  // A call that was slow is still on its way, and a start waits for it.
+  const underWayMs = scenario.bucket.slow > 0 ? SLOWEST_MS : 0;
+  await world.run(underWayMs + POLLS * scenario.storagePollMs + SLACK_MS);
   checkEqual(fleet, 'I2');
 }
 

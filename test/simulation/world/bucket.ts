@@ -43,6 +43,8 @@ export const NO_FAULTS: BucketFaults = {
 };
 
 const LATE_MS = 60_000;
+/** A slow call takes no longer on one way. */
+export const SLOWEST_MS = 15_000;
 
 export interface Stored {
   readonly name: string;
@@ -217,7 +219,7 @@ class Port implements ObjectStorage {
 
   get #wayMs(): number {
     const { random } = this.#world;
-    return random.chance(this.#bucket.faults.slow) ? random.between(1000, 15_000) : random.between(1, 30);
+    return random.chance(this.#bucket.faults.slow) ? random.between(1000, SLOWEST_MS) : random.between(1, 30);
   }
 
   /** Resolves when it has arrived; a sender that is gone or has hung up hears nothing. */
