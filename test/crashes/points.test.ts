@@ -86,7 +86,7 @@ class Story {
     const victim = machine(folder, 'victim', {
       lmdb,
       mapSizeBytes,
-      more: { storage: { ...storage, cleanup }, deltas: 'off' },
+      more: { storage: { ...storage, cleanup }, deltas: 'off', lmdb_lock_max: '1ms' },
     });
     const other = machine(folder, 'other', { lmdb, mapSizeBytes: 64 * MIB, more: { storage } });
     return new Story(mode, await Promise.all([victim, other]), join(folder, 'passed'));
@@ -105,9 +105,9 @@ class Story {
     else await application.put(dbi, key, text, this.#mode === 'dupsort' ? MDB_DUPSORT : 0);
   }
 
-  fillOther(count: number): Promise<unknown> {
+  fill(index: 0 | 1, count: number): Promise<unknown> {
     const op = { op: 'fill', dbi: 'data', prefix: 'much-', from: 0, count, valueBytes: 100 } as const;
-    return this.#machines[1].application.batch(op);
+    return this.#machines[index].application.batch(op);
   }
 
   start(index: 0 | 1, env: Record<string, string> = {}) {
@@ -175,6 +175,8 @@ async function tell(story: Story, names: readonly string[], before: readonly str
 /** Shadow mode in a folder, from the first start on. */
 async function inFolder(): Promise<Story> {
   const story = await Story.create('shadow', undefined);
+  // In slices, between which a marker tells how far it is.
+  await story.fill(0, 5_000);
   const first = [...OF_NEW_FOLDER, ...OF_FILLING].flatMap(sidesOf);
   for (const point of first) await story.dieAt(point);
   story.start(1);
@@ -193,7 +195,7 @@ async function inMode(mode: Mode): Promise<Story> {
 async function onS3(): Promise<Story> {
   const story = await Story.create('shadow', s3Place(seaweedfs), MIB);
   story.start(1);
-  await story.fillOther(15_000);
+  await story.fill(1, 15_000);
   await tell(story, [...OF_GROWTH, ...OF_S3]);
   return story;
 }
