@@ -10,17 +10,26 @@ export const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
  * @param {string} command
  * @param {readonly string[]} args
  * @param {NodeJS.ProcessEnv} env
+ * @param {(stream: string, piece: string) => void} [look] shown all that is passed through
  * @returns {Promise<number>} its exit code; 127 when it is missing
  */
-export function run(command, args, env = process.env) {
+export function run(command, args, env = process.env, look) {
   console.log(`\n$ ${[command, ...args].join(' ')}`);
   return new Promise((done) => {
-    const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] });
+    const out = look ? 'pipe' : 'inherit';
+    const colours = look && process.stdout.isTTY ? { FORCE_COLOR: '1' } : {};
+    const child = spawn(command, args, { cwd: root, env: { ...env, ...colours }, stdio: ['ignore', out, out] });
+    for (const name of /** @type {const} */ (['stdout', 'stderr'])) {
+      child[name]?.on('data', (/** @type {Buffer} */ piece) => {
+        process[name].write(piece);
+        look?.(name, piece.toString());
+      });
+    }
     child.on('error', (error) => {
       console.error(error.message);
       done(127);
     });
-    child.on('exit', (code, signal) => {
+    child.on('close', (code, signal) => {
       if (signal) console.error(`${command} was ended by ${signal}`);
       done(code ?? 1);
     });

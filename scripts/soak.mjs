@@ -1,6 +1,6 @@
 // `npm run soak [-- --minutes N] [words of vitest]`: the tests of `test/crashes/` in full size, again and again, each round with new seeds, for as
 // long as asked (default: one round). Prints a table of the scenarios; exits 0 when nothing failed, else 1.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from './processes.mjs';
@@ -10,6 +10,10 @@ import { runVitest } from './vitest.mjs';
 const SHORTEST_SECONDS = 60;
 /** Of the time that was asked for, the fleet's. */
 const SHARE_OF_FLEET = 0.5;
+const SIMULATOR = 'simulator: whole fleets in one thread, seeds that nobody has tried';
+/** A round of the simulator; `npm test` tries those from 1 on. */
+const SEEDS = 1000;
+const FIRST_UNTRIED_SEED = 1_000_000;
 
 /** @typedef {{ scenario: string, seed: number, rounds: number, failed: boolean, seconds: number, figures: Record<string, string | number> }} Report */
 
@@ -50,9 +54,28 @@ function printTable(reports) {
     console.log(`| ${name} | ${runs.length} | ${rounds} | ${failed} | ${seconds} | ${figures.join(', ')} |`);
   }
   for (const { scenario, seed, failed } of reports) {
-    if (failed)
+    if (failed && scenario === SIMULATOR)
+      console.log(`failed: npm run simulate -- --from ${seed} --count ${SEEDS} --keep-going --shrink`);
+    else if (failed)
       console.log(`failed: CRASHES_SEED=${seed} LMDBSTREAM_SOAK=60 npx vitest run test/crashes -t '${scenario}'`);
   }
+}
+
+/**
+ * Seeds that nobody has tried yet.
+ * @param {string} file of reports
+ * @returns {Promise<boolean>} whether all of them hold
+ */
+async function simulate(file) {
+  const seed = FIRST_UNTRIED_SEED + (Math.floor(Date.now() / 1000) % 100_000_000);
+  const startedMs = performance.now();
+  const args = ['--no-warnings', 'scripts/simulate.mjs', '--from', `${seed}`, '--count', `${SEEDS}`, '--keep-going'];
+  const failed = (await run(process.execPath, args)) !== 0;
+  const seconds = (performance.now() - startedMs) / 1000;
+  /** @type {Report} */
+  const line = { scenario: SIMULATOR, seed, rounds: SEEDS, failed, seconds, figures: { 'first seed': seed } };
+  appendFileSync(file, `${JSON.stringify(line)}\n`);
+  return !failed;
 }
 
 const { minutes, rest } = parse();
@@ -69,6 +92,9 @@ try {
     const counts = await runVitest(['test/crashes', ...rest], process.execPath, env);
     totals.passed += counts.passed;
     totals.failed += counts.failed;
+    if (rest.length > 0) continue;
+    const simulated = await simulate(report);
+    totals[simulated ? 'passed' : 'failed']++;
   } while (Date.now() < endMs);
   printTable(reportsIn(report));
 } finally {

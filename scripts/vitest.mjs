@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from './processes.mjs';
+import { SecretWatch } from './secrets.mjs';
 
 /**
  * Runs vitest under the Node of `node` and counts from its JSON report. Whatever makes vitest fail without a failed test
@@ -17,8 +18,13 @@ export async function runVitest(args, node = process.execPath, env = process.env
   const report = join(folder, 'report.json');
   try {
     const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json'];
-    const code = await run(node, [...vitest, `--outputFile.json=${report}`, ...args], env);
+    const secrets = new SecretWatch();
+    const look = (/** @type {string} */ stream, /** @type {string} */ piece) => secrets.look(stream, piece);
+    const code = await run(node, [...vitest, `--outputFile.json=${report}`, ...args], env, look);
     const counts = countsOf(report);
+    secrets.end();
+    for (const line of secrets.found) console.error(`A secret of the fixtures was printed: ${line}`);
+    if (secrets.found.length > 0) counts.failed++;
     if (counts.failed === 0 && (code !== 0 || counts.passed === 0)) counts.failed = 1;
     return counts;
   } finally {

@@ -1,7 +1,14 @@
 import { type DiffSink, diffDbis, diffTrees } from '../btree/index.ts';
 import { DbiFlag } from '../lmdb/index.ts';
 import { detachedMarks, isDetached, UNKNOWN_FLAGS } from './detached.ts';
-import { dbiKindChanged, dbiNameTooLong, dupsortWithoutHack, unnamedDbiFlags, unnamedDbiHoldsData } from './errors.ts';
+import {
+  dbiKindChanged,
+  dbiNameTooLong,
+  dupfixedWithoutDupsort,
+  dupsortWithoutHack,
+  unnamedDbiFlags,
+  unnamedDbiHoldsData,
+} from './errors.ts';
 import type { Filling } from './filling.ts';
 import { KeySet } from './key-set.ts';
 import { LocalComparer, type LocalKeys, type LocalTimes } from './local.ts';
@@ -33,6 +40,7 @@ export function assertSupported(view: DatabaseView, schema: Schema): void {
   const store = storeOf(schema.native);
   for (const dbi of view.dbis.values()) {
     if (isPrivate(dbi.name)) continue;
+    if ((dbi.flags & (DbiFlag.dupSort | DbiFlag.dupFixed)) === DbiFlag.dupFixed) throw dupfixedWithoutDupsort(dbi.name);
     if (dbi.flags & DbiFlag.dupSort && (schema.native || !schema.dupsortHack)) {
       throw dupsortWithoutHack(dbi.name, schema.native);
     }

@@ -17,6 +17,17 @@ export function dupsortWithoutHack(dbiName: string, native: boolean): Unsupporte
   });
 }
 
+/** LMDB makes such a DBI without a word, keeps its keys on pages that have no room for values, and loses those. */
+export function dupfixedWithoutDupsort(dbiName: string): UnsupportedDbiError {
+  return new UnsupportedDbiError(
+    'DUPFIXED_WITHOUT_DUPSORT',
+    `DBI ${showDbiName(dbiName)} has MDB_DUPFIXED without MDB_DUPSORT: LMDB keeps no values in it`,
+    {
+      hint: 'let the application make the DBI anew, with MDB_DUPSORT|MDB_DUPFIXED or without either',
+    },
+  );
+}
+
 export function dupsortKeyLength(dbiName: string, key: Uint8Array): UnsupportedDbiError {
   const what = key.length === 0 ? 'an empty key' : `a key of ${key.length} bytes`;
   return new UnsupportedDbiError('DUPSORT_KEY_LENGTH', `DBI ${showDbiName(dbiName)} holds ${what}: ${show(key)}`, {

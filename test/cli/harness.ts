@@ -6,6 +6,7 @@ import { Writable } from 'node:stream';
 import type { Io } from '../../src/cli/io.ts';
 import { main } from '../../src/cli/main.ts';
 import { Environment, type WriteTransaction } from '../../src/lmdb/index.ts';
+import { assertNoSecret } from '../support/secrets.ts';
 
 /** 2026-11-23 12:00:00 UTC. */
 export const NOW_MS = Date.UTC(2026, 10, 23, 12);
@@ -48,6 +49,7 @@ export async function run(argv: readonly string[], overrides: Overrides = {}): P
     ...overrides,
   };
   const code = await main(argv, io);
+  assertNoSecret(written.stdout + written.stderr, `what ${argv.at(-1)} prints`);
   return { code, ...written, exits };
 }
 

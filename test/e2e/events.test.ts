@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { checkedLines } from '../cli/json-schema.ts';
 import { eventually } from '../support/eventually.ts';
 import { sampleOf } from '../support/exposition.ts';
+import { secret } from '../support/secrets.ts';
 import { freePorts } from '../support/servers/processes.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { fsPlace, Machine } from './buckets-machine.ts';
@@ -55,7 +56,7 @@ describe('an application is told', () => {
     const file = join(folder, 'told');
     const socketPath = join(folder, 'events.sock');
     const secretFile = join(folder, 'secret');
-    writeFileSync(secretFile, 's3cret\n');
+    writeFileSync(secretFile, `${secret('of the webhook')}\n`);
     const [port] = await freePorts(1);
     const url = `http://127.0.0.1:${(server.address() as { port: number }).port}/`;
     const events = {

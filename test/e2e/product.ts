@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { eventually } from '../support/eventually.ts';
+import { watchForSecrets } from '../support/secrets.ts';
 
 const root = resolve(import.meta.dirname, '..', '..');
 const program = join(root, 'bin', 'lmdbstream.js');
@@ -61,13 +62,15 @@ interface SpawnOptions {
 function spawnProduct(args: readonly string[], { env = {}, wrapper = [], limitMs = 0 }: SpawnOptions): ChildProcess {
   if (!existsSync(join(root, 'dist', 'cli', 'main.js'))) throw new Error('the product is not built: npm run build');
   const [command, ...words] = [...wrapper, 'node', program, ...args];
-  return spawn(command!, words, {
+  const child = spawn(command!, words, {
     cwd: root,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: limitMs,
     killSignal: 'SIGKILL',
   });
+  for (const stream of [child.stdout, child.stderr]) watchForSecrets(stream, `what ${args.join(' ')} prints`);
+  return child;
 }
 
 /** Runs the product until it ends by itself. */

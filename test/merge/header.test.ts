@@ -11,6 +11,7 @@ import {
   nanoOf,
   timestampHiOf,
   timestampLoOf,
+  txnIdOf,
 } from '../../src/merge/index.ts';
 
 /** HDR-01: timestamp, transaction 123, version 0, flags 1, one extra block 01..08, "test". */
@@ -25,6 +26,7 @@ describe('value header (docs/format.md, "Value header")', () => {
     expect(FULL.subarray(at(FULL)).toString()).toBe('test');
     expect(nanoOf({ hi: timestampHiOf(FULL, 0), lo: timestampLoOf(FULL, 0) })).toBe(NANO);
     expect(FULL.readBigUInt64BE(8)).toBe(123n);
+    expect(txnIdOf(FULL, 0)).toBe(123);
     expect([isDeleted(FULL, 0), flagsOf(FULL, 0)]).toEqual([true, 1]);
   });
 
@@ -61,6 +63,14 @@ describe('value header (docs/format.md, "Value header")', () => {
     expect(applicationStart(page, 7, 7 + FULL.length)).toBe(7 + 32);
     expect(applicationStart(page, 7, 7 + 30)).toBe(-1);
     expect(timestampHiOf(page, 7)).toBe(0x1234_5678);
+    expect(timestampLoOf(page, 7)).toBe(0x9abc_def0);
+    expect(txnIdOf(page, 7)).toBe(123);
+    expect([isDeleted(page, 7), flagsOf(page, 7)]).toEqual([true, 1]);
+    const short = Buffer.concat([Buffer.alloc(30, 0xff), FULL.subarray(0, 24)]);
+    expect(headerProblem(short, 30, 54)).toBe('value too short for its extra header blocks');
+    expect(headerProblem(short, 30, 53)).toBe('value too short to contain a header (23 bytes)');
+    short[30 + 16] = 7;
+    expect(headerProblem(short, 30, 54)).toBe('unsupported header version 7, or no header');
   });
 
   it('65535 extra blocks are no number that overflows', () => {
@@ -72,6 +82,9 @@ describe('value header (docs/format.md, "Value header")', () => {
 
   it('HDR-08, HDR-15: written with the transaction id, reserved bytes zero, a padding block where asked for', () => {
     const plain = new HeaderWriter(0x1_0000_0007).set(0xffff_ffff, 0x8000_0001, ENTRY_DELETED);
+    expect([txnIdOf(plain, 0), timestampHiOf(plain, 0), timestampLoOf(plain, 0)]).toEqual([
+      0x1_0000_0007, 0xffff_ffff, 0x8000_0001,
+    ]);
     expect(plain.toString('hex')).toBe('ffffffff8000000100000001000000070001000000000000');
     const padded = new HeaderWriter(5, 1).set(0, 258, 0);
     expect(padded.toString('hex')).toBe('0000000000000102000000000000000500000000000000010000000000000000');

@@ -118,7 +118,7 @@ export function configOf(lines = ''): Config {
   return parse(`
 instance: local
 lmdbs: {main: {path: /var/lib/app}}
-storage: {type: s3, options: {bucket: b, access_key: AKIAIOSFODNN7, secret_key: topsecretkey}}
+storage: {type: s3, options: {bucket: b, access_key: AKIAIOSFODNN7, secret_key: PLANTEDSECRETkey}}
 http: {address: '127.0.0.1:0'}
 ${lines}`);
 }

@@ -23,6 +23,23 @@ assert not any(codes), codes`;
   execFileSync('/usr/bin/python3', ['-c', script, folder, String(flags)]);
 }
 
+/** An application that makes a DBI with flags that LMDB should not take together, and puts something into it. */
+function makeDbi(folder: string, flags: number): void {
+  const script = `
+import ctypes as C, sys
+class Val(C.Structure):
+    _fields_ = [("size", C.c_size_t), ("data", C.c_char_p)]
+lmdb = C.CDLL("liblmdb.so.0")
+env, txn, dbi = C.c_void_p(), C.c_void_p(), C.c_uint()
+codes = [lmdb.mdb_env_create(C.byref(env)), lmdb.mdb_env_set_maxdbs(env, 9)]
+codes += [lmdb.mdb_env_open(env, sys.argv[1].encode(), 0, 0o664), lmdb.mdb_txn_begin(env, None, 0, C.byref(txn))]
+codes += [lmdb.mdb_dbi_open(txn, b"fixed", 0x40000 | int(sys.argv[2]), C.byref(dbi))]
+key, value = Val(4, b"key1"), Val(5, b"value")
+codes += [lmdb.mdb_put(txn, dbi, C.byref(key), C.byref(value), 0), lmdb.mdb_txn_commit(txn)]
+assert not any(codes), codes`;
+  execFileSync('/usr/bin/python3', ['-c', script, folder, String(flags)]);
+}
+
 /** What a round throws; nothing may have been written by it. */
 function refusal(peer: Peer): unknown {
   const before = peer.environment.info().lastTxnId;
@@ -119,5 +136,21 @@ describe.each([true, false])('the unnamed DBI (pages: %s)', (pages) => {
     const refused = refusal(peer);
     expect(refused).toBeInstanceOf(UnsupportedDbiError);
     expect(refused).toMatchObject({ code: 'UNNAMED_DBI', message: expect.stringContaining(flag) });
+  });
+});
+
+describe.each(MODES)('MDB_DUPFIXED without MDB_DUPSORT: $mode', ({ native, pages }) => {
+  it('is refused with what is wrong with it, at first sight and while it runs', () => {
+    const peer = makePeer({ native, pages });
+    peer.tracker.localRound();
+    makeDbi(peer.folder, DbiFlag.dupFixed);
+    const told = {
+      code: 'DUPFIXED_WITHOUT_DUPSORT',
+      message: 'DBI fixed has MDB_DUPFIXED without MDB_DUPSORT: LMDB keeps no values in it',
+      hint: expect.stringContaining('MDB_DUPSORT|MDB_DUPFIXED'),
+    };
+    expect(refusal(peer)).toMatchObject(told);
+    peer.restart();
+    if (pages) expect(refusal(peer)).toMatchObject(told);
   });
 });

@@ -104,8 +104,12 @@ export class Fleet {
   #mayRestore(member: Member): void {
     const { random } = this.world;
     // What nobody else has would be lost with the disk.
-    if (random.chance(this.scenario.restore * 10) && this.#isAllPublished(member)) member.restore();
-    else if (random.chance(0.5)) member.backUp();
+    if (random.chance(this.scenario.restore * 25) && this.#isAllPublished(member)) {
+      member.restore();
+      // The application writes while what was lost is being fetched: that must not go out before (I5).
+      for (let count = random.below(4); count > 0; count--)
+        this.world.at(random.between(1, 250), () => member.writeUnlessQuiet());
+    } else if (random.chance(0.5)) member.backUp();
   }
 
   #isAllPublished({ name, model }: Member): boolean {

@@ -15,6 +15,13 @@ describe('the simulator', () => {
     expect(second.trace.lines.join('\n')).toBe(first.trace.lines.join('\n'));
   });
 
+  it.each([3, 21, 60])('lives seed %i in the same way whether somebody looks or not', async (seed) => {
+    const [seen, unseen] = [await simulate(seed, {}, true), await simulate(seed)];
+    expect(seen.trace.lines.length).toBeGreaterThan(100);
+    expect(unseen.trace.lines).toEqual([]);
+    expect(unseen.end).toBe(seen.end);
+  });
+
   it('gives seeds all kinds of fleets and faults', () => {
     const all = Array.from({ length: 200 }, (_, seed) => scenarioOf(seed));
     expect(new Set(all.map(({ kind }) => kind))).toEqual(new Set(['shadow', 'dupsort', 'native']));

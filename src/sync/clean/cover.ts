@@ -36,10 +36,10 @@ export function coversOf(objects: readonly Cover[]): FindCover {
   };
 }
 
+/** @param wide begins no later than `narrow` */
 function includesStrictly(wide: SnapshotName, narrow: SnapshotName): boolean {
-  const [fromWide, fromNarrow] = [wide.previousTimestampNano!, narrow.previousTimestampNano!];
-  if (fromWide > fromNarrow || wide.timestampNano < narrow.timestampNano) return false;
-  return fromWide < fromNarrow || wide.timestampNano > narrow.timestampNano;
+  if (wide.timestampNano !== narrow.timestampNano) return wide.timestampNano > narrow.timestampNano;
+  return wide.previousTimestampNano! < narrow.previousTimestampNano!;
 }
 
 /** How many from the front satisfy what all before the first other one satisfy. */

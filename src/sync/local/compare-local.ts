@@ -1,3 +1,4 @@
+import { LmdbError } from '../../lmdb/index.ts';
 import { nanoOf } from '../../merge/index.ts';
 import {
   compareChanged,
@@ -35,20 +36,40 @@ export function compareLocal(
 }
 
 /**
- * Whether `current` may be compared with the base. A held reader that is no longer in the lock table is never compared with: its pages
- * may have been used again. Nor is one whose shadow is gone since: we drop none, drop-shadow does.
+ * Whether what was read of a held reader is true: one that is no longer in the lock table may have shown pages that were used again
+ * (decision 3). Asked after reading, since a process in another PID namespace can clear it at any time.
  */
-export function isTrusted(
-  base: Held,
-  current: Held,
-  views: Views,
-  { schema, report }: { readonly schema: Schema; readonly report: Report },
-): boolean {
-  if (!views.isTrusted(base)) {
-    report({ type: 'distrustedReader', txnId: base.id });
+export function isProtected(held: Held, views: Views, report: Report): boolean {
+  if (!views.isTrusted(held)) {
+    report({ type: 'distrustedReader', txnId: held.id });
     return false;
   }
-  if (schema.native) return true;
+  return true;
+}
+
+/** What is found from the base on; or without it, where that was cleared meanwhile. */
+export function foundFrom<T>(
+  base: Held | undefined,
+  isTrue: (base: Held | undefined) => boolean,
+  find: (base: Held | undefined) => T,
+  undo: (untrue: T) => void = () => {},
+): T {
+  const found = find(base);
+  if (isTrue(base)) return found;
+  undo(found);
+  return find(undefined);
+}
+
+/** The pages of a capture may have been used again while they were read; the next attempt takes a new view. Passing. */
+export function readerCleared(): LmdbError {
+  const text = 'another process has cleared our reader from the lock table';
+  const hint = 'let all containers on one LMDB share a PID namespace; what was read is read once more';
+  return new LmdbError('READER_CLEARED', 'read a transaction', 0, text, hint);
+}
+
+/** Whether `current` may be compared with the base: not with one whose shadow is gone since. We drop none, drop-shadow does. */
+export function isComparable(base: Held, current: Held, { native }: Schema): boolean {
+  if (native) return true;
   const { dbiNames } = storeOf(false);
   const left = new Set(dbiNames(current.view));
   return dbiNames(base.view).every((name) => left.has(name));

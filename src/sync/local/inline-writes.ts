@@ -19,6 +19,8 @@ export class InlineWrites implements Writes {
 
   agreed(): void {}
 
+  lost(): void {}
+
   capturable(): Held {
     return this.#context.views().hold();
   }
@@ -66,15 +68,31 @@ export class InlineWrites implements Writes {
         under = views().under(transaction);
         return body(transaction, under, undefined);
       });
-      if (this.moveOn(txnId, under)) under = undefined;
+      if (this.#moveOn(txnId, under)) under = undefined;
       return result;
     } finally {
       under?.release();
     }
   }
 
+  /** See `Tracker.writeAsItComes`. */
+  async asItComes(base: Held, body: (transaction: WriteTransaction) => Promise<boolean>): Promise<boolean> {
+    const { options, views } = this.#context;
+    const lock = options.lock.take();
+    let under: Held | Within | undefined;
+    try {
+      under = views().under(lock.transaction);
+      if (under.view.txnId !== base.id || !(await body(lock.transaction))) return false;
+      if (this.#moveOn(lock.commit(), under)) under = undefined;
+      return true;
+    } finally {
+      lock.end();
+      under?.release();
+    }
+  }
+
   /** @returns whether `under` is no longer the caller's to release */
-  moveOn(txnId: number, under: Held | Within | undefined): boolean {
+  #moveOn(txnId: number, under: Held | Within | undefined): boolean {
     const { base, known, views } = this.#context;
     try {
       const { keepsUnder, hasGap } = base.moveOn(txnId, under, views());

@@ -17,6 +17,7 @@ import type { ChangeOrigin, EnvironmentStats, LmdbStats, Report } from '../statu
 import { Sweeper } from '../sweep/index.ts';
 import { type Clock, nowMs } from '../time/index.ts';
 import { type ChangeReceiver, ChangeTeller } from './change-teller.ts';
+import { readerCleared } from './compare-local.ts';
 import { type FileWatch, watchFile } from './data-file.ts';
 import { Exclusive } from './exclusive.ts';
 import type { Held } from './held.ts';
@@ -221,6 +222,9 @@ export class LmdbDatabase implements LocalDatabase {
           keys.add(PDNS_DBI, SCHEMA_VERSION_KEY, 0, SCHEMA_VERSION_KEY.length);
         return deltaSources(held.view, schema.native, tracker.knownFlags, keys);
       },
+      assertProtected: () => {
+        if (!tracker.isProtected(held)) throw readerCleared();
+      },
     };
     return { held, capture };
   }
@@ -230,6 +234,8 @@ export class LmdbDatabase implements LocalDatabase {
       return await use(capture);
     } catch (error) {
       this.giveBack(capture.unpublished);
+      // An error in a page, or an entry, that is another transaction's.
+      capture.assertProtected();
       throw error;
     } finally {
       if (held !== this.#tracker.baseIfAny) held.release();

@@ -51,6 +51,8 @@ export interface Capture {
   sources(): readonly DbiSource[];
   /** The entries of some keys, for a delta; likewise. @throws TypeError when the set has overflowed */
   deltaSources(keys: KeySet): readonly DbiSource[];
+  /** To be called when all was read. @throws LmdbError `READER_CLEARED`: nothing of it may be used; passing */
+  assertProtected(): void;
 }
 
 /**

@@ -14,6 +14,7 @@ import {
 import { RefusedSnapshotError, type readSnapshot, type SnapshotVisitor } from '../../snapshot/index.ts';
 import { ProgressPace, type Report } from '../status/index.ts';
 import type { Clock } from '../time/index.ts';
+import { readerCleared } from './compare-local.ts';
 import type { MergeBatch, MergeObject, MergeResult } from './local-database.ts';
 import { SliceTime } from './slice-time.ts';
 import type { Tracker } from './tracker.ts';
@@ -44,6 +45,9 @@ const FAR_FUTURE_NANO = 300n * 1_000_000_000n;
 /** From so many writes on it is worth 10 ms to go under the lock with clean memory. */
 const LARGE_MERGE = 100_000;
 const LARGE_BODY_BYTES = 4 * 1024 * 1024;
+/** So often winners are looked for before it is said that somebody clears our reader again and again. */
+const READ_ATTEMPTS = 3;
+
 /**
  * Merges objects: the winners are found before the lock, against the held base; under it there are only the difference
  * since then, the puts and the commit (decision 4). Deltas become one transaction, however long it takes (I9). The caller
@@ -54,9 +58,11 @@ const LARGE_BODY_BYTES = 4 * 1024 * 1024;
  */
 export async function mergeObjects(
   tracker: Tracker,
-  { kind, objects }: MergeBatch,
+  batch: MergeBatch,
   given: MergeOptions,
+  attempts = READ_ATTEMPTS,
 ): Promise<readonly MergeResult[]> {
+  const { kind, objects } = batch;
   const options = kind === 'deltas' ? { ...given, lockMaxMs: 0 } : given;
   const tell = mergeProgress(options);
   tracker.localRound();
@@ -79,6 +85,10 @@ export async function mergeObjects(
         const reading = { ...options, tell, isOneOfMany: objects.length > 1 };
         const comparer = await readInto(tracker, plan, view.view, object, reading);
         results.push(resultOf(comparer, plan.count - before, object.name, options));
+      }
+      if (!tracker.isProtected(view)) {
+        if (attempts === 1) throw readerCleared();
+        return await mergeObjects(tracker, batch, given, attempts - 1);
       }
     } finally {
       tracker.doneReading(view);

@@ -1,6 +1,7 @@
 import type { WriteTransaction } from '../../lmdb/index.ts';
 import { Filling, type WritePlan } from '../../shadow/index.ts';
 import { holdIfFree } from './base.ts';
+import { readerCleared } from './compare-local.ts';
 import { fillProgress, fillSlice } from './fill-slice.ts';
 import type { Held } from './held.ts';
 import type { JoinedViews } from './joined-views.ts';
@@ -34,6 +35,10 @@ export class SidecarWrites implements Writes {
 
   agreed(): void {
     this.#agrees = true;
+  }
+
+  lost(): void {
+    this.#agrees = false;
   }
 
   prepare(): void {
@@ -75,6 +80,8 @@ export class SidecarWrites implements Writes {
             if (isFirst) applyPlan(transaction, plan, undefined, beside);
             const left = fillSlice(transaction, filling, view.view, known, () => time.isUp, beside);
             time.written();
+            // No lock keeps pages from being used again while they are read here.
+            if (!this.#views.isTrusted(view)) throw readerCleared();
             // A filling that is cut short goes on from whichever slice is there.
             this.#sidecar.environment.syncMeta(left === undefined);
             return left;

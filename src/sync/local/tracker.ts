@@ -2,22 +2,22 @@ import type { WriteTransaction } from '../../lmdb/index.ts';
 import {
   collectPending,
   compareEverything,
-  type Filling,
-  KeySet,
+  type KeySet,
   nativeChanges,
   type Snapshotted,
   type WritePlan,
 } from '../../shadow/index.ts';
 import { errorInfo } from '../status/index.ts';
 import { Base, holdIfFree } from './base.ts';
-import { compareLocal, isTrusted, SCAN_ATTEMPTS, tellScan } from './compare-local.ts';
-import type { Held, Within } from './held.ts';
+import { compareLocal, foundFrom, isComparable, isProtected, SCAN_ATTEMPTS, tellScan } from './compare-local.ts';
+import type { Held } from './held.ts';
 import { InlineWrites } from './inline-writes.ts';
 import { JoinedViews } from './joined-views.ts';
 import { refill, seenBeside } from './keep-values.ts';
 import { LocalKnowledge } from './local-knowledge.ts';
 import { type Ahead, applyAhead, lookAhead } from './look-ahead.ts';
-import { type BesideView, type LockedBody, type Rebased, recordUnder } from './rebase.ts';
+import type { LockedBody } from './rebase.ts';
+import { Rebaser } from './rebaser.ts';
 import { holdsNothing, RoundTeller } from './round-teller.ts';
 import { SidecarNeedsPagesError } from './sidecar-errors.ts';
 import { SidecarWrites } from './sidecar-writes.ts';
@@ -38,6 +38,7 @@ export class Tracker {
   readonly #base: Base;
   readonly #writes: Writes;
   readonly #inline: InlineWrites;
+  readonly #rebaser: Rebaser;
 
   constructor(options: TrackerOptions) {
     this.#options = options;
@@ -51,8 +52,16 @@ export class Tracker {
       base: this.#base,
       known: this.#known,
       views: () => this.#views,
-      rebase: (...args) => this.#rebase(...args),
+      rebase: (...args) => this.#rebaser.rebase(...args),
     };
+    this.#rebaser = new Rebaser({
+      schema: options.schema,
+      base: this.#base,
+      known: this.#known,
+      views: context.views,
+      look: this.#look,
+      isProtected: (held) => this.isProtected(held),
+    });
     this.#inline = new InlineWrites(context);
     if (!sidecar) {
       this.#views = views;
@@ -128,10 +137,14 @@ export class Tracker {
    * @returns false for any other error, or when cursors are in use already
    */
   fallBack(error: unknown): boolean {
-    if (this.isBeside || !this.#views.isPaged || !isPageError(error)) return false;
+    if (!this.#views.isPaged || !isPageError(error)) return false;
     const { environment, clock, report } = this.#options;
+    // What looked like an error was another transaction's page: pages can be read on.
+    const isTrue = this.#isTrue(this.#base.held);
+    if (isTrue && this.isBeside) return false;
+    this.#dropBase();
+    if (!isTrue) return true;
     report({ type: 'pagesUnreadable', error: errorInfo(error) });
-    this.#base.drop();
     this.#views = new CursorViews(environment, clock, { before: this.#views });
     return true;
   }
@@ -140,20 +153,27 @@ export class Tracker {
   #round(): number | undefined {
     this.#writes.prepare();
     const { held } = this.#base;
+    // Before the next reader is begun, which may get the slot that a cleared one would give back.
+    if (held && !this.isProtected(held)) this.#dropBase();
     const current = this.#views.hold();
-    const base = this.#trustedBase(current);
+    const base = this.#comparableBase(current);
     try {
       this.#look(current);
       this.#known.started(current);
       this.#known.rememberFlags(current);
       if (this.#options.schema.native) {
-        const changes = nativeChanges(base, current, { unpublished: this.#known.unpublished });
+        const keys = { unpublished: this.#known.unpublished };
+        const changes = foundFrom(base, this.#isTrue, (from) => nativeChanges(from, current, keys));
         this.#base.set(current, this.#views);
+        this.#known.settled();
         // Nothing to compare with, and nothing there: nobody has written anything that could be published.
         const isEmpty = changes === undefined && holdsNothing(current.view);
         return changes === 0 || isEmpty ? undefined : 0;
       }
-      const plan = compareLocal(base, current, this.#known, base !== undefined && this.#base.isBehind(base));
+      const isBehind = base !== undefined && this.#base.isBehind(base);
+      const compare = (from?: Held): WritePlan =>
+        compareLocal(from, current, this.#known, from !== undefined && isBehind);
+      const plan = foundFrom(base, this.#isTrue, compare, (untrue) => untrue.dispose());
       try {
         if (!plan.isEmpty) this.#writes.record(plan, current);
         else this.#moveTo(current);
@@ -171,6 +191,8 @@ export class Tracker {
       // Some slices may be written; all of it is compared later, and the filling goes on where it stopped.
       if (this.#base.held !== held) this.#known.pending.overflow();
       else this.#keepForLater(held, base, current);
+      // A cleared one was given back. Beside a sidecar main as it is now does not agree with the entries yet.
+      if (held && !this.#base.held && current.isOpen) this.#base.set(current, this.#views);
       throw error;
     } finally {
       if (this.#base.held !== current) current.release();
@@ -221,7 +243,13 @@ export class Tracker {
     try {
       const { result, rebased } = this.#writes.locked((transaction, under, beside) => {
         const seen = (before: Held) => (beside ? seenBeside(under, before, this.#options) : undefined);
-        const since = this.#rebase(transaction, ahead?.view ?? base, under, undefined, seen(ahead?.view ?? base));
+        const since = this.#rebaser.rebase(
+          transaction,
+          ahead?.view ?? base,
+          under,
+          undefined,
+          seen(ahead?.view ?? base),
+        );
         const rebased = ahead ? applyAhead(transaction, ahead, since, seen(base)) : since;
         if (ahead && ahead.plan.refills.size > 0) this.#known.pending.overflow();
         recorded = Math.max(recorded, rebased.entries);
@@ -239,7 +267,10 @@ export class Tracker {
     // Intents of a commit whose end was not noted are not what it wrote.
     this.#writes.prepare();
     const view = holdIfFree(this.#views);
-    return view && lookAhead(base, view, this.#known, this.#look);
+    const ahead = view && lookAhead(base, view, this.#known, this.#look);
+    if (!ahead || this.isProtected(base)) return ahead;
+    ahead.dispose();
+    return undefined;
   }
 
   readonly #look = ({ view }: Snapshotted): void => {
@@ -251,19 +282,8 @@ export class Tracker {
    * nothing to compare and nobody reads. Committed when `body` says so; rolled back when it says no, or throws.
    * @returns false when nothing was written
    */
-  async writeAsItComes(body: (transaction: WriteTransaction) => Promise<boolean>): Promise<boolean> {
-    const base = this.base;
-    const lock = this.#options.lock.take();
-    let under: Held | Within | undefined;
-    try {
-      under = this.#views.under(lock.transaction);
-      if (under.view.txnId !== base.id || !(await body(lock.transaction))) return false;
-      if (this.#inline.moveOn(lock.commit(), under)) under = undefined;
-      return true;
-    } finally {
-      lock.end();
-      under?.release();
-    }
+  writeAsItComes(body: (transaction: WriteTransaction) => Promise<boolean>): Promise<boolean> {
+    return this.#inline.asItComes(this.base, body);
   }
 
   close(): void {
@@ -275,37 +295,6 @@ export class Tracker {
     this.#options.report({ type: 'localChange', entries, txnId: this.base.id });
   }
 
-  /**
-   * Brings the shadow up to date with what was committed between `base` and the lock.
-   * @param filling what is being copied and need not be looked at where it is not copied yet; takes DBIs that are to be filled, too
-   */
-  #rebase(
-    transaction: WriteTransaction,
-    base: Held,
-    under: Snapshotted,
-    filling?: Filling,
-    beside?: BesideView,
-  ): Rebased {
-    const touched = new KeySet(Number.POSITIVE_INFINITY);
-    if (under.view.txnId === base.id) return { touched, recheckAll: false, hasLocalChanges: false, entries: 0 };
-    this.#look(under);
-    if (this.#options.schema.native) {
-      const changes = nativeChanges(base, under, { touched, unpublished: this.#known.unpublished });
-      return { touched, recheckAll: changes === undefined, hasLocalChanges: changes !== 0, entries: 0 };
-    }
-    // Behind our own commit the shadow differs by what we wrote ourselves.
-    const isBaseBehind = this.#base.isBehind(base);
-    // A slice of a filling writes to shadows alone: main tells all that came after it, and the lock need not wait for a look at what was filled.
-    const scope = { ...this.#known.scope(), filling, isBaseBehind: isBaseBehind && !filling };
-    const isComparable = isBaseBehind || this.#views.canCompare(base, under);
-    // Whoever writes to the shadow beside us may have written what is ahead.
-    if (!isComparable && filling?.name !== undefined) filling.forget(filling.name);
-    const done = recordUnder(transaction, isComparable ? base : undefined, under, { ...scope, touched }, beside);
-    // What a DBI that was made again gets back is found when everything is compared.
-    if (beside && done.refills.size > 0) this.#known.pending.overflow();
-    return { touched, recheckAll: !isComparable, hasLocalChanges: done.count > 0, entries: done.count };
-  }
-
   /** Writes to entries alone: main does not notice, and beside a sidecar its lock is not taken. */
   writeEntries<T>(body: (transaction: WriteTransaction) => T): T {
     return this.isBeside ? this.#writes.entries(body) : this.write(body);
@@ -315,6 +304,11 @@ export class Tracker {
   capturable(): Held {
     if (!this.#writes.agrees) this.localRound();
     return this.#writes.capturable();
+  }
+
+  #dropBase(): void {
+    this.#base.drop();
+    this.#writes.lost();
   }
 
   #moveTo(current: Held): void {
@@ -341,9 +335,16 @@ export class Tracker {
     this.#base.set(current, this.#views);
   }
 
-  #trustedBase(current: Held): Held | undefined {
+  #comparableBase(current: Held): Held | undefined {
     const { held: base } = this.#base;
     if (!base || this.#known.pending.hasOverflowed) return undefined;
-    return isTrusted(base, current, this.#views, this.#options) ? base : undefined;
+    return isComparable(base, current, this.#options.schema) ? base : undefined;
   }
+
+  /** Whether what was read of a held view is true; tells when it is not. */
+  isProtected(held: Held): boolean {
+    return isProtected(held, this.#views, this.#options.report);
+  }
+
+  readonly #isTrue = (base: Held | undefined): boolean => !base || this.isProtected(base);
 }

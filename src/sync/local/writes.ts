@@ -18,6 +18,8 @@ export interface Writes {
   prepare(): void;
   /** To be called when a round has found that nothing differs, and its view is the base. */
   agreed(): void;
+  /** To be called when the base was given back. */
+  lost(): void;
   /**
    * Writes a plan of local changes, and fills the shadows that it names, in slices.
    * @param view what the plan was made of

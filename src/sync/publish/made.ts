@@ -52,6 +52,7 @@ export async function makeObjects(
       const body = await encodeBody(parsed, sources, capture.txnId, keys ? fromTxnId : 0, options);
       made.push({ name: parsed, role, body, encodeMs: options.monotonicMs() - startedMs, keys });
     }
+    capture.assertProtected();
     return made;
   } catch (error) {
     for (const { body } of made) body.dispose();

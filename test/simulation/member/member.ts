@@ -303,11 +303,19 @@ export class Member {
     }
   }
 
+  writeUnlessQuiet(): void {
+    if (!this.isQuiet) this.write();
+  }
+
   /** A process in another PID namespace takes our readers for dead, and the application goes on writing. */
   clearReaders(): void {
     if (!this.isRunning || this.#isLocked || !this.#environment?.isOpen) return;
-    this.#tell(() => `readers are cleared: ${clearReaders(join(this.#folder, 'lock.mdb'))}`);
-    for (let count = 2 + this.#fleet.world.random.below(4); count > 0; count--) this.write();
+    // Not in the line itself, which nobody makes where no trace is kept.
+    const cleared = clearReaders(join(this.#folder, 'lock.mdb'));
+    this.#tell(() => `readers are cleared: ${cleared}`);
+    const { random } = this.#fleet.world;
+    // Few: the pages are still what they were. Many: they come round, with the same numbers.
+    for (let count = 2 + random.below(random.pick([4, 40])); count > 0; count--) this.write();
   }
 
   backUp(): void {

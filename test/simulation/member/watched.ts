@@ -76,7 +76,8 @@ export class Watched {
         break;
       case 'stored':
         this.#member.acknowledged(event.txnId);
-        checkPublished(this.#member, context);
+        // Behind an object of ours that the bucket has hidden from us this one counts for nothing yet: the end decides.
+        if (!this.#isBehindHidden(event.object.timestampNano)) checkPublished(this.#member, context);
         break;
       case 'loaded':
         this.#checkCoverage();
@@ -100,6 +101,14 @@ export class Watched {
         break;
       default:
     }
+  }
+
+  #isBehindHidden(timestampNano: bigint): boolean {
+    const { bucket, scenario } = this.#fleet;
+    if (scenario.bucket.stale === 0 && scenario.bucket.late === 0) return false;
+    const isNewerOwn = (known: KnownObject | undefined): boolean =>
+      known?.name.instanceId === this.#member.name && known.name.timestampNano > timestampNano;
+    return [...bucket.present].some(({ known }) => isNewerOwn(known));
   }
 
   #checkCoverage(): void {

@@ -43,7 +43,7 @@ export const NO_FAULTS: BucketFaults = {
 };
 
 const LATE_MS = 60_000;
-/** What a slow call takes, at most. */
+/** A slow call takes no longer on one way. */
 export const SLOWEST_MS = 15_000;
 
 export interface Stored {

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { base64Secret } from '../secrets.ts';
 import { freePorts, startProcess } from './processes.ts';
 import type { Stoppable } from './seaweedfs.ts';
 
@@ -14,7 +15,7 @@ const AZURITE = resolve(import.meta.dirname, '../../../node_modules/azurite/dist
 
 /** Made up for the tests; Azurite takes it from `AZURITE_ACCOUNTS`. */
 const ACCOUNT_NAME = 'lmdbstreamtest';
-const ACCOUNT_KEY = Buffer.from('the key of an account in the tests of lmdbstream').toString('base64');
+const ACCOUNT_KEY = base64Secret(64);
 
 /** Microsoft's emulator of Azure Blob Storage, in memory, on the loopback. */
 export async function startAzurite(): Promise<Azurite & Stoppable> {

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createStorage } from '../../../src/storage/index.ts';
+import { secret } from '../secrets.ts';
 import { installSeaweedfs } from './install-seaweedfs.ts';
 import { freePorts, startProcess } from './processes.ts';
 
@@ -22,8 +23,8 @@ export interface Stoppable {
   stop(): Promise<void>;
 }
 
-const ADMIN: S3Keys = { accessKey: 'testadmin', secretKey: 'testadminsecret' };
-const READER: S3Keys = { accessKey: 'testreader', secretKey: 'testreadersecret' };
+const ADMIN: S3Keys = { accessKey: secret('admin'), secretKey: secret('key-of-admin') };
+const READER: S3Keys = { accessKey: secret('reader'), secretKey: secret('key-of-reader') };
 
 const IDENTITIES = {
   identities: [

@@ -12,7 +12,8 @@ function spoilPages(peer: Peer): void {
   const damaged = new Proxy(
     {},
     {
-      get: () => {
+      get: (_, property) => {
+        if (property === 'isIntact') return () => true;
         throw new CorruptPageError(7, 'planted');
       },
     },

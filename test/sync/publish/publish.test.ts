@@ -42,6 +42,7 @@ class Local {
       countOf,
       sources: none,
       deltaSources: none,
+      assertProtected: () => {},
     });
   }
 

@@ -1,0 +1,62 @@
+import type { WriteTransaction } from '../../lmdb/index.ts';
+import { type Filling, KeySet, nativeChanges, type Schema, type Snapshotted } from '../../shadow/index.ts';
+import type { Base } from './base.ts';
+import type { Held } from './held.ts';
+import type { LocalKnowledge } from './local-knowledge.ts';
+import { type BesideView, type Rebased, recordUnder } from './rebase.ts';
+import type { Views } from './views.ts';
+
+export interface RebaserOptions {
+  readonly schema: Schema;
+  readonly base: Base;
+  readonly known: LocalKnowledge;
+  readonly views: () => Views;
+  /** What every view is looked at for. */
+  readonly look: (view: Snapshotted) => void;
+  /** Whether what was read of a held view is true; tells when it is not. */
+  readonly isProtected: (held: Held) => boolean;
+}
+
+/** Brings entries up to date under the lock. */
+export class Rebaser {
+  readonly #options: RebaserOptions;
+
+  constructor(options: RebaserOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Records what was committed between `base` and the lock.
+   * @param filling what is being copied and need not be looked at where it is not copied yet; takes DBIs that are to be filled, too
+   */
+  rebase(
+    transaction: WriteTransaction,
+    base: Held,
+    under: Snapshotted,
+    filling?: Filling,
+    beside?: BesideView,
+  ): Rebased {
+    const { schema, known, views, look, isProtected } = this.#options;
+    const touched = new KeySet(Number.POSITIVE_INFINITY);
+    if (under.view.txnId === base.id) return { touched, recheckAll: false, hasLocalChanges: false, entries: 0 };
+    look(under);
+    // Under the lock nobody uses pages again. What was found ahead of it was found in the pages of both.
+    const { held } = this.#options.base;
+    const isTrue = isProtected(base) && (held === base || !held || isProtected(held));
+    if (schema.native) {
+      const changes = nativeChanges(isTrue ? base : undefined, under, { touched, unpublished: known.unpublished });
+      return { touched, recheckAll: changes === undefined, hasLocalChanges: changes !== 0, entries: 0 };
+    }
+    // Behind our own commit the shadow differs by what we wrote ourselves.
+    const isBaseBehind = this.#options.base.isBehind(base);
+    // A slice of a filling writes to shadows alone: main tells all that came after it, and the lock need not wait for a look at what was filled.
+    const scope = { ...known.scope(), filling, isBaseBehind: isBaseBehind && !filling };
+    const tells = isTrue && (isBaseBehind || views().canCompare(base, under));
+    // Whoever writes to the shadow beside us may have written what is ahead.
+    if (!tells && filling?.name !== undefined) filling.forget(filling.name);
+    const done = recordUnder(transaction, tells ? base : undefined, under, { ...scope, touched }, beside);
+    // What a DBI that was made again gets back is found when everything is compared.
+    if (beside && done.refills.size > 0) known.pending.overflow();
+    return { touched, recheckAll: !tells, hasLocalChanges: done.count > 0, entries: done.count };
+  }
+}

@@ -1,0 +1,70 @@
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { clearReaders } from '../../simulation/member/clear-readers.ts';
+import type { Peer } from '../../support/fleet/peer.ts';
+import { put, startedPeer } from '../../support/fleet/peers.ts';
+import { dbiOf, objectOf } from '../../support/objects/objects.ts';
+import { shadowOf } from '../../support/objects/shadow-entries.ts';
+
+/** A process of another PID namespace takes our readers for dead, and the application writes until pages come round. */
+function clear(peer: Peer, writes: number): void {
+  expect(clearReaders(join(peer.folder, 'lock.mdb'))).toBeGreaterThan(0);
+  for (let count = 0; count < writes; count++) put(peer, 'local', `write ${count}`);
+}
+
+// Pages have the same numbers again after three commits, or six ...: each count must be found out.
+const COUNTS = [1, 2, 3, 4, 5, 6, 9, 12, 30];
+
+describe('a reader that another process has cleared from the lock table (decision 3)', () => {
+  it.each(COUNTS)(
+    'before a round, with %i commits after it: all is recorded, and the next reader is protected',
+    (n) => {
+      const peer = startedPeer();
+      clear(peer, n);
+      peer.tracker.localRound();
+      expect(peer.status.distrustedReaders).toBe(1);
+      expect(shadowOf(peer, 'd').local).toMatchObject({ value: `write ${n - 1}` });
+      // It must not have got the slot that the cleared one gives back.
+      for (let round = 0; round < 3; round++) {
+        put(peer, 'later', String(round));
+        peer.tracker.localRound();
+      }
+      expect(peer.tracker.views.isTrusted(peer.tracker.base)).toBe(true);
+      expect(peer.status.distrustedReaders).toBe(1);
+      peer.assertInStep();
+    },
+  );
+
+  it.each(COUNTS)('right before the lock of a merge, with %i commits: none of them is taken back (I3)', async (n) => {
+    const peer = startedPeer();
+    peer.beforeLock.push(() => clear(peer, n));
+    const nano = peer.clock.nowNano() - 3_600_000_000_000n;
+    await peer.merge(
+      objectOf([
+        dbiOf('d', [
+          { key: 'local', value: 'older', nano },
+          { key: 'remote', value: 'new', nano },
+        ]),
+      ]),
+    );
+    expect(peer.status.distrustedReaders).toBeGreaterThan(0);
+    expect(shadowOf(peer, 'd')).toMatchObject({ local: { value: `write ${n - 1}` }, remote: { value: 'new' } });
+    peer.assertMainIsShadow();
+  });
+
+  it.each(COUNTS)(
+    'while a capture is read, with %i commits: nothing of it is used, and its keys are given back',
+    async (n) => {
+      const peer = startedPeer();
+      const capturing = peer.local.capture(async (capture) => {
+        clear(peer, n);
+        capture.assertProtected();
+      });
+      await expect(capturing).rejects.toMatchObject({ code: 'READER_CLEARED' });
+      await peer.local.localRound();
+      const keys = await peer.local.capture(async (capture) => capture.unpublished);
+      expect(keys.isEmpty).toBe(false);
+      peer.assertInStep();
+    },
+  );
+});
