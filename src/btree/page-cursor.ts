@@ -148,14 +148,18 @@ export class PageCursor {
   }
 
   /**
-   * Moves on by one entry of this leaf if that has the very key, else does nothing: what is looked up in the order of the tree
-   * is mostly there.
+   * Moves on by one entry if that has the very key: what is looked up in the order of the tree is mostly there. Else it may have
+   * moved to the first entry of the next leaf, from where `seekNear` finds every key.
    */
   stepTo(matcher: ByteMatcher, key: Uint8Array, keyStart: number, keyEnd: number): boolean {
+    if (this.#isFresh) return false;
     const leaf = this.leaf;
     // After a miss the cursor stopped at the entry behind the key.
     const index = leaf.exact ? leaf.index + 1 : leaf.index;
-    return !this.#isFresh && index < leaf.count && leaf.selectIf(index, matcher, key, keyStart, keyEnd);
+    if (index < leaf.count) return leaf.selectIf(index, matcher, key, keyStart, keyEnd);
+    if (this.#root === NO_PAGE || !this.#nextLeaf()) return false;
+    leaf.exact = false;
+    return leaf.selectIf(0, matcher, key, keyStart, keyEnd);
   }
 
   /** The key is before entry `at` of this leaf. */

@@ -50,10 +50,10 @@ export interface Views {
 
 /**
  * A commit shows its meta page before it has reached the disk, and readers begin at the one before it until it has. So a
- * view is found stale for as long as an fsync takes: a few attempts at once, then one every so often, which costs less than to spin.
+ * view is found stale for as long as an fsync takes: a few attempts at once, then one every so often.
  */
-const IMMEDIATE_ATTEMPTS = 3;
-const ATTEMPT_PAUSE_MS = 0.1;
+const IMMEDIATE_ATTEMPTS = 16;
+const ATTEMPT_PAUSE_MS = 0.2;
 const MAX_WAIT_MS = 30_000;
 /** A writer that was killed in that fsync leaves it so for ever; the next one who takes the write lock puts it right. */
 const DEAD_WRITER_MS = 100;
