@@ -7,7 +7,7 @@ import type { WorkerBoot } from './worker.ts';
 
 /**
  * So large an old generation is not collected yet. V8 begins with less and grows by little, so that a fill, a join and then every
- * few changes went through a heap of 9 MB that had next to no garbage: 8 % of the processor time of a change.
+ * few changes went through a heap of 9 MB that had next to no garbage.
  */
 const INITIAL_OLD_GENERATION_MB = 32;
 
