@@ -148,8 +148,8 @@ export class PageCursor {
   }
 
   /**
-   * Moves on by one entry if that has the very key, and at most to the next leaf if it has not: what is looked up in the order of the
-   * tree is mostly there.
+   * Moves on by one entry if that has the very key: what is looked up in the order of the tree is mostly there. Else it may have
+   * moved to the first entry of the next leaf, from where `seekNear` finds every key.
    */
   stepTo(matcher: ByteMatcher, key: Uint8Array, keyStart: number, keyEnd: number): boolean {
     if (this.#isFresh) return false;

@@ -21,7 +21,7 @@ export { openSidecar, SidecarPlaceError } from './open-sidecar.ts';
 export { collectPending } from './pending.ts';
 export { WritePlan } from './plan.ts';
 export { FillWriter, PlanWriter } from './plan-writer.ts';
-export type { PlannedDbi, PlannedWrite, WinnerSink, WriteSink } from './planned.ts';
+export { type PlannedDbi, PlannedWrite, type WinnerSink, type WriteSink } from './planned.ts';
 export { RemoteComparer, type RemoteOptions } from './remote.ts';
 export { type Schema, schemaOf } from './schema.ts';
 export { sidecarPath } from './sidecar-path.ts';

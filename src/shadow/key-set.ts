@@ -77,13 +77,15 @@ export class KeySet {
     this.#whole.add(dbiName);
   }
 
-  addAll(other: KeySet): void {
+  /** @param isWanted which of the keys that are known one by one; default: all */
+  addAll(other: KeySet, isWanted?: (dbiName: string, buffer: Buffer, start: number, end: number) => boolean): void {
     if (other.#hasOverflowed) this.overflow();
     for (const dbiName of other.#whole) this.addWhole(dbiName);
     for (const [dbiName, keys] of other.#keys) {
       const list = keys.list();
       for (let index = 0; index < list.length; index++) {
-        this.add(dbiName, list.buffer, list.startOf(index), list.endOf(index));
+        const [start, end] = [list.startOf(index), list.endOf(index)];
+        if (!isWanted || isWanted(dbiName, list.buffer, start, end)) this.add(dbiName, list.buffer, start, end);
       }
     }
   }

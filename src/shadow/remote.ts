@@ -108,14 +108,15 @@ export class RemoteComparer implements SnapshotVisitor {
     if ((++this.entries & PROGRESS_MASK) === 0) this.#options.onProgress?.(this.entries);
     const { buffer, keyStart, keyEnd, valueStart, valueEnd, timestampHi, timestampLo } = entry;
     this.#noteTime(timestampHi, timestampLo);
+    const deleted = isDeletedEntry(this.#header!.formatVersion, entry.flags, valueEnd - valueStart);
+    const isHere = this.#reader?.find(buffer, keyStart, keyEnd) ?? false;
+    // What is here already needs no check, and it is what most entries of a snapshot are.
+    if (isHere && this.#holds(entry, deleted)) return;
     const incoming = this.#incoming;
     incoming.setKey(buffer, keyStart, keyEnd);
     incoming.setTime(timestampHi, timestampLo);
-    if (isDeletedEntry(this.#header!.formatVersion, entry.flags, valueEnd - valueStart)) incoming.setDeleted();
+    if (deleted) incoming.setDeleted();
     else incoming.setValue(buffer, valueStart, valueEnd);
-    const isHere = this.#reader?.find(buffer, keyStart, keyEnd) ?? false;
-    // What is here already needs no check, and it is what most entries of a snapshot are.
-    if (isHere && this.#holds(incoming)) return;
     this.#checker!.check(incoming);
     if (isHere ? !this.#wins(incoming) : isStaleDeletion(incoming, this.#options.cutoff)) return;
     this.#decideMain(incoming, isHere);
@@ -129,14 +130,14 @@ export class RemoteComparer implements SnapshotVisitor {
   }
 
   /** Whether the entry that the reader has found is this very one. */
-  #holds(incoming: PlannedWrite): boolean {
+  #holds({ buffer, valueStart, valueEnd, timestampHi, timestampLo }: EntryRef, deleted: boolean): boolean {
     const reader = this.#reader!;
     const { entry } = reader;
     return (
-      entry.timestampLo === incoming.timestampLo &&
-      entry.timestampHi === incoming.timestampHi &&
-      entry.deleted === incoming.deleted &&
-      (entry.deleted || reader.hasValue(incoming.valueBuffer, incoming.valueStart, incoming.valueEnd))
+      entry.timestampLo === timestampLo &&
+      entry.timestampHi === timestampHi &&
+      entry.deleted === deleted &&
+      (deleted || reader.hasValue(buffer, valueStart, valueEnd))
     );
   }
 

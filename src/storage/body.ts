@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { StorageError } from './errors.ts';
 import type { ObjectBody, ObjectDownload } from './types.ts';
 
@@ -55,4 +56,11 @@ export async function collect(chunks: AsyncIterable<Uint8Array>, maxBytes = Numb
 
 export async function collectDownload(download: ObjectDownload, maxBytes?: number): Promise<Buffer> {
   return collect(download.stream, maxBytes);
+}
+
+/** SHA-256, as hexadecimal digits. */
+export async function digestOf(chunks: AsyncIterable<Uint8Array>): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of chunks) hash.update(chunk);
+  return hash.digest('hex');
 }

@@ -1,5 +1,5 @@
 export { checkAzureOptions } from './azure/azure-options.ts';
-export { asBody, bytesBody, collect, collectDownload } from './body.ts';
+export { asBody, bytesBody, collect, collectDownload, digestOf } from './body.ts';
 export type { StorageContext } from './context.ts';
 export {
   AzureOptionsError,

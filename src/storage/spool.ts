@@ -12,6 +12,8 @@ const readAsync = promisify(read);
 const BLOCK_BYTES = 64 * 1024;
 /** Unit of reading: what a consumer does for each chunk (a job of the pool, a write to a socket) has its price. */
 const CHUNK_BYTES = 4 * BLOCK_BYTES;
+/** A delta of one record is smaller than this: what is allocated for each of them the collector has to look after. */
+const FIRST_BLOCK_BYTES = 4 * 1024;
 const DEFAULT_MEMORY_BYTES = 32 * 1024 * 1024;
 
 export interface SpoolOptions {
@@ -41,7 +43,7 @@ export class SpoolError extends LmdbstreamError {
  */
 export class Spool implements ObjectBody {
   readonly #memoryBytes: number;
-  readonly #folder: string;
+  readonly #givenFolder: string | undefined;
   readonly #hash: Hash | undefined;
   /** What follows the file's bytes; all but the last are full. */
   #blocks: Buffer[] = [];
@@ -55,12 +57,16 @@ export class Spool implements ObjectBody {
 
   constructor(options: SpoolOptions = {}) {
     this.#memoryBytes = options.memoryBytes ?? DEFAULT_MEMORY_BYTES;
-    this.#folder = options.folder ?? tmpdir();
+    this.#givenFolder = options.folder;
     this.#hash = options.md5 ? createHash('md5') : undefined;
   }
 
   get sizeBytes(): number {
     return this.#sizeBytes;
+  }
+
+  get #folder(): string {
+    return this.#givenFolder ?? tmpdir();
   }
 
   /** 16 bytes; known after `finish` when asked for in the options. */
@@ -81,9 +87,10 @@ export class Spool implements ObjectBody {
     let taken = 0;
     while (taken < chunk.byteLength) {
       const used = (this.#sizeBytes - this.#fileBytes) % BLOCK_BYTES;
-      if (used === 0) this.#addBlock();
       const part = chunk.subarray(taken, taken + BLOCK_BYTES - used);
-      this.#blocks[this.#blocks.length - 1]!.set(part, used);
+      if (used === 0) this.#addBlock(part.byteLength);
+      else if (used + part.byteLength > this.#blocks.at(-1)!.byteLength) this.#growBlock(used);
+      this.#blocks.at(-1)!.set(part, used);
       this.#sizeBytes += part.byteLength;
       taken += part.byteLength;
     }
@@ -143,11 +150,19 @@ export class Spool implements ObjectBody {
     this.dispose();
   }
 
-  #addBlock(): void {
+  #addBlock(neededBytes: number): void {
     const heldBytes = this.#blocks.length * BLOCK_BYTES;
     const fits = this.#fd === undefined && heldBytes + BLOCK_BYTES <= this.#memoryBytes;
-    if (fits || heldBytes === 0) this.#blocks.push(Buffer.allocUnsafeSlow(BLOCK_BYTES));
+    const isSmall = this.#sizeBytes === 0 && neededBytes <= FIRST_BLOCK_BYTES;
+    if (fits || heldBytes === 0) this.#blocks.push(Buffer.allocUnsafeSlow(isSmall ? FIRST_BLOCK_BYTES : BLOCK_BYTES));
     else this.#flushBlocks();
+  }
+
+  /** Only the first one is ever smaller than a block. */
+  #growBlock(usedBytes: number): void {
+    const whole = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    this.#blocks.pop()!.copy(whole, 0, 0, usedBytes);
+    this.#blocks.push(whole);
   }
 
   /** Every block is full when this is called. Once there is a file one block is enough, and it is used again and again. */

@@ -6,6 +6,7 @@ import { Random } from './world/random.ts';
 export const FAULT_KINDS = [
   'bucket',
   'spoilt',
+  'rot',
   'late',
   'crash',
   'clock',
@@ -76,6 +77,11 @@ const HOUR_MS = 3600_000;
 /** Longer than a story with a sweeper. */
 const RETENTION_MS = 2 * 60_000;
 
+function rotOf(seed: number): number {
+  const random = new Random(seed ^ 0x0207);
+  return random.chance(0.5) ? random.between(0, 1) : 0;
+}
+
 /** Swarm testing: each seed has its own mix of faults, most of them without some. */
 export function scenarioOf(seed: number, limits: Limits = {}): Scenario {
   const random = new Random(seed ^ 0x5eed);
@@ -108,6 +114,8 @@ export function scenarioOf(seed: number, limits: Limits = {}): Scenario {
     storeUnanswered: sometimes(0.6, 0.1),
     deleteError: sometimes(0.4, 0.2),
     spoilt: sometimes(0.5, 0.05),
+    // Drawn apart, so that each seed goes on telling the story that it told before.
+    rot: rotOf(seed),
     late: sometimes(0.4, 0.3),
     stale: sometimes(0.4, 0.1),
     slow: sometimes(0.4, 0.05),
@@ -152,6 +160,7 @@ export function scenarioOf(seed: number, limits: Limits = {}): Scenario {
         : { ...bucket, listError: 0, loadError: 0, storeLost: 0, storeUnanswered: 0, slow: 0 }),
       deleteError: has('bucket') ? bucket.deleteError : 0,
       spoilt: has('spoilt') ? bucket.spoilt : 0,
+      rot: has('rot') ? bucket.rot : 0,
       late: has('late') ? bucket.late : 0,
       stale: has('late') ? bucket.stale : 0,
     },

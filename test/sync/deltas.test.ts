@@ -1,14 +1,57 @@
 import { describe, expect, it } from 'vitest';
-import { MemoryStorage } from '../../src/storage/index.ts';
+import { bytesBody, MemoryStorage, type ObjectBody } from '../../src/storage/index.ts';
 import { type Clock, systemClock } from '../../src/sync/index.ts';
 import { decode } from '../snapshot/support.ts';
-import { failure, Instance, kindsOf, namesOf, objectsOf } from '../support/fleet/instance.ts';
+import { failure, Gate, Instance, kindsOf, namesOf, objectsOf } from '../support/fleet/instance.ts';
 
 /** Keys of an object, those of deletions too. */
 async function keysIn(bucket: MemoryStorage, name: string): Promise<string[]> {
   const objects = await objectsOf(bucket, name);
   const { snapshot } = await decode(objects.get(name)!);
   return snapshot.dbis.flatMap(({ entries }) => entries.map(({ key }) => Buffer.from(key, 'hex').toString()));
+}
+
+/** A bucket that keeps other bytes of compacted deltas than it was given. */
+class RottenStorage extends MemoryStorage {
+  readonly #spoil: (bytes: Buffer) => Buffer;
+
+  constructor(spoil: (bytes: Buffer) => Buffer) {
+    super();
+    this.#spoil = spoil;
+  }
+
+  override async store(name: string, body: ObjectBody | Uint8Array): Promise<void> {
+    const parts: Uint8Array[] = [];
+    for await (const chunk of (body instanceof Uint8Array ? bytesBody(body) : body).open()) parts.push(chunk);
+    const bytes = Buffer.concat(parts);
+    await super.store(name, isCompacted(name) ? this.#spoil(bytes) : bytes);
+  }
+}
+
+const isCompacted = (name: string): boolean => /__L\d/.test(name);
+
+/** One instance with a clock that can be moved on, and a first compacted delta in the bucket. */
+async function compacting(bucket: MemoryStorage) {
+  let laterMs = 0;
+  const clock: Clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + laterMs };
+  const a = new Instance({ name: 'a', bucket, clock });
+  a.put('k0', '0');
+  a.start();
+  await a.until('stored', () => a.storage.stored.length === 1);
+  for (let n = 1; n <= 8; n++) {
+    a.put(`k${n}`, String(n));
+    await a.until(`delta ${n}`, () => a.storage.stored.filter((name) => name.includes('.delta.')).length >= n);
+  }
+  await a.until('compacted', () => a.storage.stored.some(isCompacted));
+  const compacted = a.storage.stored.find(isCompacted)!;
+  const listed = a.storage.calls.length;
+  await a.until('listed', () => a.storage.calls.indexOf('list', listed) >= 0);
+  const small = a.storage.stored.filter((name) => name.includes('.delta.') && !isCompacted(name));
+  // What is replaced is kept for peers that are just reading it.
+  const later = (): void => {
+    laterMs += 60_000;
+  };
+  return { a, compacted, small, later };
 }
 
 /** The first full snapshot is out, and both have it. */
@@ -221,5 +264,78 @@ describe('objects that are missing', () => {
     expect(a.status.ownMissing).toBe(1);
     expect(kindsOf(a.storage.stored)).toEqual(['snapshot', 'snapshot']);
     expect([...(await objectsOf(bucket)).keys()]).toEqual([a.storage.stored[1]]);
+  });
+});
+
+describe('a compacted delta, which no peer needs to fetch (I10)', () => {
+  const namesIn = async (bucket: MemoryStorage): Promise<string[]> => [...(await objectsOf(bucket)).keys()];
+
+  it('is read back once by its writer before what it was made of goes', async () => {
+    const bucket = new MemoryStorage();
+    const { a, compacted, small, later } = await compacting(bucket);
+    const reading = new Gate();
+    a.storage.beforeLoad = () => reading.pass();
+    later();
+    await a.until('reads it back', () => reading.waiting === 1);
+    expect(await namesIn(bucket)).toEqual(expect.arrayContaining(small));
+    reading.open();
+    await a.until('removed', () => small.every((name) => a.storage.calls.includes(`delete ${name}`)));
+    expect(a.storage.calls.filter((call) => call.startsWith('load '))).toEqual([`load ${compacted}`]);
+    expect(await namesIn(bucket)).toContain(compacted);
+  });
+
+  it('stands for nothing while it cannot be read', async () => {
+    const bucket = new MemoryStorage();
+    const { a, compacted, small, later } = await compacting(bucket);
+    let failed = 0;
+    a.storage.beforeLoad = () => {
+      failed++;
+      throw failure('load');
+    };
+    for (let time = 1; time <= 3; time++) {
+      later();
+      await a.until('cannot read it', () => failed >= time);
+    }
+    expect(await namesIn(bucket)).toEqual(expect.arrayContaining([...small, compacted]));
+    expect(a.told('error', 'other bytes')).toEqual([]);
+    a.storage.beforeLoad = () => {};
+    later();
+    await a.until('removed', () => small.every((name) => a.storage.calls.includes(`delete ${name}`)));
+  });
+
+  it('that was damaged on the way is no reason to withdraw it', async () => {
+    const bucket = new MemoryStorage();
+    const { a, compacted, small, later } = await compacting(bucket);
+    a.storage.isSpoilt = () => true;
+    later();
+    await a.until('read it twice', () => a.storage.calls.filter((call) => call === `load ${compacted}`).length >= 2);
+    a.storage.isSpoilt = () => false;
+    later();
+    await a.until('removed', () => small.every((name) => a.storage.calls.includes(`delete ${name}`)));
+    expect(await namesIn(bucket)).toContain(compacted);
+    expect(a.told('error', 'other bytes')).toEqual([]);
+  });
+
+  it.each([
+    ['cut short', (bytes: Buffer) => bytes.subarray(0, bytes.length >> 1)],
+    ['empty', () => Buffer.alloc(0)],
+    ['with a bit flipped', (bytes: Buffer) => Buffer.from(bytes.map((byte, at) => (at === 20 ? byte ^ 1 : byte)))],
+  ])('that the bucket keeps %s is withdrawn, and who joins has everything', async (_, spoil) => {
+    const bucket = new RottenStorage(spoil);
+    const { a, compacted, small, later } = await compacting(bucket);
+    later();
+    await a.until('withdrew it', () => a.storage.calls.includes(`delete ${compacted}`));
+    expect(a.told('error', 'other bytes than it was given')).toHaveLength(1);
+    expect(await namesIn(bucket)).toEqual(expect.arrayContaining(small));
+    expect(await namesIn(bucket)).not.toContain(compacted);
+    const joiner = new Instance({ name: 'joiner', bucket });
+    joiner.start();
+    await joiner.until('has all', () => Object.keys(joiner.texts()).length === 9);
+    expect(joiner.texts()).toEqual(a.texts());
+    // The chain goes on as if it had never been.
+    a.put('after', '1');
+    await joiner.until('has the next', () => joiner.texts().after === '1');
+    expect(a.status.ownMissing).toBe(0);
+    expect(kindsOf(a.storage.stored).filter((kind) => kind === 'snapshot')).toHaveLength(1);
   });
 });

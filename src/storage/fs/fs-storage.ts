@@ -3,7 +3,7 @@ import { type FileHandle, lstat, open, readdir, rename, stat, unlink } from 'nod
 import { join, resolve } from 'node:path';
 import type { Log } from '../../log/index.ts';
 import { asBody, exactly } from '../body.ts';
-import { FsOptionsError, type StorageOperation } from '../errors.ts';
+import { FsOptionsError, type StorageError, type StorageOperation } from '../errors.ts';
 import { isVisibleFileName, nameRefused, objectNotFound, sortByName } from '../names.ts';
 import type { FsOptions } from '../options.ts';
 import type { CallOptions, ObjectBody, ObjectDownload, ObjectInfo, ObjectStorage, StorageWatch } from '../types.ts';
@@ -79,11 +79,8 @@ export class FsStorage implements ObjectStorage {
     signal?.throwIfAborted();
     if (!isVisibleFileName(name)) throw objectNotFound('load', name);
     try {
-      const info = await this.#info(name);
-      if (info === undefined) {
-        await stat(this.#rootPath);
-        throw objectNotFound('load', name);
-      }
+      const info = this.#kept.get(name) ?? (await this.#info(name));
+      if (info === undefined) throw await this.#notFound(name);
       return { sizeBytes: info.sizeBytes, stream: this.#read(info, signal) };
     } catch (error) {
       throw this.#error('load', error, name);
@@ -96,15 +93,18 @@ export class FsStorage implements ObjectStorage {
     const temporary = join(this.#rootPath, temporaryName());
     try {
       const file = await open(temporary, 'wx', 0o666);
+      let closed: Promise<void> | undefined;
       try {
         await writeBody(file, name, asBody(body), signal);
         await file.sync();
+        signal?.throwIfAborted();
+        this.#ours.add(name);
+        // All of it is on the disk: closing need not be waited for.
+        closed = file.close();
+        await Promise.all([closed, rename(temporary, join(this.#rootPath, name))]);
       } finally {
-        await file.close();
+        await (closed ?? file.close());
       }
-      signal?.throwIfAborted();
-      this.#ours.add(name);
-      await rename(temporary, join(this.#rootPath, name));
       this.#kept.drop(name);
     } catch (error) {
       await unlink(temporary).catch(() => {});
@@ -184,15 +184,24 @@ export class FsStorage implements ObjectStorage {
     let file: FileHandle | undefined;
     try {
       // Opened when it is read, not before: a download that nobody reads holds no file.
-      file = await open(join(this.#rootPath, name), 'r').catch((error) => {
-        throw errnoOf(error) === 'ENOENT' ? objectNotFound('load', name, error) : error;
+      file = await open(join(this.#rootPath, name), 'r').catch(async (error) => {
+        throw errnoOf(error) === 'ENOENT' ? await this.#notFound(name, error) : error;
       });
       yield* exactly(readChunks(file, sizeBytes, signal), sizeBytes, { operation: 'load', objectName: name });
     } catch (error) {
+      // Its size may be another one by now.
+      this.#kept.drop(name);
       throw this.#error('load', error, name);
     } finally {
-      await file?.close();
+      // Nobody waits for that, and nothing depends on it.
+      void file?.close().catch(() => {});
     }
+  }
+
+  /** @throws the system's error when it is the folder that is missing */
+  async #notFound(name: string, cause?: unknown): Promise<StorageError> {
+    await stat(this.#rootPath);
+    return objectNotFound('load', name, cause);
   }
 
   /** Without it a power failure may undo the rename. */
@@ -224,17 +233,22 @@ async function writeBody(
   }
 }
 
-/** @param sizeBytes of the file, as far as is known; one byte more tells that it has grown */
+/**
+ * @param sizeBytes of the file, as far as is known; one byte more tells that it has grown, and one less than was asked for
+ * that there is no more
+ */
 async function* readChunks(
   file: FileHandle,
   sizeBytes: number,
   signal: AbortSignal | undefined,
 ): AsyncIterable<Uint8Array> {
   const chunkBytes = Math.min(CHUNK_BYTES, sizeBytes + 1);
-  for (;;) {
+  for (let doneBytes = 0; ; ) {
     signal?.throwIfAborted();
     const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes);
     if (bytesRead === 0) return;
+    doneBytes += bytesRead;
     yield buffer.subarray(0, bytesRead);
+    if (bytesRead < chunkBytes && doneBytes === sizeBytes) return;
   }
 }

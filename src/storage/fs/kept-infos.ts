@@ -35,7 +35,7 @@ export class KeptInfos {
   add(info: ObjectInfo, changedMs: number): void {
     const seenMs = this.#now();
     const restedMs = seenMs - changedMs;
-    const keepMs = restedMs > SETTLED_AFTER_MS ? KEEP_MS : Math.max(KEEP_YOUNG_MS, restedMs / 2);
+    const keepMs = restedMs > SETTLED_AFTER_MS ? KEEP_MS : Math.max(KEEP_YOUNG_MS, restedMs);
     this.#kept.set(info.name, { info, seenMs, keepMs });
   }
 

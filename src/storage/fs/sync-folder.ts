@@ -11,7 +11,7 @@ export async function syncFolder(path: string): Promise<void> {
     try {
       await folder.sync();
     } finally {
-      await folder.close();
+      void folder.close().catch(() => {});
     }
   } catch (error) {
     if (!UNSUPPORTED.has(errnoOf(error) ?? '')) throw error;

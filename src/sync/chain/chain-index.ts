@@ -315,10 +315,10 @@ export class ChainIndex {
     }
   }
 
-  /** Whether we have read an object, or what it holds. What could not be used, or was not looked at yet, proves nothing about others (I10). */
+  /** Whether an object proves that what it holds is in the bucket (I10). */
   isProven(full: string): boolean {
     const object = this.#catalogue.get(full);
-    if (object) return !object.isRefused && object.fate !== 'new';
+    if (object) return object.isProof;
     // Without deltas they are none of our objects, and are judged by their names alone.
     return this.#options.readsDeltas === false && full.endsWith(`.${DELTA_EXTENSION}`);
   }

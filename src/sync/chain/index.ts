@@ -23,3 +23,4 @@ export {
   takeToken,
   tokenWaitMs,
 } from './token-bucket.ts';
+export { Unread } from './unread.ts';

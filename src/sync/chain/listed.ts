@@ -38,6 +38,11 @@ export class TrackedObject implements ListedObject {
     return this.name.kind === 'snapshot';
   }
 
+  /** It was read or, a full snapshot, is one whose content is here. What could not be used, or was not read, proves nothing (I10). */
+  get isProof(): boolean {
+    return !this.isRefused && (this.fate === 'merged' || (this.fate === 'covered' && this.isFull));
+  }
+
   forgetRefusal(): void {
     this.#refusedAt = undefined;
   }

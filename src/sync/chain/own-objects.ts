@@ -145,8 +145,9 @@ export class OwnObjects {
   }
 }
 
+/** A compacted delta ends with the delta that was stored just before: what shows either is not missing. */
 function newerOf(before: Stored | undefined, stored: Stored): Stored {
-  return before && before.object.name.timestampNano > stored.object.name.timestampNano ? before : stored;
+  return before && before.object.name.timestampNano >= stored.object.name.timestampNano ? before : stored;
 }
 
 /** Whether what `object` holds of its instance includes all that `other` holds: a cleaned object is not missing. */

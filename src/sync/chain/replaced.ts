@@ -8,8 +8,15 @@ const MOST_BEFORE_FULL = 24;
 /** When a listed object was first seen to be replaced, by name; milliseconds of a clock that never goes back. */
 export type ReplacedSince = ReadonlyMap<string, number>;
 
+export interface ReplacedRules {
+  readonly isRead?: (full: string) => boolean;
+  readonly keepMs?: number;
+}
+
 export interface ReplacedDecision {
   readonly deletions: readonly string[];
+  /** What has to be read back before others may go because of it. */
+  readonly toRead: readonly ListedObject[];
   /** For the next call. */
   readonly since: ReplacedSince;
 }
@@ -20,15 +27,17 @@ export interface ReplacedDecision {
  * newest few. A peer that was about to read one finds what includes it in its next listing (I10). To be called after a
  * listing.
  * @param own objects under our name in the last listing that could be used, in any order
+ * @param isRead false for what nobody has read since it was stored (`Unread`): nothing goes because of it
  */
 export function decideReplaced(
   own: readonly ListedObject[],
   before: ReplacedSince,
   nowMs: number,
-  keepMs = REPLACED_KEEP_MS,
+  { isRead = () => true, keepMs = REPLACED_KEEP_MS }: ReplacedRules = {},
 ): ReplacedDecision {
   const since = new Map<string, number>();
   const deletions: string[] = [];
+  const toRead = new Set<ListedObject>();
   let fullNano: bigint | undefined;
   for (const { name } of own) {
     if (name.kind === 'snapshot' && (fullNano === undefined || name.timestampNano > fullNano)) {
@@ -39,20 +48,28 @@ export function decideReplaced(
   const deltas = own.filter(({ name }) => name.kind === 'delta').sort(byStretch);
   const beforeFull: ListedObject[] = [];
   let widest: ListedObject | undefined;
+  let widestRead: ListedObject | undefined;
   for (const delta of deltas) {
-    const isIncluded = widest !== undefined && includesStrictly(widest, delta);
-    if (isIncluded) note(delta);
+    if (widestRead && includesStrictly(widestRead, delta)) note(delta);
     else if (fullNano !== undefined && delta.name.timestampNano <= fullNano) beforeFull.push(delta);
-    if (!widest || delta.name.timestampNano > widest.name.timestampNano) widest = delta;
+    else if (widest && includesStrictly(widest, delta)) note(delta, widest);
+    widest = farther(widest, delta);
+    if (isRead(delta.name.full)) widestRead = farther(widestRead, delta);
   }
   for (const delta of beforeFull.slice(0, -MOST_BEFORE_FULL)) note(delta);
-  return { deletions, since };
+  return { deletions, toRead: [...toRead], since };
 
-  function note({ name }: ListedObject): void {
+  function note({ name }: ListedObject, unread?: ListedObject): void {
     const sinceMs = before.get(name.full) ?? nowMs;
     since.set(name.full, sinceMs);
-    if (nowMs - sinceMs >= keepMs) deletions.push(name.full);
+    if (nowMs - sinceMs < keepMs) return;
+    if (unread) toRead.add(unread);
+    else deletions.push(name.full);
   }
+}
+
+function farther(before: ListedObject | undefined, delta: ListedObject): ListedObject {
+  return before && before.name.timestampNano >= delta.name.timestampNano ? before : delta;
 }
 
 /** By the beginning of the stretch, the longer one of two first. */

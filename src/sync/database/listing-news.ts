@@ -1,25 +1,25 @@
-import { describeError } from '../../errors/index.ts';
 import { toInstanceId } from '../../snapshot/index.ts';
-import { type ChainIndex, decideReplaced, type ReplacedSince } from '../chain/index.ts';
+import type { ChainIndex } from '../chain/index.ts';
 import type { Report } from '../status/index.ts';
 import type { DatabaseOptions } from './ports.ts';
+import { ReplacedObjects } from './replaced-objects.ts';
 
 /** What a listing tells beside what is to be loaded: a second process of our name, gaps, our objects that are gone or needless. */
 export class ListingNews {
   readonly #options: DatabaseOptions;
   readonly #index: ChainIndex;
   readonly #report: Report;
+  readonly replaced: ReplacedObjects;
   #toldDuplicate: string | undefined;
   #toldMissing: string | undefined;
   readonly #toldGaps = new Map<string, number>();
-  #since: ReplacedSince = new Map();
-  #isRemoving = false;
   #chainLength = 0;
 
   constructor(options: DatabaseOptions, index: ChainIndex, report: Report) {
     this.#options = options;
     this.#index = index;
     this.#report = report;
+    this.replaced = new ReplacedObjects(options, index, report);
   }
 
   /** To be called after a listing. @returns whether an object of ours that the bucket took is missing for the first time */
@@ -30,7 +30,7 @@ export class ListingNews {
       this.#toldDuplicate = duplicate;
       report({ type: 'duplicateInstance', name: duplicate, instanceId: toInstanceId(this.#options.config.instance) });
     }
-    this.tellChain();
+    this.#tellChain();
     this.#tellGaps();
     const missing = index.ownMissing;
     const isNew = missing !== undefined && missing.name !== this.#toldMissing;
@@ -39,8 +39,13 @@ export class ListingNews {
     return isNew;
   }
 
-  /** To be called whenever an object of ours was stored. */
-  tellChain(): void {
+  /** To be called whenever an object of ours was stored. @param digest see `ReplacedObjects.stored` */
+  stored(full: string, digest: string | undefined): void {
+    this.replaced.stored(full, digest);
+    this.#tellChain();
+  }
+
+  #tellChain(): void {
     const { length } = this.#index.ownChain().deltas;
     if (length !== this.#chainLength) this.#report({ type: 'chain', length });
     this.#chainLength = length;
@@ -66,22 +71,6 @@ export class ListingNews {
       // What closes it may have yet to be merged.
       if (gap || Number.isNaN(told)) this.#toldGaps.delete(instanceId);
       if (gap) this.#report({ type: 'chainGapHealed', instanceId, openMs: gap.healedMs - gap.sinceMs, by: gap.by });
-    }
-  }
-
-  /** Removes deltas of ours that are needless. A bucket that refuses it has a cleaner, or keeps them. */
-  async removeReplaced(signal: AbortSignal): Promise<void> {
-    const { ports, log, mode, config } = this.#options;
-    if (mode === 'receive' || config.deltas === 'off' || this.#isRemoving) return;
-    const { deletions, since } = decideReplaced(this.#index.usableOwn(), this.#since, ports.clock.monotonicMs());
-    this.#since = since;
-    this.#isRemoving = true;
-    try {
-      for (const name of deletions) await ports.storage.delete(name, { signal });
-    } catch (error) {
-      if (!signal.aborted) log.debug('A delta that is replaced cannot be removed', { error: describeError(error) });
-    } finally {
-      this.#isRemoving = false;
     }
   }
 }

@@ -254,7 +254,7 @@ export class DatabaseSync {
     // What the bucket lost is published again (decision 12).
     if (this.#news.tell()) this.#publisher?.request();
     this.#publisher?.noteListing();
-    if (this.#publisher) await this.#news.removeReplaced(this.#work.signal);
+    if (this.#publisher) await this.#news.replaced.remove(this.#work.signal);
   }
 
   async #checkStale(local: LocalDatabase): Promise<void> {
@@ -278,7 +278,8 @@ export class DatabaseSync {
     this.#start(changes.run(signal));
     if (config.onlyOnce) return;
     const included = (): ReadonlyMap<string, bigint> => this.#included;
-    const care = { ...this.#options, local, index: this.#index, included, log: this.#log, report: this.#report };
+    const isProven = (full: string): boolean => this.#news.replaced.isProven(full);
+    const care = { ...this.#options, local, isProven, included, log: this.#log, report: this.#report };
     for (const task of upkeep(care, signal)) this.#start(task);
   }
 
@@ -289,14 +290,14 @@ export class DatabaseSync {
       shown: this.#shown,
       report: this.#report,
       onStore: (name) => this.#index.addOwn(name),
-      onStored: (name, sizeBytes, { included, foreignNews }) => {
+      onStored: (name, sizeBytes, { included, foreignNews, digest }) => {
         this.#index.addStored(name, sizeBytes, this.#options.ports.clock.monotonicMs());
         // Our own entry proves to the cleaner that a full snapshot of ours stands for all the others.
         if (name.kind === 'snapshot') {
           this.#included = new Map(included).set(this.#instanceId, name.timestampNano);
           this.#index.noteFull(foreignNews);
         }
-        this.#news.tellChain();
+        this.#news.stored(name.full, digest);
       },
       onMoved: () => this.#tell({ type: 'publisher', facts: publisher.facts }),
     });

@@ -1,6 +1,5 @@
 import { describeError } from '../../errors/index.ts';
 import { toInstanceId } from '../../snapshot/index.ts';
-import type { ChainIndex } from '../chain/index.ts';
 import { Cleaner } from '../clean/index.ts';
 import type { LocalDatabase } from '../local/index.ts';
 import type { Report } from '../status/index.ts';
@@ -10,7 +9,8 @@ import type { DatabaseOptions } from './ports.ts';
 
 export interface UpkeepOptions extends DatabaseOptions {
   readonly local: LocalDatabase;
-  readonly index: ChainIndex;
+  /** Whether an object stands for what it holds (I10). */
+  readonly isProven: (full: string) => boolean;
   /** Per instance what our last stored full snapshot includes (I10). */
   readonly included: () => ReadonlyMap<string, bigint>;
   readonly report: Report;
@@ -18,7 +18,7 @@ export interface UpkeepOptions extends DatabaseOptions {
 
 /** Cleaner, sweeper and statistics, as configured, until aborted. */
 export function upkeep(options: UpkeepOptions, signal: AbortSignal): Promise<void>[] {
-  const { config, lmdb, mode, ports, log, included, index, report } = options;
+  const { config, lmdb, mode, ports, log, included, isProven, report } = options;
   const { storage, clock, random } = ports;
   const tasks: Promise<void>[] = [];
   if (config.storage.cleanup.enabled && mode === 'sync') {
@@ -28,7 +28,7 @@ export function upkeep(options: UpkeepOptions, signal: AbortSignal): Promise<voi
       instanceId: toInstanceId(config.instance),
       config: config.storage.cleanup,
       included,
-      isProven: (name) => index.isProven(name),
+      isProven,
       log,
       random,
       now: () => nowMs(clock),

@@ -1,6 +1,7 @@
-import { KeySet, PlanWriter, type PostponedEmpty, type WritePlan } from '../../shadow/index.ts';
+import { PlanWriter, type PostponedEmpty, type WritePlan } from '../../shadow/index.ts';
 import type { LockedWriter } from './rebase.ts';
 import type { SliceTime } from './slice-time.ts';
+import { type PlanPosition, positionOf, TouchedAhead } from './touched-ahead.ts';
 
 /** The clock is looked at once in so many puts. */
 const LOCK_CHECK_EVERY = 64;
@@ -31,28 +32,30 @@ export function writeWinners(
 ): void {
   const records = plan.reader();
   const postponed: PostponedEmpty[] = [];
-  const allTouched = new KeySet(Number.POSITIVE_INFINITY);
+  const touched = new TouchedAhead(plan, native);
   let recheckAll = false;
   let written = 0;
-  for (let more = true, first = true; more; first = false) {
-    if (!first) {
+  let reached: PlanPosition | undefined;
+  for (let first = true; first || reached; first = false) {
+    if (reached) {
+      touched.moveTo(reached);
       onWritten(written);
       time.rest();
     }
     const start = records.position;
     const postponedBefore = postponed.length;
     const writtenBefore = written;
-    more = tracker.write((transaction, rebase) => {
+    reached = tracker.write((transaction, rebase) => {
       time.begin();
       // Runs again in a new transaction when the map was full.
       records.seek(start);
       postponed.length = postponedBefore;
-      allTouched.addAll(rebase.touched);
+      touched.add(rebase.touched);
       recheckAll ||= rebase.recheckAll;
       const writer = new PlanWriter(transaction, plan, {
         native,
         extraBlocks,
-        touched: allTouched,
+        touched: touched.keys,
         recheckAll,
         ifTouched: onlyBack ? 'drop' : 'decide-again',
         postponed,
@@ -62,25 +65,25 @@ export function writeWinners(
       const slice = writeSlice(writer, records, time, onlyBack);
       time.written();
       written = writtenBefore + slice.count;
-      return slice.more;
+      return slice.reached;
     });
   }
 }
 
-/** @returns how many were written, and whether there are more */
+/** @returns how many were written; `reached`: the last of them, when there are more */
 function writeSlice(
   writer: PlanWriter,
   records: ReturnType<WritePlan['reader']>,
   time: SliceTime,
   onlyBack: boolean,
-): { readonly count: number; readonly more: boolean } {
+): { readonly count: number; readonly reached: PlanPosition | undefined } {
   for (let count = 1; ; count++) {
     const record = records.next();
     if (!record) {
       writer.finish();
-      return { count: count - 1, more: false };
+      return { count: count - 1, reached: undefined };
     }
     if (record.writesMain || !onlyBack) writer.write(record);
-    if (count % LOCK_CHECK_EVERY === 0 && time.isUp) return { count, more: true };
+    if (count % LOCK_CHECK_EVERY === 0 && time.isUp) return { count, reached: positionOf(record) };
   }
 }

@@ -1,6 +1,6 @@
 import type { KeySet } from '../../shadow/index.ts';
 import { type DbiSource, type encodeSnapshot, parseSnapshotName, type SnapshotName } from '../../snapshot/index.ts';
-import type { Spool, SpoolOptions } from '../../storage/index.ts';
+import { digestOf, type Spool, type SpoolOptions } from '../../storage/index.ts';
 import type { PlannedNames } from '../chain/index.ts';
 import type { Capture } from '../local/index.ts';
 
@@ -12,6 +12,8 @@ export interface MadeObject {
   readonly encodeMs: number;
   /** Of a delta: which entries are in it. */
   readonly keys: KeySet | undefined;
+  /** Of a compacted delta, which peers need not fetch: what reading it back must give. */
+  readonly digest: string | undefined;
 }
 
 export interface MakeOptions {
@@ -49,8 +51,9 @@ export async function makeObjects(
       const startedMs = options.monotonicMs();
       const parsed = parseSnapshotName(name);
       const sources = keys ? capture.deltaSources(keys) : capture.sources();
-      const body = await encodeBody(parsed, sources, capture.txnId, keys ? fromTxnId : 0, options);
-      made.push({ name: parsed, role, body, encodeMs: options.monotonicMs() - startedMs, keys });
+      const { body, digest } = await encodeBody(parsed, role, sources, capture.txnId, keys ? fromTxnId : 0, options);
+      const encodeMs = options.monotonicMs() - startedMs;
+      made.push({ name: parsed, role, body, encodeMs, keys, digest });
     }
     capture.assertProtected();
     return made;
@@ -62,11 +65,12 @@ export async function makeObjects(
 
 async function encodeBody(
   { generationId, instanceId, databaseName, timestampNano }: SnapshotName,
+  role: MadeObject['role'],
   sources: readonly DbiSource[],
   txnId: number,
   fromTxnId: number,
   { hostname, encode, spool, md5 }: MakeOptions,
-): Promise<Spool> {
+): Promise<Pick<MadeObject, 'body' | 'digest'>> {
   const body = spool({ md5 });
   try {
     const meta = {
@@ -79,7 +83,8 @@ async function encodeBody(
       fromLmdbTxnId: BigInt(fromTxnId),
     };
     for await (const member of encode(meta, sources)) body.append(member);
-    return body.finish();
+    body.finish();
+    return { body, digest: role === 'compacted' ? await digestOf(body.open()) : undefined };
   } catch (error) {
     body.dispose();
     throw error;

@@ -54,6 +54,8 @@ export interface WithinFull {
   readonly included: ReadonlyMap<string, bigint>;
   /** As in `OwnChain`. */
   readonly foreignNews: number;
+  /** Of what was stored, where nobody else will read it. */
+  readonly digest: string | undefined;
 }
 
 /** What one view gave. */
@@ -262,7 +264,7 @@ export class Publisher {
     const { storage, clock, report, onStore, onStored, onMoved } = this.#options;
     const { objects, capture, carries, foreignNews } = made;
     for (let next = objects[0]; next; next = objects[0]) {
-      const { name, role, body, keys, encodeMs } = next;
+      const { name, role, body, keys, encodeMs, digest } = next;
       onStore(name.full);
       if (role !== 'compacted') this.#allowance.take(role);
       const startedMs = clock.monotonicMs();
@@ -275,7 +277,7 @@ export class Publisher {
       if (role === 'full') this.#lastFullMs = clock.monotonicMs();
       this.#lastTxnId = capture.txnId;
       this.#gaveUp = undefined;
-      onStored(name, sizeBytes, { included: capture.included, foreignNews });
+      onStored(name, sizeBytes, { included: capture.included, foreignNews, digest });
       const storeMs = clock.monotonicMs() - startedMs;
       if (role === 'compacted') report({ type: 'compacted' });
       report({ type: 'stored', object: refOf(name), sizeBytes, txnId: capture.txnId, encodeMs, storeMs });

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { BadValueSizeError, DbsFullError } from '../../lmdb/index.ts';
 import { CorruptSnapshotError, RefusedSnapshotError, shortHash } from '../../snapshot/index.ts';
 import {
+  digestOf,
   type ObjectInfo,
   type ObjectStorage,
   type Spool,
@@ -293,7 +293,7 @@ export class Receiver {
     const again = await this.#download(object, signal);
     const { full: objectName } = object.name;
     try {
-      if ((await digestOf(download)) === (await digestOf(again))) return;
+      if ((await digestOf(download.body.open())) === (await digestOf(again.body.open()))) return;
       throw new StorageError(`load of ${JSON.stringify(objectName)}: the bytes were damaged on the way`, {
         operation: 'load',
         objectName,
@@ -329,10 +329,4 @@ function isObjectsFault(error: unknown): error is CorruptSnapshotError | Refused
  */
 function isTooMuch(error: unknown): error is BadValueSizeError | DbsFullError {
   return error instanceof BadValueSizeError || error instanceof DbsFullError;
-}
-
-async function digestOf({ body }: Download): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of body.open()) hash.update(chunk);
-  return hash.digest('hex');
 }

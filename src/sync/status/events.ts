@@ -246,6 +246,8 @@ export type SyncEventBody =
   | { readonly type: 'chainGapHealed'; readonly instanceId: string; readonly openMs: number; readonly by: string }
   /** The bucket took an object of ours, and so many listings do not show it: it is published again (decision 12). */
   | { readonly type: 'ownMissing'; readonly name: string; readonly listings: number }
+  /** What the bucket gives of an object of ours is not what it was given: it is withdrawn, and what it was made of stays. */
+  | { readonly type: 'storedWrong'; readonly name: string }
   /** Old deltas of ours were made into a larger one. */
   | { readonly type: 'compacted' }
   /** All DBIs that the application dropped and that only the shadow keeps, when that has changed. */

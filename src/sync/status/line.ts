@@ -154,6 +154,8 @@ export function lineOf(event: SyncEventBody): Line | undefined {
       });
     case 'ownMissing':
       return error('The bucket does not show an object that it took; publishing it again', { name: event.name });
+    case 'storedWrong':
+      return error('The bucket holds other bytes than it was given; removing the object', { name: event.name });
     default:
       return undefined;
   }

@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib';
+import { snapshotNameOf } from '../../../src/snapshot/index.ts';
 import {
   type CallOptions,
   compareNames,
@@ -22,6 +23,8 @@ export interface BucketFaults {
   deleteError: number;
   /** A body arrives cut, or with a bit flipped. */
   spoilt: number;
+  /** A compacted delta is stored cut, or with a bit flipped, and stays so. */
+  rot: number;
   /** A new object is listed late, by up to a minute. */
   late: number;
   /** A listing is as it was up to a minute ago. */
@@ -37,6 +40,7 @@ export const NO_FAULTS: BucketFaults = {
   storeUnanswered: 0,
   deleteError: 0,
   spoilt: 0,
+  rot: 0,
   late: 0,
   stale: 0,
   slow: 0,
@@ -189,9 +193,12 @@ class Port implements ObjectStorage {
     // The request is on its way, whatever becomes of who has sent it.
     const { random } = this.#world;
     const isLost = random.chance(faults.storeLost);
-    if (!isLost) await this.#arrives(signal, () => this.#bucket.put(name, Buffer.concat(parts)));
+    const rots = faults.rot > 0 && isCompacted(name) && random.chance(faults.rot);
+    const arrived = Buffer.concat(parts);
+    const bytes = rots ? spoil(arrived, this.#world) : arrived;
+    if (!isLost) await this.#arrives(signal, () => this.#bucket.put(name, bytes, !rots));
     else await this.#way(signal);
-    this.#tell(() => `store ${name}${isLost ? ', lost' : ''}`);
+    this.#tell(() => `store ${name}${isLost ? ', lost' : rots ? ', rotten' : ''}`);
     await this.#way(signal);
     if (isLost || random.chance(faults.storeUnanswered)) throw failure('store', name);
   }
@@ -252,6 +259,11 @@ class Port implements ObjectStorage {
       });
     });
   }
+}
+
+/** Only these: of what peers fetch, one that is bad for good is a gap until the next full snapshot. */
+function isCompacted(name: string): boolean {
+  return (snapshotNameOf(name)?.level ?? 0) > 0;
 }
 
 function failure(operation: 'list' | 'load' | 'store' | 'delete', objectName?: string): StorageError {

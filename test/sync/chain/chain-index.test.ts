@@ -55,6 +55,23 @@ describe('full snapshots alone', () => {
     expect([at.index.isProven(delta), ofOthers.isProven(delta)]).toEqual([false, true]);
   });
 
+  it('a delta that need not be fetched proves nothing: nobody has read it (I10)', () => {
+    const [first, second] = [delta('a', 1, 2), delta('a', 2, 3)];
+    at.list(full('a', 1), first, second);
+    for (const name of [full('a', 1), first, second]) at.merge(name);
+    const compacted = delta('a', 1, 3, 1);
+    const [promise, next] = [modern('a', 4, 3), delta('a', 4, 5)];
+    at.list(full('a', 1), first, second, compacted, promise, next);
+    expect(at.due()).toEqual([[next]]);
+    at.merge(next);
+    expect([first, second, compacted, promise].map((name) => at.index.isProven(name))).toEqual([
+      true,
+      true,
+      false,
+      true,
+    ]);
+  });
+
   it('a refusal holds for that size and time only', () => {
     at.list(info(full('a', 1), 10));
     at.refuse(full('a', 1));

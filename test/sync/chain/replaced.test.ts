@@ -35,6 +35,58 @@ it('I10: what no other object includes stays, at either end', () => {
   expect(decide(1e6, bucket, decide(0, bucket).since).deletions).toEqual([]);
 });
 
+describe('a compacted delta that nobody has read (I10)', () => {
+  const wide = delta('me', 1, 3, 1);
+  const bucket = [modern('me', 1), delta('me', 1, 2), delta('me', 2, 3), wide, delta('me', 3, 4)];
+  const decideWith = (
+    nowMs: number,
+    names: readonly string[],
+    read: readonly string[],
+    since: ReplacedSince = new Map(),
+  ) =>
+    decideReplaced(
+      names.map((name) => listed(name)),
+      since,
+      nowMs,
+      { isRead: (full) => !full.includes('__L') || read.includes(full) },
+    );
+  const toRead = ({ toRead: objects }: ReturnType<typeof decideWith>): string[] => objects.map(({ name }) => name.full);
+
+  it('is to be read when something would go because of it, once, and nothing goes before', () => {
+    const first = decideWith(0, bucket, []);
+    expect(toRead(first)).toEqual([]);
+    const due = decideWith(20_000, bucket, [], first.since);
+    expect(due.deletions).toEqual([]);
+    expect(toRead(due)).toEqual([wide]);
+    const after = decideWith(21_000, bucket, [wide], due.since);
+    expect(after.deletions.toSorted()).toEqual([delta('me', 1, 2), delta('me', 2, 3)]);
+    expect(toRead(after)).toEqual([]);
+  });
+
+  it('need not be read while a wider one that was read includes it, and goes itself', () => {
+    const wider = delta('me', 1, 4, 2);
+    const { since } = decideWith(0, [...bucket, wider], [wider]);
+    const decision = decideWith(20_000, [...bucket, wider], [wider], since);
+    expect(toRead(decision)).toEqual([]);
+    expect(decision.deletions).toContain(wide);
+    expect(decision.deletions).toHaveLength(4);
+  });
+
+  it('is not read for what a full snapshot holds as well', () => {
+    const withFull = [...bucket, modern('me', 5)];
+    const { since } = decideWith(0, withFull, []);
+    expect(decideWith(20_000, withFull, [], since)).toMatchObject({ deletions: [], toRead: [] });
+  });
+
+  it('does not take the place of a narrower one that was read', () => {
+    const wider = delta('me', 1, 4, 2);
+    const { since } = decideWith(0, [...bucket, wider], [wide]);
+    const decision = decideWith(20_000, [...bucket, wider], [wide], since);
+    expect(decision.deletions.toSorted()).toEqual([delta('me', 1, 2), delta('me', 2, 3)]);
+    expect(toRead(decision)).toEqual([wider]);
+  });
+});
+
 it('before a full snapshot the newest deltas wait for the cleaner, those before them go', () => {
   const names = Array.from({ length: 30 }, (_, index) => delta('me', index, index + 1));
   const bucket = [...names, modern('me', 40), delta('me', 40, 41)];

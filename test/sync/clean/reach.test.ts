@@ -66,7 +66,7 @@ it('I10: every order of arrival of any five objects, two cleaners and their writ
         let deletions: readonly string[];
         if (which === 2) {
           const own = [...bucket].map((name) => ({ name: parseSnapshotName(name), sizeBytes: 1, modifiedMs: 0 }));
-          const decision = decideReplaced(own, since, nowMs, MINUTE_MS);
+          const decision = decideReplaced(own, since, nowMs, { keepMs: MINUTE_MS });
           since = decision.since;
           deletions = decision.deletions;
         } else {
