@@ -72,7 +72,7 @@ class Story {
     this.#record = record;
   }
 
-  static async create(mode: Mode, place: Place | undefined, mapSizeBytes = 32 * MIB): Promise<Story> {
+  static async create(mode: Mode, place: Place | undefined, mapSizeBytes = 64 * MIB): Promise<Story> {
     const folder = temporaryFolder();
     const storage = place ?? fsPlace(join(folder, 'bucket', 'to be made'));
     const cleanup = {
@@ -84,7 +84,7 @@ class Story {
     const lmdb = OF_MODE[mode];
     // Full snapshots follow each other, and the older ones are cleaned.
     const victim = machine(folder, 'victim', {
-      lmdb,
+      lmdb: { ...lmdb, options: { no_subdir: true, map_size: '64MB' } },
       mapSizeBytes,
       more: { storage: { ...storage, cleanup }, deltas: 'off', lmdb_lock_max: '1ms' },
     });
@@ -195,7 +195,7 @@ async function inMode(mode: Mode): Promise<Story> {
 async function onS3(): Promise<Story> {
   const story = await Story.create('shadow', s3Place(seaweedfs), MIB);
   story.start(1);
-  await story.fill(1, 15_000);
+  await story.fill(1, 5_000);
   await tell(story, [...OF_GROWTH, ...OF_S3]);
   return story;
 }
