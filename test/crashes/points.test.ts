@@ -26,13 +26,13 @@ const OF_LMDB = [
 const OF_DELETION = ['mdb_del'];
 /** Only a first filling has these. */
 const OF_FILLING = ['mdb_put', 'mdb_drop'];
-/** The map grows where another machine's changes do not fit. */
-const OF_GROWTH = ['mdb_env_set_mapsize'];
+/** `options.map_size`, at each start. */
+const OF_MAP_SIZE = ['mdb_env_set_mapsize'];
 const OF_LOCK_FILE = ['open', 'ftruncate', 'write'];
 const OF_FOLDER = ['file write', 'file sync', 'rename', 'unlink'];
 const OF_NEW_FOLDER = ['mkdir'];
 const OF_S3 = ['PUT', 'DELETE'];
-const ALL = [OF_LMDB, OF_DELETION, OF_FILLING, OF_GROWTH, OF_LOCK_FILE, OF_FOLDER, OF_NEW_FOLDER, OF_S3].flat();
+const ALL = [OF_LMDB, OF_DELETION, OF_FILLING, OF_MAP_SIZE, OF_LOCK_FILE, OF_FOLDER, OF_NEW_FOLDER, OF_S3].flat();
 /** Of liblmdb: what leaves no trace in a file. */
 const READ_ONLY = [
   ...[
@@ -57,6 +57,8 @@ type Mode = 'shadow' | 'native' | 'dupsort';
 const OF_MODE = { shadow: {}, native: { schema_tracks_changes: true }, dupsort: { dupsort_hack: true } };
 const MDB_DUPSORT = 4;
 const LIFE_MS = 60_000;
+/** Of a native value in hex. */
+const TXN_HEX = [16, 32] as const;
 
 /** The machine that is killed, and another one that is not. */
 class Story {
@@ -72,7 +74,7 @@ class Story {
     this.#record = record;
   }
 
-  static async create(mode: Mode, place: Place | undefined, mapSizeBytes = 32 * MIB): Promise<Story> {
+  static async create(mode: Mode, place: Place | undefined): Promise<Story> {
     const folder = temporaryFolder();
     const storage = place ?? fsPlace(join(folder, 'bucket', 'to be made'));
     const cleanup = {
@@ -84,8 +86,8 @@ class Story {
     const lmdb = OF_MODE[mode];
     // Full snapshots follow each other, and the older ones are cleaned.
     const victim = machine(folder, 'victim', {
-      lmdb,
-      mapSizeBytes,
+      lmdb: { ...lmdb, options: { no_subdir: true, map_size: '64MB' } },
+      mapSizeBytes: 64 * MIB,
       more: { storage: { ...storage, cleanup }, deltas: 'off', lmdb_lock_max: '1ms' },
     });
     const other = machine(folder, 'other', { lmdb, mapSizeBytes: 64 * MIB, more: { storage } });
@@ -105,9 +107,9 @@ class Story {
     else await application.put(dbi, key, text, this.#mode === 'dupsort' ? MDB_DUPSORT : 0);
   }
 
-  fill(index: 0 | 1, count: number): Promise<unknown> {
+  fillVictim(count: number): Promise<unknown> {
     const op = { op: 'fill', dbi: 'data', prefix: 'much-', from: 0, count, valueBytes: 100 } as const;
-    return this.#machines[index].application.batch(op);
+    return this.#machines[0].application.batch(op);
   }
 
   start(index: 0 | 1, env: Record<string, string> = {}) {
@@ -144,9 +146,15 @@ class Story {
   /** Nothing is lost: both are equal, with what each has written. @returns names of the points that a whole life passes */
   async end(): Promise<string[]> {
     const syncer = this.start(0, { ...preload('crash-points'), CRASH_RECORD: this.#record });
+    // Both may be equal before it listens to signals.
+    await syncer.says(/Stored snapshot/, LIFE_MS);
     const contentOf = async ({ application }: Machine): Promise<string> => {
       const dbis = Object.keys(await application.dbis()).filter((name) => !name.startsWith('_sync'));
-      return JSON.stringify(await Promise.all(dbis.sort().map(async (dbi) => [dbi, await application.scan(dbi)])));
+      // A header names the transaction that wrote it, which is each machine's own.
+      const shared = (value: string): string =>
+        this.#mode === 'native' ? value.slice(0, TXN_HEX[0]) + value.slice(TXN_HEX[1]) : value;
+      const pairsOf = async (dbi: string) => (await application.scan(dbi)).map(([key, value]) => [key, shared(value!)]);
+      return JSON.stringify(await Promise.all(dbis.sort().map(async (dbi) => [dbi, await pairsOf(dbi)])));
     };
     await eventually(
       async () => {
@@ -176,7 +184,7 @@ async function tell(story: Story, names: readonly string[], before: readonly str
 async function inFolder(): Promise<Story> {
   const story = await Story.create('shadow', undefined);
   // In slices, between which a marker tells how far it is.
-  await story.fill(0, 5_000);
+  await story.fillVictim(5_000);
   const first = [...OF_NEW_FOLDER, ...OF_FILLING].flatMap(sidesOf);
   for (const point of first) await story.dieAt(point);
   story.start(1);
@@ -191,12 +199,10 @@ async function inMode(mode: Mode): Promise<Story> {
   return story;
 }
 
-/** The map of the victim is too small for what the other has. */
 async function onS3(): Promise<Story> {
-  const story = await Story.create('shadow', s3Place(seaweedfs), MIB);
+  const story = await Story.create('shadow', s3Place(seaweedfs));
   story.start(1);
-  await story.fill(1, 15_000);
-  await tell(story, [...OF_GROWTH, ...OF_S3]);
+  await tell(story, [...OF_MAP_SIZE, ...OF_S3]);
   return story;
 }
 
