@@ -76,7 +76,7 @@ export class SidecarWrites implements Writes {
             time.written();
             return left;
           },
-          (left) => (left ? {} : this.#sidecar.agreeing(view)),
+          (left) => (left ? this.#sidecar.files : this.#sidecar.agreeing(view)),
         ),
       );
       known.filling = left;
