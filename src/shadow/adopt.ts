@@ -29,7 +29,7 @@ export interface AdoptOptions {
   readonly onDbi?: (dbi: DbiHeader) => void;
 }
 
-/** What was here at the very first start has it (decision 5); whatever is known later is newer. */
+/** What was here at the very first start has it (decision 5); nothing is older. */
 const FIRST = { timestampHi: 0, timestampLo: 1 };
 
 /**
@@ -131,13 +131,13 @@ export class Adopter implements SnapshotVisitor {
     const kept = this.#kept!;
     const age = this.#age(incoming, isKept);
     if (this.#options.isOwn) {
-      if (age > 0 || !isKept) this.#add(incoming);
+      if (age > 0) this.#add(incoming);
       return;
     }
     if (age < 0) return;
     if (kept.hasInMain(incoming)) {
       if (age > 0 || !kept.isInMain) this.#add(incoming);
-    } else if (age > 0 && !kept.isInMain) {
+    } else if (!kept.isInMain) {
       const { timestampHi, timestampLo } = isKept ? kept.entry : FIRST;
       kept.takeMain(incoming, incoming);
       incoming.setTime(timestampHi, timestampLo);
@@ -148,8 +148,8 @@ export class Adopter implements SnapshotVisitor {
 
   /** Above 0: later than what is known. */
   #age({ timestampHi, timestampLo }: PlannedWrite, isKept: boolean): number {
-    const known = isKept ? this.#kept!.entry : FIRST;
-    return compareTimes(timestampHi, timestampLo, known.timestampHi, known.timestampLo);
+    const { entry } = this.#kept!;
+    return isKept ? compareTimes(timestampHi, timestampLo, entry.timestampHi, entry.timestampLo) : 1;
   }
 
   #add(incoming: PlannedWrite): void {

@@ -29,7 +29,7 @@ interface GoldenCase {
 /** Wanted (decision 11): the object is refused whole, and the rest of the run is done; the reference ended before its upload. */
 const UPLOADS_ALL_THE_SAME = new Set(['error-snapshot-too-new', 'error-transform-missing', 'error-v2-cannot-create']);
 
-const BESIDE = { shadow: 'sidecar', dropped_dbis: 'delete' };
+const BESIDE = { shadow: 'sidecar' };
 
 /** When `before` was last written: before and after every remote entry, so that offline changes lose and win. */
 const MTIMES_S = [1_600_000_000, 1_790_000_000];

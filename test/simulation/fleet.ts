@@ -103,17 +103,32 @@ export class Fleet {
 
   #mayRestore(member: Member): void {
     const { random } = this.world;
+    // A sidecar may be lost whatever the application has written since.
+    if (this.scenario.store === 'sidecar' && random.chance(this.scenario.restore * 10)) this.#mayLoseSidecar(member);
     // What nobody else has would be lost with the disk.
-    if (random.chance(this.scenario.restore * 25) && this.#isAllPublished(member)) {
+    else if (random.chance(this.scenario.restore * 25) && this.#isAllPublished(member)) {
       member.restore();
       // The application writes while what was lost is being fetched: that must not go out before (I5).
       for (let count = random.below(4); count > 0; count--)
-        this.world.at(random.between(1, 250), () => member.writeUnlessQuiet());
+        this.world.at(random.between(1, 250), () => member.isQuiet || member.write());
     } else if (random.chance(0.5)) member.backUp();
   }
 
-  #isAllPublished({ name, model }: Member): boolean {
-    if (model.pendingIds.length > 0) return false;
+  #mayLoseSidecar(member: Member): void {
+    const own = [...this.knownObjects.values()].filter(({ name }) => name.instanceId === member.name);
+    const newest = own.toSorted((a, b) => (a.name.timestampNano < b.name.timestampNano ? 1 : -1))[0];
+    // An LMDB that was restored, and has passed what an earlier one has published, cannot be told from one that goes on.
+    if (newest?.epoch !== member.model.epoch || !this.bucket.get(newest.name.full)) return;
+    if (!member.model.isFirstMigration && this.#isRecordedPublished(member)) {
+      member.beside?.lose(newest.name.timestampNano);
+    }
+  }
+
+  #isAllPublished(member: Member): boolean {
+    return member.model.pendingIds.length === 0 && this.#isRecordedPublished(member);
+  }
+
+  #isRecordedPublished({ name, model }: Member): boolean {
     const own: KnownObject[] = [];
     for (const { known } of this.bucket.present) if (known?.name.instanceId === name) own.push(known);
     const { entries } = chainOf(own);

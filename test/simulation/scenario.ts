@@ -170,8 +170,7 @@ export function scenarioOf(seed: number, limits: Limits = {}): Scenario {
     clockStep: has('clock') ? drawn.clockStep : 0,
     readerCleared: has('reader') ? drawn.readerCleared : 0,
     // Nothing but the bucket knows what was lost; one that hides it cannot be asked (I5).
-    // A sidecar that is as old as a backup is refused.
-    restore: has('restore') && store === 'inline' && bucket.late === 0 && bucket.stale === 0 ? drawn.restore : 0,
+    restore: has('restore') && bucket.late === 0 && bucket.stale === 0 ? drawn.restore : 0,
     garbage: has('garbage') ? drawn.garbage : 0,
     race: has('race') ? drawn.race : 0,
     slowLook: has('race') ? drawn.slowLook : 0,

@@ -12,8 +12,7 @@ const PER_TEST = 10;
 
 /** One in so many is lived once more, beside a sidecar. */
 const ONE_BESIDE_IN = 5;
-/** Garbage under a name of ours may refuse a start (decision 16). */
-const BESIDE: Limits = { store: 'sidecar', without: ['garbage'] };
+const BESIDE: Limits = { store: 'sidecar' };
 
 /** The seeds of one shard, some in each test. */
 export function simulateShard(shard: number): void {

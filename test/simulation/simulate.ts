@@ -84,7 +84,7 @@ async function lastWords({ world, members }: Fleet): Promise<void> {
   const { random } = world;
   for (const member of members) {
     for (let count = random.below(4); count > 0; count--)
-      world.at(random.between(0, 200), () => member.writeUnlessQuiet());
+      world.at(random.between(0, 200), () => member.isQuiet || member.write());
   }
   await world.run(random.between(0, 300));
 }

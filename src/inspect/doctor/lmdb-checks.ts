@@ -64,7 +64,11 @@ function checkSidecar({ environment, view }: OpenDatabase, findings: Findings): 
     findings.info('sidecar', 'there is no sidecar yet; the first start makes it');
   } else if (state.txnId > view.txnId) {
     const what = `it agrees with transaction ${state.txnId}, and the LMDB is at ${view.txnId}`;
-    findings.error('sidecar', what, 'put back the LMDB or the sidecar that belongs to it, or run drop-shadow');
+    findings.warning(
+      'sidecar',
+      what,
+      'an older LMDB was put back: the next start merges what this instance has published',
+    );
   } else if (state.txnId > 0 && state.dataFile !== environment.dataFileIdentity) {
     findings.warning('sidecar', 'it was made beside another data file', 'both must have been copied together');
   } else findings.ok('sidecar', `it agrees with transaction ${state.txnId}`);

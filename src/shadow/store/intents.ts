@@ -1,8 +1,8 @@
 import { type Cursor, type Dbi, PutFlag, type WriteTransaction } from '../../lmdb/index.ts';
-import type { Entry } from '../../merge/index.ts';
+import { type Entry, HEADER_SIZE, txnIdOf } from '../../merge/index.ts';
 import type { DatabaseView } from '../view.ts';
 import { InMain } from './in-main.ts';
-import { shadowFlags, shadowName } from './names.ts';
+import { shadowedName, shadowFlags, shadowName } from './names.ts';
 import { SidecarEntry, type StoredForm } from './sidecar-record.ts';
 
 /**
@@ -82,7 +82,10 @@ export function resolveIntents(transaction: WriteTransaction, main: DatabaseView
     });
   }
   const isCommitted = main.txnId >= txnId && (refuted === 0 || shown > refuted);
-  if (!isCommitted) for (const intent of dbis) putBack(transaction, intent, main);
+  if (!isCommitted) {
+    for (const intent of dbis) putBack(transaction, intent, main);
+    dropMade(transaction, main, txnId);
+  }
   dropIntents(transaction);
   return { intents, isCommitted };
 }
@@ -91,6 +94,23 @@ export function resolveIntents(transaction: WriteTransaction, main: DatabaseView
 export function dropIntents(transaction: WriteTransaction): void {
   for (const name of transaction.dbiNames()) {
     if (name.startsWith(PREFIX)) transaction.drop(transaction.openDbi(name)!, true);
+  }
+}
+
+/** Shadows of DBIs that the transaction would have made: without it they would look as if the application had dropped these (decision 9). */
+function dropMade(transaction: WriteTransaction, main: DatabaseView, txnId: number): void {
+  for (const name of transaction.dbiNames()) {
+    const dbiName = shadowedName(name);
+    if (dbiName === undefined || main.dbis.has(dbiName)) continue;
+    const dbi = transaction.openDbi(name)!;
+    const cursor = transaction.cursor(dbi);
+    let isMade = true;
+    while (isMade && cursor.next()) {
+      const { valueBuffer, valueStart, valueEnd } = cursor;
+      isMade = valueEnd - valueStart >= HEADER_SIZE && txnIdOf(valueBuffer, valueStart) === txnId;
+    }
+    cursor.close();
+    if (isMade) transaction.drop(dbi, true);
   }
 }
 

@@ -35,6 +35,8 @@ export function judgeMemory({ state, main, ownFile, knowsOwn }: MemoryFacts): Me
   if (main.txnId === 0) return txnId === 0 && !state.isRebuilding ? 'whole' : 'older';
   const isReplaced = state.dataFile !== '' && inodeOf(state.dataFile) !== inodeOf(main.dataFile);
   if (state.isRebuilding) return isReplaced ? 'replaced' : 'lost';
+  // What little there is was of another file.
+  if (txnId === 0 && isReplaced) return 'older';
   if (txnId === 0) return knowsOwn ? 'whole' : 'lost';
   if (main.txnId < txnId) return 'older';
   if (main.txnId === txnId && root !== '') {

@@ -58,8 +58,21 @@ export class SidecarMemory implements Memory {
       this.#wasMissing = this.#sidecar.state.txnId === 0;
       const knowsOwn = own.every((name) => this.#knows(name));
       this.#judge(main, knowsOwn);
+      if (main.id === 0 && this.#mode === 'whole' && !knowsOwn) this.#beginsAnew(own);
       return this.#mode === 'whole' ? 'whole' : 'rebuild';
     });
+  }
+
+  /** All that we have published was of another LMDB, whatever this one's transactions come to. */
+  #beginsAnew(own: readonly SnapshotName[]): void {
+    const nano = own.reduce((latest, { timestampNano }) => (timestampNano > latest ? timestampNano : latest), 0n);
+    this.#sidecar.forget({ lookedNano: later(this.#sidecar.state.lookedNano, nano), ...this.#sidecar.files });
+  }
+
+  /** What a kill has left is put right first: it would look as if values were missing. */
+  #resolve(main: Held): void {
+    const resolution = this.#sidecar.resolve(main.view);
+    if (resolution) this.#options.report({ type: 'sidecarResolved', ...resolution });
   }
 
   /** What it knew when it was left. */
@@ -70,11 +83,15 @@ export class SidecarMemory implements Memory {
 
   #judge(main: Held, knowsOwn: boolean): void {
     this.#mode = this.#sidecar.judge(main, knowsOwn);
-    if (this.#mode === 'lost') {
-      const resolution = this.#sidecar.resolve(main.view);
-      if (resolution) this.#options.report({ type: 'sidecarResolved', ...resolution });
+    if (this.#mode !== 'whole' && this.#mode !== 'lost') return;
+    this.#resolve(main);
+    if (this.#mode === 'lost') return;
+    const resolved = this.#options.tracker.views.hold();
+    try {
+      if (this.#withoutValues(resolved).length > 0) this.#mode = 'values';
+    } finally {
+      resolved.release();
     }
-    if (this.#mode === 'whole' && this.#withoutValues(main).length > 0) this.#mode = 'values';
   }
 
   #withoutValues({ view }: Held): string[] {

@@ -86,7 +86,7 @@ export class SidecarWrites implements Writes {
             this.#sidecar.environment.syncMeta(left === undefined);
             return left;
           },
-          (left) => (left ? {} : this.#sidecar.agreeing(view)),
+          (left) => (left ? this.#sidecar.files : this.#sidecar.agreeing(view)),
         ),
       );
       known.filling = left;

@@ -139,14 +139,18 @@ export class Sidecar {
     this.#durableTxnId = lastTxnId;
   }
 
+  /** Which files both are. */
+  get files(): Pick<SidecarState, 'dataFile' | 'ownFile'> {
+    return { dataFile: this.#options.environment.dataFileIdentity, ownFile: this.environment.dataFileIdentity };
+  }
+
   /** Entries agree with a state of the application's LMDB. */
   agreeing(main: Held): Partial<SidecarState> {
     return {
       txnId: main.id,
       root: rootOf(main),
       lookedNano: later(this.#state.lookedNano, main.takenNano),
-      dataFile: this.#options.environment.dataFileIdentity,
-      ownFile: this.environment.dataFileIdentity,
+      ...this.files,
     };
   }
 

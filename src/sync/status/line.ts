@@ -123,7 +123,12 @@ export function lineOf(event: SyncEventBody): Line | undefined {
         committed: event.isCommitted,
       });
     case 'sidecarRebuilt':
-      return sidecarRebuilt(event);
+      return warn('The sidecar was lost, or an old one, and was rebuilt from the objects of the bucket', {
+        missing: event.wasMissing,
+        objects: event.objects,
+        entries: event.entries,
+        undecided: event.undecided,
+      });
     case 'sidecarForgotten':
       return warn(OLDER, { txnID: event.txnId, seenTxnID: event.seenTxnId });
     case 'valuesForgotten':
@@ -170,11 +175,6 @@ function storeFailed({ name, error: failed, failures, retryMs }: Of<'storeFailed
     return error('Store failed too many times; trying again after a pause', { error: text, failures });
   const isTold = (failures & (failures - 1)) === 0;
   return (isTold ? warn : debug)('Store failed', { name, error: text, retryMs });
-}
-
-function sidecarRebuilt({ wasMissing, objects, entries, undecided }: Of<'sidecarRebuilt'>): Line {
-  const text = wasMissing ? 'The sidecar was missing' : 'The sidecar was an old one';
-  return warn(`${text}, and was rebuilt from the objects of the bucket`, { objects, entries, undecided });
 }
 
 function loaded({ object, ...event }: Of<'loaded'>): Line {

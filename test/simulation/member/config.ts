@@ -53,7 +53,7 @@ export function configOf(scenario: Scenario, settings: MemberSettings, folder: s
 
 /** What makes the shadow lie elsewhere. */
 function keysOfStore(store: string): Record<string, unknown> {
-  if (store === 'sidecar') return { shadow: 'sidecar', dropped_dbis: 'delete' };
+  if (store === 'sidecar') return { shadow: 'sidecar' };
   if (store !== 'inline') throw new TypeError(`there is no shadow store ${JSON.stringify(store)}`);
   return {};
 }

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { Environment } from '../../../src/lmdb/index.ts';
 import { silentLog } from '../../../src/log/index.ts';
@@ -14,7 +14,7 @@ import { codecOf } from '../world/codec.ts';
 import { Life } from '../world/life.ts';
 import { showFields } from '../world/trace.ts';
 import { apply, showWrites, writesOf } from './application.ts';
-import { putBack } from './backup.ts';
+import { backUpFiles, putBack } from './backup.ts';
 import { Beside } from './beside.ts';
 import { clearReaders } from './clear-readers.ts';
 import { configOf } from './config.ts';
@@ -36,7 +36,7 @@ export class Member {
   #environment: Environment | undefined;
   #life = new Life();
   #local: LocalDatabase | undefined;
-  readonly #beside: Beside | undefined;
+  readonly beside: Beside | undefined;
   #watched: Watched | undefined;
   #abort = new AbortController();
   #isLocked = false;
@@ -62,8 +62,7 @@ export class Member {
       forgottenBefore: () => fleet.forgottenBeforeNano,
       highestNano: () => this.clock.highestNano,
     });
-    const passed = (isWhole: boolean): void => this.#passed(isWhole);
-    if (this.model.isBeside) this.#beside = new Beside(this.model, () => this.#environment!, passed);
+    if (this.model.isBeside) this.beside = new Beside(this.#folder, fleet, this);
     this.clock.onLook = (nano) => this.model.lower(nano);
   }
 
@@ -75,8 +74,8 @@ export class Member {
     return this.#fleet.scenario;
   }
 
-  get isRunning(): boolean {
-    return this.state === 'running';
+  get environment(): Environment | undefined {
+    return this.#environment;
   }
 
   start(): void {
@@ -104,7 +103,7 @@ export class Member {
         this.#environment = Environment.open(path, { ...options, noSync: true });
         return this.#environment;
       },
-      openSidecar: (given) => this.#beside!.open(given, life),
+      openSidecar: (given) => this.beside!.open(given, life),
       lockWatch: { waiting: () => this.#beforeLock(), done: () => {} },
     });
     const options: DatabaseOptions = {
@@ -127,7 +126,7 @@ export class Member {
               // What was under way when the process was killed may have been committed.
               if (event.type === 'lock') this.#afterLock();
               if (life.isOver) return;
-              this.#beside?.told(event);
+              this.beside?.told(event);
               if (event.type === 'captured') watched.captured(event.txnId, event.timestampNano);
               context.report(event);
               if (event.type === 'lock') this.#race();
@@ -171,7 +170,7 @@ export class Member {
 
   /** As SIGTERM. */
   stop(): void {
-    if (!this.isRunning) return;
+    if (this.state !== 'running') return;
     this.#tell(() => 'is told to stop');
     this.state = 'stopping';
     this.#abort.abort();
@@ -205,13 +204,13 @@ export class Member {
     const { slowLook, crashAtLook } = this.#scenario;
     if (slowLook > 0 && world.random.chance(slowLook)) world.spend(world.random.between(1, 150));
     // It goes on to the next await, or to the next lock, and no further.
-    if (crashAtLook > 0 && this.isRunning && world.random.chance(crashAtLook)) this.crash();
+    if (crashAtLook > 0 && this.state === 'running' && world.random.chance(crashAtLook)) this.crash();
     this.#race(this.#scenario.race);
   }
 
   /** The application is faster. */
   #race(probability = Math.min(1, this.#scenario.race * 20)): void {
-    if (this.isQuiet || this.#isWriting || this.#isLocked || !this.isRunning) return;
+    if (this.isQuiet || this.#isWriting || this.#isLocked || this.state !== 'running') return;
     if (probability > 0 && this.#fleet.world.random.chance(probability)) this.write();
   }
 
@@ -229,24 +228,22 @@ export class Member {
     const txnId = environment.info().lastTxnId;
     if (txnId === this.#beforeLockTxnId) return;
     this.#date();
-    if (this.#beside) return;
+    if (this.beside) return;
     const content = contentOf(environment, this.#scenario.kind === 'native');
     this.model.committed(content, txnId, content.isFilling ? new Set(['d', 'e', 'pairs']) : new Set());
     this.#watched?.committed();
   }
 
   /** A write to the sidecar has come so far. */
-  #passed(isWhole: boolean): void {
+  passed(isWhole: boolean): void {
     if (isWhole) this.#watched?.committed();
     const { crash } = this.#scenario;
     if (!this.isQuiet && crash > 0 && this.#fleet.world.random.chance(crash)) this.crash();
   }
 
-  /** The kernel dates the file. */
   #date(): void {
-    const { fileSeconds, fileNano } = this.clock;
-    utimesSync(this.dataPath, fileSeconds, fileSeconds);
-    this.model.lower(fileNano);
+    utimesSync(this.dataPath, this.clock.fileSeconds, this.clock.fileSeconds);
+    this.model.lower(this.clock.fileNano);
   }
 
   get dataPath(): string {
@@ -254,6 +251,7 @@ export class Member {
   }
 
   #onEvent(event: SyncEvent): void {
+    if (event.type === 'phase' && event.phase === 'joining') this.beside?.joining();
     if (['localChange', 'lock', 'limit', 'turn'].includes(event.type)) return;
     this.#tell(() => `${event.type} ${showFields(event)}`);
     this.#watched?.event(event);
@@ -266,7 +264,7 @@ export class Member {
 
   /** The application commits one transaction, whether an instance runs or not. @returns whether it could */
   write(): boolean {
-    if (this.#isLocked || this.#isWriting || this.state === 'dying') return false;
+    if (this.#isLocked || this.#isWriting || this.state === 'dying' || this.model.isRestored) return false;
     const { world, scenario } = this.#fleet;
     this.#isWriting = true;
     const borrowed = this.#environment?.isOpen ? this.#environment : undefined;
@@ -303,18 +301,14 @@ export class Member {
     }
   }
 
-  writeUnlessQuiet(): void {
-    if (!this.isQuiet) this.write();
-  }
-
   /** A process in another PID namespace takes our readers for dead, and the application goes on writing. */
   clearReaders(): void {
-    if (!this.isRunning || this.#isLocked || !this.#environment?.isOpen) return;
+    if (this.state !== 'running' || this.#isLocked || !this.#environment?.isOpen) return;
     // Not in the line itself, which nobody makes where no trace is kept.
     const cleared = clearReaders(join(this.#folder, 'lock.mdb'));
     this.#tell(() => `readers are cleared: ${cleared}`);
     const { random } = this.#fleet.world;
-    // Few: the pages are still what they were. Many: they come round, with the same numbers.
+    // After few the pages are still what they were; after many they come round, with the same numbers.
     for (let count = 2 + random.below(random.pick([4, 40])); count > 0; count--) this.write();
   }
 
@@ -322,7 +316,7 @@ export class Member {
     if (this.state !== 'down' || !existsSync(this.dataPath)) return;
     // From before the first start it would be a first start once more, with times of 1 ns.
     if (this.#scenario.kind !== 'native' && this.model.isFirstMigration) return;
-    copyFileSync(this.dataPath, `${this.dataPath}.backup`);
+    backUpFiles(this.#folder);
     this.#tell(() => 'is backed up');
   }
 
@@ -330,9 +324,10 @@ export class Member {
   restore(): void {
     if (this.state !== 'down') return;
     const hasBackup = putBack(this.#folder);
-    this.#tell(() => `is restored from ${hasBackup ? 'a backup' : 'nothing'}`);
+    this.#tell(() => `is restored${hasBackup ? '' : ' from nothing'}`);
     const environment = Environment.open(this.#folder, { create: true, noSync: true, mapSizeBytes: MAP_BYTES });
-    this.model.reload(contentOf(environment, this.#scenario.kind === 'native'));
+    if (this.beside) this.beside.restore(environment);
+    else this.model.reload(contentOf(environment, this.#scenario.kind === 'native'));
     environment.close();
     this.#date();
   }

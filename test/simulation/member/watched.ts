@@ -32,6 +32,7 @@ export class Watched {
         return { close: () => onWatch(() => {}) };
       },
       merge: async (batch, signal) => {
+        this.#member.beside?.beforeMerge();
         const known = batch.objects.flatMap(({ name }) => this.#fleet.knownObjects.get(name) ?? []);
         const first = batch.objects[0]!.name;
         if (batch.kind === 'deltas' && known.length === batch.objects.length) this.#batches.set(first, known);

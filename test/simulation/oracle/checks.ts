@@ -26,7 +26,7 @@ function objectsOf(bucket: Bucket, name: string): KnownObject[] {
 }
 
 /** What an empty instance that joins gets of all of them. */
-function joinerEntries(bucket: Bucket): Map<string, Entry> {
+export function joinerEntries(bucket: Bucket): Map<string, Entry> {
   const names = new Set<string>();
   for (const { known } of bucket.present) if (known) names.add(known.name.instanceId);
   const entries = new Map<string, Entry>();

@@ -54,6 +54,12 @@ export class MemberModel {
   isFirstMigration = true;
   /** Of the LMDB: how often it was restored. */
   epoch = 0;
+  /** The sidecar was lost, or is another one: what it holds is not to be looked at before it is recovered. */
+  isLost = false;
+  /** The LMDB was put back: an application that writes before that is found out cannot be told from one that goes on. */
+  isRestored = false;
+  /** What the bucket had when it was recovered; until the next look. */
+  #recovered: ReadonlyMap<string, Entry> | undefined;
   readonly #pending = new Map<string, Pending>();
   readonly #options: ModelOptions;
   /** Since our last commit: when each value was first written, by id and value. */
@@ -65,8 +71,17 @@ export class MemberModel {
     this.#options = options;
   }
 
+  get name(): string {
+    return this.#options.name;
+  }
+
   get isBeside(): boolean {
     return this.#options.isBeside;
+  }
+
+  /** It was recovered, and not looked at since. */
+  get isRecovered(): boolean {
+    return this.#recovered !== undefined;
   }
 
   get pendingIds(): string[] {
@@ -126,12 +141,16 @@ export class MemberModel {
     for (const [id, entry] of content.entries) {
       const old = before.get(id);
       if (old && isSame(old, entry)) continue;
+      if (this.#givesWay(id, entry, content)) continue;
       if (old && !beats(entry, old)) {
         violated('I3', `${showId(id)} was ${show(old)}, and an older entry has taken its place: ${show(entry)}`);
       }
       this.#attribute(id, entry, txnId);
     }
-    for (const [id, old] of before) if (!content.entries.has(id)) this.#checkForgotten(id, old);
+    for (const [id, old] of before) {
+      if (!content.entries.has(id) && !this.#givesWay(id, undefined, content)) this.#checkForgotten(id, old);
+    }
+    this.#recovered = undefined;
     for (const [id, pending] of this.#pending) {
       if (!isLater(id)) this.#look(id, pending, content, mayBeAhead);
       // What was written again, just as it had been merged.
@@ -155,6 +174,29 @@ export class MemberModel {
     }
   }
 
+  /**
+   * After a sidecar was lost: of a key that a peer has, and main has not as the peer has it, nothing tells whether the application has changed
+   * it, so that the peer's wins (decision 16).
+   */
+  #givesWay(id: string, entry: Entry | undefined, { main }: Content): boolean {
+    if (!this.#isTheirs(id)) return false;
+    const theirs = this.#recovered!.get(id)!;
+    const old = this.entries.get(id);
+    const isAsMain = isAs(entry, main.get(id));
+    const isOlder = !entry || (entry.nano <= (old?.nano ?? 1n) && beats(theirs, entry));
+    if (!isAsMain || !isOlder) return false;
+    // It may be published before theirs is merged.
+    const { ledger, name } = this.#options;
+    if (entry && !ledger.knows(id, entry)) ledger.add(id, entry, { owner: name, epoch: this.epoch, txnId: 0 });
+    return true;
+  }
+
+  #isTheirs(id: string): boolean {
+    const theirs = this.#recovered?.get(id);
+    const old = this.entries.get(id);
+    return theirs !== undefined && !(old && beats(old, theirs));
+  }
+
   /** Where an entry comes from that was not here before. */
   #attribute(id: string, entry: Entry, txnId: number): void {
     const { ledger, violated } = this.#options;
@@ -176,7 +218,9 @@ export class MemberModel {
     const afterReplaced = pending?.replaced ? pending.replaced.nano + 1n : 1n;
     const highest = this.#options.highestNano();
     const latest = highest > afterReplaced ? highest : afterReplaced;
-    if (entry.nano > latest && entry.nano !== (this.entries.get(id)?.nano ?? 0n) + 1n) {
+    // What a peer has wrote here may have been merged before its sidecar was lost, or look so.
+    const replaced = [this.entries.get(id)?.nano ?? 0n, this.#recovered?.get(id)?.nano ?? 0n];
+    if (entry.nano > latest && !replaced.includes(entry.nano - 1n)) {
       violated('I3', `${showId(id)} got a time that has not come yet: ${show(entry)}`);
     }
     this.#record(id, entry, txnId);
@@ -233,6 +277,26 @@ export class MemberModel {
           `transaction ${txnId} claims ${timestampNano}, but lacks ${showId(id)}, written at ${commitNano}`,
         );
       }
+    }
+  }
+
+  /** @param joined what a joiner gets of the bucket */
+  recovered(joined: ReadonlyMap<string, Entry>): void {
+    this.isLost = false;
+    this.isRestored = false;
+    this.#recovered = joined;
+    // Of a key that a peer has nothing tells whether the application has changed it (decision 16).
+    for (const id of this.#pending.keys()) if (this.#isTheirs(id)) this.#pending.delete(id);
+  }
+
+  /** All times are forgotten: everything begins at 1 ns once more. */
+  forgotten(): void {
+    this.isLost = false;
+    this.isRestored = false;
+    this.entries = new Map();
+    this.isFirstMigration = true;
+    for (const [id, value] of this.main) {
+      this.#pending.set(id, { value, boundNano: 1n, replaced: undefined, commitNano: 0n, isComparable: false });
     }
   }
 

@@ -3,7 +3,10 @@ import { DbiFlag } from '../../../src/lmdb/index.ts';
 import { MemoryStorage } from '../../../src/storage/index.ts';
 import { Instance } from '../../support/fleet/instance.ts';
 
-function pair(lmdb: Record<string, unknown> = {}) {
+/** Longer than what a sidecar keeps of it. */
+const V1 = 'v1'.repeat(100);
+
+function pairOf(lmdb: Record<string, unknown> = {}) {
   const bucket = new MemoryStorage();
   const a = new Instance({ name: 'a', bucket, lmdb });
   const b = new Instance({ name: 'b', bucket, lmdb });
@@ -15,8 +18,8 @@ async function inStep(a: Instance, b: Instance, key: string): Promise<void> {
   await b.until(`${key} has come`, () => b.texts('other')[key] === 'x');
 }
 
-async function filled({ a, b }: ReturnType<typeof pair>) {
-  a.put('k1', 'v1');
+async function filled({ a, b }: ReturnType<typeof pairOf>) {
+  a.put('k1', V1);
   a.put('k2', 'v2');
   a.put('x', 'y', 'other');
   a.start();
@@ -24,14 +27,16 @@ async function filled({ a, b }: ReturnType<typeof pair>) {
   await b.until('filled', () => b.texts('other').x === 'y' && b.texts().k2 === 'v2');
 }
 
-describe('a DBI that the application drops (decision 9)', () => {
+describe.each(['inline', 'sidecar'])('a DBI that the application drops (decision 9), shadow: %s', (shadow) => {
+  const pair = (lmdb: Record<string, unknown> = {}) => pairOf({ shadow, ...lmdb });
+
   it('is detached: nobody loses an entry, and it is told once', async () => {
     const fleet = pair();
     const { a, b } = fleet;
     await filled(fleet);
     a.application.batch({ op: 'drop', dbi: 'd', remove: true });
     await inStep(a, b, 'after');
-    expect(b.texts()).toEqual({ k1: 'v1', k2: 'v2' });
+    expect(b.texts()).toEqual({ k1: V1, k2: 'v2' });
     expect(a.status.detachedDbis).toEqual(['d']);
     expect(a.told('warn', 'dropped DBIs')).toHaveLength(1);
     expect(b.status.detachedDbis).toEqual([]);
@@ -69,7 +74,7 @@ describe('a DBI that the application drops (decision 9)', () => {
     await a.stop();
     a.put('k5', 'made again');
     a.start();
-    const all = { k1: 'v1', k2: 'v2', k5: 'made again' };
+    const all = { k1: V1, k2: 'v2', k5: 'made again' };
     await b.until('in step', () => JSON.stringify(b.texts()) === JSON.stringify(all));
     expect(a.texts()).toEqual(all);
     await a.stop();
@@ -108,7 +113,7 @@ describe('a DBI that the application drops (decision 9)', () => {
 
 describe('a brake for mass deletions', () => {
   it('more than half of a large DBI deleted in one round is told, with counts', async () => {
-    const { a } = pair();
+    const { a } = pairOf();
     a.application.batch(
       ...Array.from({ length: 1100 }, (_, at) => ({ op: 'put', dbi: 'd', key: `k${at}`, value: 'v' }) as const),
     );

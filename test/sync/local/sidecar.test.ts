@@ -195,6 +195,64 @@ describe('a sidecar that does not belong to the LMDB', () => {
   });
 });
 
+describe('a DBI that the application drops while its values are only in main', () => {
+  const keep = () => {
+    const peer = makePeer({ sidecar: true, droppedDbis: 'keep' });
+    put(peer, 'long', `${LONG}1`);
+    put(peer, 'short', 'v');
+    peer.tracker.localRound();
+    return peer;
+  };
+  const drop = (peer: Peer): void => peer.write({ op: 'drop', dbi: 'd', remove: true });
+  const valuesOf = (peer: Peer) => Object.values(shadowOf(peer, 'd')).map(({ value }) => value);
+
+  it('keeps them in the sidecar, also when it goes just before our lock', async () => {
+    for (const isUnderLock of [false, true]) {
+      const peer = keep();
+      if (isUnderLock) peer.beforeLock.push(() => drop(peer));
+      else drop(peer);
+      await peer.merge(
+        objectOf([
+          dbiOf('d', [{ key: 'theirs', value: `${LONG}2`, nano: 5n }]),
+          dbiOf('e', [{ key: 'k', value: 'v', nano: 5n }]),
+        ]),
+      );
+      expect(valuesOf(peer)).toEqual([`${LONG}1`, 'v', `${LONG}2`]);
+      expect([...peer.dump().keys()]).toEqual(['e']);
+      put(peer, 'new', 'mine');
+      peer.tracker.localRound();
+      const main = { long: `${LONG}1`, new: 'mine', short: 'v', theirs: `${LONG}2` };
+      expect(Object.fromEntries(peer.mainDump().d!)).toEqual(main);
+      expect(peer.tracker.localRound()).toBe(false);
+      // A deletion is one again.
+      peer.write({ op: 'del', dbi: 'd', key: 'long' });
+      peer.tracker.localRound();
+      expect(shadowOf(peer, 'd').long!.deleted).toBe(true);
+    }
+  });
+
+  it.each(['intents written', 'intents committed', 'main committed', 'settled'])(
+    'gets all of it back when we are killed while it comes back: %s',
+    (point) => {
+      const peer = keep();
+      drop(peer);
+      peer.tracker.localRound();
+      put(peer, 'new', 'mine');
+      peer.atPoint = (reached) => {
+        if (reached === point) throw new Error('killed by the test');
+      };
+      expect(() => peer.tracker.localRound()).toThrow('killed by the test');
+      peer.close();
+      peer.atPoint = () => {};
+      peer.open();
+      peer.tracker.localRound();
+      expect(Object.fromEntries(peer.mainDump().d!)).toEqual({ long: `${LONG}1`, new: 'mine', short: 'v' });
+      peer.tracker.localRound();
+      expect(Object.values(shadowOf(peer, 'd')).every(({ deleted }) => !deleted)).toBe(true);
+    },
+  );
+});
+
 it('pairs of all sizes, whole and cut, live and deleted', async () => {
   const peer = makePeer({ sidecar: true });
   const value = (size: number): string => 'v'.repeat(size);
