@@ -87,4 +87,16 @@ export interface EntryCursor {
 /** One DBI to write. `open` is called twice and must show the same entries both times (one read transaction). */
 export interface DbiSource extends DbiHeader {
   open(): EntryCursor;
+  /** The same entries, encoded and compressed already: then `open` is not called. */
+  readonly packed?: PackedEntries | undefined;
+}
+
+/** All entries of a DBI as whole gzip members (`EntryPacker`). */
+export interface PackedEntries {
+  readonly entries: number;
+  /** What they take within the DBI message, before compression. */
+  readonly bytes: number;
+  readonly members: number;
+  /** The members, in chunks of any size. */
+  chunks(): Iterable<Buffer>;
 }

@@ -119,7 +119,8 @@ export class DatabaseSync {
     const { config, lmdb, ports } = this.#options;
     const report = (event: SyncEventBody): void => this.#report(event);
     const included = (): ReadonlyMap<string, bigint> => this.#index.merged;
-    const local = ports.open({ report, log: this.#log, included, changes: changesOf(this.#options) });
+    const publishes = this.#options.mode === 'sync';
+    const local = ports.open({ report, log: this.#log, included, changes: changesOf(this.#options), publishes });
     this.#report({ type: 'opened', path: lmdb.path, stats: local.stats() });
     const { clock } = ports;
     const onTick = (): void => {

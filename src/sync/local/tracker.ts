@@ -2,7 +2,7 @@ import type { WriteTransaction } from '../../lmdb/index.ts';
 import {
   collectPending,
   compareEverything,
-  Filling,
+  type Filling,
   KeySet,
   nativeChanges,
   type Snapshotted,
@@ -11,13 +11,14 @@ import {
 import { errorInfo } from '../status/index.ts';
 import { Base, holdIfFree } from './base.ts';
 import { compareLocal, isTrusted, SCAN_ATTEMPTS, tellScan } from './compare-local.ts';
-import { fillProgress, fillSlice } from './fill-slice.ts';
+import type { FillPacking } from './fill-packing.ts';
+import { FillSlices } from './fill-slice.ts';
 import type { Held, Within } from './held.ts';
 import { LocalKnowledge } from './local-knowledge.ts';
 import { type Ahead, applyAhead, lookAhead } from './look-ahead.ts';
 import { applyPlan, type LockedBody, type Rebased, recordUnder } from './rebase.ts';
 import { holdsNothing, RoundTeller } from './round-teller.ts';
-import { SliceTime } from './slice-time.ts';
+import { done, type Steps } from './steps.ts';
 import type { TrackerOptions } from './tracker-options.ts';
 import { CursorViews, isPageError, openViews, type Views } from './views.ts';
 
@@ -87,8 +88,13 @@ export class Tracker {
    * @throws UnsupportedDbiError, HeaderError, LmdbError; what was noticed is kept for the next round; `fallBack`
    */
   localRound(): boolean {
+    return done(this.localRoundInSteps(), this.#options.clock);
+  }
+
+  /** The same; between two steps the lock is to rest for `REST_MS`. @param packing packs what the first filling copies */
+  *localRoundInSteps(packing?: FillPacking): Steps<boolean> {
     if (!this.hasNews) return false;
-    const entries = this.#round();
+    const entries = yield* this.#round(packing);
     if (entries === undefined) return false;
     this.#tellChange(entries);
     return true;
@@ -108,7 +114,7 @@ export class Tracker {
   }
 
   /** @returns entries written; undefined: nothing is to be published */
-  #round(): number | undefined {
+  *#round(packing?: FillPacking): Steps<number | undefined> {
     const { held } = this.#base;
     const current = this.#views.hold();
     const base = this.#trustedBase(current);
@@ -125,7 +131,7 @@ export class Tracker {
       }
       const plan = compareLocal(base, current, this.#known, base !== undefined && this.#base.isBehind(base));
       try {
-        if (!plan.isEmpty) this.#writeLocal(plan, current);
+        if (!plan.isEmpty) yield* this.#writeLocal(plan, current, packing);
         else this.#base.set(current, this.#views);
         // A round that failed may have failed after its commit.
         const wasFailing = !this.#known.pending.isEmpty;
@@ -169,7 +175,7 @@ export class Tracker {
       if (view.id !== this.base.id) return undefined;
       plan = compareEverything(view, this.#known.scope());
       if (!tellScan(this.#options.report, plan)) return false;
-      this.#writeLocal(plan, view);
+      done(this.#writeLocal(plan, view), this.#options.clock);
       this.#tellChange(plan.count);
       return true;
     } finally {
@@ -241,30 +247,22 @@ export class Tracker {
    * Writes a plan, and fills the shadows that it names: in slices of `lmdb_lock_max`, between which the application may write.
    * @param view what the plan was made of
    */
-  #writeLocal(plan: WritePlan, view: Held): void {
+  *#writeLocal(plan: WritePlan, view: Held, packing?: FillPacking): Steps<void> {
     const known = this.#known;
     this.#views.beforeLock(view);
-    known.filling ??= new Filling([]);
-    known.filling.add(plan.fills);
-    // Without pages nothing tells what the application changed between two slices.
-    const time = new SliceTime(this.#options.clock, this.#views.isPaged ? this.#options.lockMaxMs : 0);
-    const tell = fillProgress(this.#options.clock, this.#options.report);
+    const slices = new FillSlices(this.#options, known, this.#views.isPaged, packing);
+    known.beginFilling(plan.fills);
     for (let base = view; ; base = this.base) {
       const left = this.#locked((transaction, under) => {
-        time.begin();
+        slices.begin(under.view.txnId === base.id);
         // It may fail, or run once more.
         const filling = known.filling!.copy();
         const rebase = this.#rebase(transaction, base, under, filling);
         if (base === view && !rebase.recheckAll) applyPlan(transaction, plan, rebase.touched);
-        const left = fillSlice(transaction, filling, under.view, known, () => time.isUp);
-        time.written();
-        return left;
+        return slices.fill(transaction, filling, under.view);
       });
-      known.filling = left;
-      known.isMarked = left !== undefined;
-      if (!left) return;
-      tell(left, this.base.view);
-      time.rest();
+      if (slices.committed(left, this.base)) return;
+      yield;
     }
   }
 

@@ -8,8 +8,8 @@ import { type Log, silentLog } from '../../../src/log/index.ts';
 import { TIME_ZERO, type Time } from '../../../src/merge/index.ts';
 import { compareEverything, isPrivate, type Schema, snapshotSources } from '../../../src/shadow/index.ts';
 import { shadowedName, shadowName } from '../../../src/shadow/store/names.ts';
-import { encodeSnapshot, readSnapshot, toTimestampNano } from '../../../src/snapshot/index.ts';
-import { bytesBody } from '../../../src/storage/index.ts';
+import { EntryPacker, encodeSnapshot, readSnapshot, toTimestampNano } from '../../../src/snapshot/index.ts';
+import { bytesBody, Spool } from '../../../src/storage/index.ts';
 import { LmdbDatabase, type MergeResult } from '../../../src/sync/local/index.ts';
 import type { Tracker } from '../../../src/sync/local/tracker.ts';
 import {
@@ -119,6 +119,10 @@ export class Peer {
         cutoff: cutoff ?? (() => TIME_ZERO),
       },
       sweeper: SWEEPER,
+      pack: {
+        make: () => new EntryPacker({ spool: new Spool({ memoryBytes: 0 }), memberSizeBytes: 4096 }),
+        leastEntries: 1,
+      },
       included: () => this.included,
       changes: changes && {
         listening: { ...changes, isOn: true },
