@@ -78,10 +78,6 @@ export class Spool implements ObjectBody {
     this.#assertAlive();
     if (this.#finished) throw new TypeError('append to a finished spool');
     this.#hash?.update(chunk);
-    if (this.#fd !== undefined && chunk.byteLength >= BLOCK_BYTES) {
-      this.#appendToFile(chunk);
-      return;
-    }
     let taken = 0;
     while (taken < chunk.byteLength) {
       const used = (this.#sizeBytes - this.#fileBytes) % BLOCK_BYTES;
@@ -154,33 +150,19 @@ export class Spool implements ObjectBody {
     else this.#flushBlocks();
   }
 
-  /** What is a block or more goes to the file as it is. */
-  #appendToFile(chunk: Uint8Array): void {
-    this.#inFile(() => {
-      const rest = this.#sizeBytes - this.#fileBytes;
-      if (rest > 0) this.#write(this.#blocks[0]!.subarray(0, rest));
-      this.#blocks.length = 0;
-      this.#write(chunk);
-      this.#sizeBytes += chunk.byteLength;
-    });
-  }
-
   /** Every block is full when this is called. Once there is a file one block is enough, and it is used again and again. */
   #flushBlocks(): void {
     this.#inFile(() => {
       this.#fd ??= openUnlinked(this.#folder);
-      for (const block of this.#blocks) this.#write(block);
+      for (const block of this.#blocks) {
+        // `write` may take less than it was given.
+        for (let done = 0; done < block.byteLength; ) {
+          done += writeSync(this.#fd, block, done, block.byteLength - done, this.#fileBytes + done);
+        }
+        this.#fileBytes += block.byteLength;
+      }
       this.#blocks.length = 1;
     });
-  }
-
-  /** At the end of the file. */
-  #write(bytes: Uint8Array): void {
-    // `write` may take less than it was given.
-    for (let done = 0; done < bytes.byteLength; ) {
-      done += writeSync(this.#fd!, bytes, done, bytes.byteLength - done, this.#fileBytes + done);
-    }
-    this.#fileBytes += bytes.byteLength;
   }
 
   #copyFromBlock(position: number, target: Uint8Array): number {
