@@ -1,5 +1,6 @@
 import type { Figure } from './figure.ts';
 import type { Table } from './tables.ts';
+import { TRIED } from './tried.ts';
 
 export interface Report {
   readonly machine: readonly string[];
@@ -31,6 +32,8 @@ export function markdown({ machine, figures, tables, command }: Report): string 
     '## Promises',
     table(['figure', 'target', 'measured', ''], rows),
     ...tables.flatMap(({ title, head, rows: body }) => [`## ${title}`, table(head, body)]),
+    '## What was tried for a first sync and a join',
+    table(['what', 'gave'], TRIED),
     '## How each figure is measured',
     ...[...how].map(
       ([text, names]) =>

@@ -33,15 +33,21 @@ export class ByteCopier {
     }
     const from = this.#sourceWords;
     const to = this.#targetWords;
-    const wordsEnd = end - 3;
+    const lastWord = end - 4;
     let at = offset;
     let next = start;
-    while (next < wordsEnd) {
+    if (next > lastWord) {
+      while (next < end) to.setUint8(at++, from.getUint8(next++));
+      return at;
+    }
+    while (next < lastWord) {
       to.setUint32(at, from.getUint32(next, true), true);
       next += 4;
       at += 4;
     }
-    while (next < end) to.setUint8(at++, from.getUint8(next++));
+    // It may overlap the one before: cheaper than three single bytes, each with its turn of a loop.
+    at = offset + end - start;
+    to.setUint32(at - 4, from.getUint32(lastWord, true), true);
     return at;
   }
 }
@@ -66,11 +72,14 @@ export class ByteMatcher {
     }
     const aWords = this.#aWords;
     const bWords = this.#bWords;
-    const wordsEnd = aEnd - 3;
+    const lastWord = aEnd - 4;
     let i = aStart;
     let j = bStart;
-    for (; i < wordsEnd; i += 4, j += 4) if (aWords.getUint32(i, true) !== bWords.getUint32(j, true)) return false;
-    for (; i < aEnd; i++, j++) if (aWords.getUint8(i) !== bWords.getUint8(j)) return false;
-    return true;
+    if (i > lastWord) {
+      for (; i < aEnd; i++, j++) if (aWords.getUint8(i) !== bWords.getUint8(j)) return false;
+      return true;
+    }
+    for (; i < lastWord; i += 4, j += 4) if (aWords.getUint32(i, true) !== bWords.getUint32(j, true)) return false;
+    return aWords.getUint32(lastWord, true) === bWords.getUint32(bEnd - 4, true);
   }
 }

@@ -1,6 +1,6 @@
 import { compareDbiNames, DbiFlag } from '../lmdb/index.ts';
 import { Entry } from '../merge/index.ts';
-import { type DbiSource, DUPSORT_TRANSFORM, type EntryCursor } from '../snapshot/index.ts';
+import { type DbiSource, DUPSORT_TRANSFORM, type EntryCursor, type PackedEntries } from '../snapshot/index.ts';
 import type { KeyList } from './dbi-keys.ts';
 import type { KeySet } from './key-set.ts';
 import { isPrivate, type ShadowStore, type StoredReader, storeOf } from './store/index.ts';
@@ -11,18 +11,22 @@ import type { DatabaseView } from './view.ts';
  * themselves; flags and transform always those of the application's DBI.
  *
  * @param knownFlags flags of DBIs that the application dropped; one whose flags nobody remembers is left out
+ * @param packed what is packed of the view already, by DBI
  */
 export function snapshotSources(
   view: DatabaseView,
   native: boolean,
   knownFlags: ReadonlyMap<string, number>,
+  packed?: ReadonlyMap<string, PackedEntries>,
 ): DbiSource[] {
   const store = storeOf(native);
   const names = new Set([...view.dbis.keys()].filter((name) => !isPrivate(name)));
   if (store.isCopy) for (const name of knownFlags.keys()) if (store.entries(view, name)) names.add(name);
   return [...names].sort(compareDbiNames).map((name) => {
     const stored = store.entries(view, name);
-    return sourceOf(name, view, knownFlags, (wanted) => (stored ? stored.walk(wanted) : new NoEntry()));
+    const source = sourceOf(name, view, knownFlags, (wanted) => (stored ? stored.walk(wanted) : new NoEntry()));
+    const ready = packed?.get(name);
+    return ready && ready.entries === stored?.count ? { ...source, packed: ready } : source;
   });
 }
 

@@ -6,7 +6,10 @@ import { varintSize, writeVarint } from './varint.ts';
 /** Why {@link EntryEncoder.fill} stopped: no entries left, no room for the current one, or no member could hold it. */
 export type BlockEnd = 'done' | 'full' | 'too-large';
 
-interface Block {
+/** What of a cursor's entry is written. */
+export type EncodableEntry = Omit<EntryCursor, 'next' | 'close'>;
+
+export interface Block {
   readonly raw: Buffer;
   length: number;
 }
@@ -68,16 +71,34 @@ export class EntryEncoder {
       }
       this.#pending = false;
       if (body === 0) continue;
-      at = this.#writeHead(cursor, target, at, body);
-      if (valueBytes > 0) {
-        at = this.#values.copy(cursor.valueBuffer, cursor.valueStart, cursor.valueEnd, target, at);
-      }
-      at = this.#writeTail(cursor, target, at);
+      at = this.#write(cursor, target, at, body);
       this.bytes += size;
       this.entries++;
     }
     block.length = at;
     return end;
+  }
+
+  /** Writes one entry to the block. @returns false when it has no room for it */
+  add(entry: EncodableEntry, block: Block): boolean {
+    const keyBytes = entry.keyEnd - entry.keyStart;
+    const valueBytes = entry.valueEnd - entry.valueStart;
+    const body = bodySize(keyBytes, valueBytes, (entry.timestampHi | entry.timestampLo) !== 0, entry.flags >>> 0);
+    if (body === 0) return true;
+    const size = 1 + varintSize(body) + body;
+    if (size > block.raw.length - block.length) return false;
+    block.length = this.#write(entry, block.raw, block.length, body);
+    this.bytes += size;
+    this.entries++;
+    return true;
+  }
+
+  #write(entry: EncodableEntry, target: Buffer, offset: number, body: number): number {
+    let at = this.#writeHead(entry, target, offset, body);
+    if (entry.valueEnd > entry.valueStart) {
+      at = this.#values.copy(entry.valueBuffer, entry.valueStart, entry.valueEnd, target, at);
+    }
+    return this.#writeTail(entry, target, at);
   }
 
   /** What stands before and behind the value of the cursor's entry, which is larger than a member. */
@@ -97,7 +118,7 @@ export class EntryEncoder {
   }
 
   /** Tag, length, key, and the tag and length of the value. */
-  #writeHead(cursor: EntryCursor, target: Buffer, offset: number, body: number): number {
+  #writeHead(cursor: EncodableEntry, target: Buffer, offset: number, body: number): number {
     const keyBytes = cursor.keyEnd - cursor.keyStart;
     const valueBytes = cursor.valueEnd - cursor.valueStart;
     target[offset] = DBI_TAG.entry;
@@ -115,7 +136,7 @@ export class EntryEncoder {
   }
 
   /** Flags, then the timestamp: the order of the reference. */
-  #writeTail(cursor: EntryCursor, target: Buffer, offset: number): number {
+  #writeTail(cursor: EncodableEntry, target: Buffer, offset: number): number {
     let at = offset;
     const flags = cursor.flags >>> 0;
     if (flags !== 0) {

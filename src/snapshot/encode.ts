@@ -3,7 +3,7 @@ import { dbiNameBytes } from '../lmdb/index.ts';
 import { COMPAT_VERSION, DBI_TAG, FORMAT_VERSION, META_TAG, SNAPSHOT_TAG } from './constants.ts';
 import { type BlockEnd, EntryEncoder } from './encode-entry.ts';
 import { type CompressMember, compressMember, MemberSink } from './members.ts';
-import type { DbiSource, EntryCursor, SnapshotMeta } from './message.ts';
+import type { DbiSource, EntryCursor, PackedEntries, SnapshotMeta } from './message.ts';
 import { varintSize, writeVarint } from './varint.ts';
 
 export interface EncodeOptions {
@@ -37,7 +37,7 @@ const DEFAULT_IN_FLIGHT = Math.min(4, Math.max(2, availableParallelism() - 1));
 /**
  * Encodes a snapshot (or a delta: the same message with fewer entries) and yields the object's bytes, one gzip member
  * after the other. The bytes before compression are exactly those of the reference (docs/format.md, "Snapshot message").
- * Every cursor is opened twice, for a DBI message begins with its length: the first pass counts. Memory does not
+ * Every cursor is opened twice, for a DBI message begins with its length: the first pass counts; what is packed already knows. Memory does not
  * depend on the size of the snapshot (decision 7).
  * @throws what a cursor throws; `Error` when the second pass shows other entries than the first.
  */
@@ -57,10 +57,11 @@ export async function* encodeSnapshot(
   yield* writeBytes(sink, encodeHeader(meta));
   for (const dbi of dbis) {
     const fields = encodeDbiFields(dbi);
-    const tally = await measure(dbi);
+    const { packed } = dbi;
+    const tally = packed ?? (await measure(dbi));
     yield* writeBytes(sink, messageStart(SNAPSHOT_TAG.dbi, fields.length + tally.bytes));
     yield* writeBytes(sink, fields);
-    yield* writeEntries(sink, dbi, tally);
+    yield* packed ? writePacked(sink, packed) : writeEntries(sink, dbi, tally);
     entries += tally.entries;
   }
   yield* sink.drain();
@@ -69,15 +70,15 @@ export async function* encodeSnapshot(
 }
 
 interface Tally {
-  bytes: number;
-  entries: number;
+  readonly bytes: number;
+  readonly entries: number;
 }
 
 /** Entries counted between two turns of the event loop, so that uploads and timers of this thread go on. */
 const COUNT_SLICE = 65_536;
 
 async function measure(dbi: DbiSource): Promise<Tally> {
-  const tally: Tally = { bytes: 0, entries: 0 };
+  const tally = { bytes: 0, entries: 0 };
   const encoder = new EntryEncoder();
   const cursor = dbi.open('sizes');
   try {
@@ -108,6 +109,17 @@ async function* writeEntries(sink: MemberSink, dbi: DbiSource, tally: Tally): As
       `DBI ${JSON.stringify(dbi.name)} changed while it was encoded: ${tally.entries} entries, then ${encoder.entries}`,
     );
   }
+}
+
+/** What is packed begins with a member of its own. */
+async function* writePacked(sink: MemberSink, packed: PackedEntries): AsyncGenerator<Buffer, void, void> {
+  yield* sink.drain();
+  for (const chunk of packed.chunks()) {
+    sink.compressedBytes += chunk.length;
+    yield chunk;
+  }
+  sink.rawBytes += packed.bytes;
+  sink.members += packed.members;
 }
 
 /** An entry larger than a member: its key starts a member, its value runs through as many as it takes. */

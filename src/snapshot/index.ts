@@ -11,6 +11,7 @@ export {
   ORIGINAL_FLAGS_FORMAT_VERSION,
 } from './constants.ts';
 export { type EncodeOptions, type EncodeSummary, encodeSnapshot } from './encode.ts';
+export { EntryPacker, type PackedRuns, type PackerOptions } from './entry-packer.ts';
 export {
   type CorruptReason,
   CorruptSnapshotError,
@@ -25,6 +26,7 @@ export type {
   DbiSource,
   EntryCursor,
   EntryRef,
+  PackedEntries,
   SnapshotHeader,
   SnapshotMeta,
   SnapshotVisitor,

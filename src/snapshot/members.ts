@@ -18,12 +18,22 @@ const MAX_RATIO = 64;
 /** A delta of a few entries is done here at once: to hand it to another thread costs more than to compress it. */
 const INLINE_BYTES = 16 * 1024;
 
-/** gzip, level 1 as the reference writes, in one job of the pool (the output chunk is as large as it can get). */
+/** Of the raw bytes of the last large member, what was left: the next one is like it. */
+let expectedShare = 0.25;
+/** What a member may be larger than expected without a second job of the pool. */
+const OUTPUT_SLACK = 1.25;
+
+/**
+ * gzip, level 1 as the reference writes, mostly in one job of the pool. Its output gets as much memory as it will need: memory for the
+ * worst case would be garbage five times as large, and for that V8 collects again and again.
+ */
 export const compressMember: CompressMember = async (raw) => {
+  const worst = raw.length + (raw.length >>> 8) + 64;
+  const likely = Math.ceil(raw.length * expectedShare * OUTPUT_SLACK);
   const options: ZlibOptions = {
     level: LEVEL,
     windowBits: WINDOW_BITS,
-    chunkSize: Math.max(1024, raw.length + (raw.length >>> 8) + 64),
+    chunkSize: Math.max(1024, raw.length <= INLINE_BYTES ? worst : Math.min(worst, likely)),
   };
   const member =
     raw.length <= INLINE_BYTES
@@ -31,6 +41,7 @@ export const compressMember: CompressMember = async (raw) => {
       : await new Promise<Buffer>((resolve, reject) => {
           gzip(raw, options, (error, result) => (error ? reject(error) : resolve(result)));
         });
+  if (raw.length > INLINE_BYTES) expectedShare = member.length / raw.length;
   // zlib hands out a slice of the whole output chunk: keep only the bytes, members wait in upload queues.
   return padMember(Buffer.from(member), Math.ceil(raw.length / MAX_RATIO));
 };
@@ -90,10 +101,12 @@ export class MemberSink {
     return oldest;
   }
 
-  /** The members that are left, in order. */
+  /** The members that are left, in order; the filled bytes end one. */
   async *drain(): AsyncGenerator<Buffer, void, void> {
     this.#submit();
     while (this.#inFlight.length > 0) yield await this.#take();
+    // What was given away is free again, and more may follow.
+    if (this.#free.includes(this.raw)) this.raw = this.#free.pop()!;
   }
 
   #submit(): void {

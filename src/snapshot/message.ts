@@ -88,4 +88,16 @@ export interface EntryCursor {
 export interface DbiSource extends DbiHeader {
   /** @param wanted `sizes`: it is asked only how long values are, and may show no bytes of them */
   open(wanted?: 'sizes'): EntryCursor;
+  /** The same entries, encoded and compressed already: then `open` is not called. */
+  readonly packed?: PackedEntries | undefined;
+}
+
+/** All entries of a DBI as whole gzip members (`EntryPacker`). */
+export interface PackedEntries {
+  readonly entries: number;
+  /** What they take within the DBI message, before compression. */
+  readonly bytes: number;
+  readonly members: number;
+  /** The members, in chunks of any size. */
+  chunks(): Iterable<Buffer>;
 }

@@ -1,6 +1,6 @@
 import type { Config, LmdbConfig } from '../../config/index.ts';
 import type { Log } from '../../log/index.ts';
-import type { encodeSnapshot, readSnapshot } from '../../snapshot/index.ts';
+import type { EntryPacker, encodeSnapshot, readSnapshot } from '../../snapshot/index.ts';
 import type { ObjectStorage, Spool, SpoolOptions } from '../../storage/index.ts';
 import type { ChangeReceiver, LocalDatabase } from '../local/index.ts';
 import type { ChangeEvent, Report, SyncEvent } from '../status/index.ts';
@@ -10,6 +10,12 @@ import { type Clock, nowMs } from '../time/index.ts';
 export interface Codec {
   readonly encode: typeof encodeSnapshot;
   readonly read: typeof readSnapshot;
+  /** Packs entries for a snapshot before it is begun; into a spool that is the packer's. Without it nothing is. */
+  readonly pack?: {
+    readonly make: (spool: Spool) => EntryPacker;
+    /** See `PackOptions`. */
+    readonly leastEntries?: number;
+  };
 }
 
 /** What an opened database is told of the loop. */
@@ -19,6 +25,8 @@ export interface OpenContext {
   /** Per instance the time of its newest object that is merged. */
   readonly included: () => ReadonlyMap<string, bigint>;
   readonly changes: ChangeReceiver | undefined;
+  /** Full snapshots of it will be made. */
+  readonly publishes: boolean;
 }
 
 /** Everything that a database's loop touches outside of itself. */

@@ -119,7 +119,9 @@ export class DatabaseSync {
   #open(): LocalDatabase {
     const { config, lmdb, ports } = this.#options;
     const included = (): ReadonlyMap<string, bigint> => this.#index.merged;
-    const local = ports.open({ report: this.#report, log: this.#log, included, changes: changesOf(this.#options) });
+    const publishes = this.#options.mode === 'sync';
+    const given = { report: this.#report, log: this.#log, included, publishes };
+    const local = ports.open({ ...given, changes: changesOf(this.#options) });
     this.#report({ type: 'opened', path: lmdb.path, stats: local.stats() });
     const onTick = (): void => {
       const sinceFullMs = this.#publisher?.sinceFullMs ?? 0;

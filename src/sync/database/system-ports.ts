@@ -4,11 +4,12 @@ import type { Config, LmdbConfig } from '../../config/index.ts';
 import { acquireInstanceLock, Environment, type InstanceLock } from '../../lmdb/index.ts';
 import { timeOf } from '../../merge/index.ts';
 import { isPrivate, schemaOf, sidecarPath } from '../../shadow/index.ts';
-import { encodeSnapshot, readSnapshot } from '../../snapshot/index.ts';
-import { type ObjectStorage, Spool } from '../../storage/index.ts';
+import { EntryPacker, encodeSnapshot, readSnapshot } from '../../snapshot/index.ts';
+import { type ObjectStorage, Spool, type SpoolOptions } from '../../storage/index.ts';
 import {
   LmdbDatabase,
   type LockWatch,
+  type PackOptions,
   ShadowBesideError,
   ShadowInsideError,
   Sidecar,
@@ -36,13 +37,23 @@ export interface SystemPortsOptions {
 
 /** Written within some 20 ms, so that only large merges show in parts. */
 const WHOLE_UP_TO_ENTRIES = 10_000;
+const systemCodec: Codec = {
+  encode: encodeSnapshot,
+  read: readSnapshot,
+  pack: { make: (spool) => new EntryPacker({ spool }) },
+};
 const UNLOCKED = 'No lock file can be made beside the data file: a second sync on it would not be noticed';
 
 /** The machine's own: its clock, its liblmdb, its thread pool, its temporary folder. */
 export function systemPorts(options: SystemPortsOptions): DatabasePorts {
   const { config, lmdb, storage, lockWatch, clock = systemClock, random = Math.random } = options;
-  const { collectGarbage = () => {}, codec = { encode: encodeSnapshot, read: readSnapshot } } = options;
+  const { collectGarbage = () => {}, codec = systemCodec } = options;
   const { openEnvironment = ({ path, options }) => Environment.open(path, options) } = options;
+  const spool = (given: SpoolOptions): Spool => new Spool(given);
+  const packing = ({ make, leastEntries }: NonNullable<Codec['pack']>): PackOptions => ({
+    make: () => make(spool({ memoryBytes: 0 })),
+    ...(leastEntries !== undefined && { leastEntries }),
+  });
   const open = (context: OpenContext): LmdbDatabase => {
     const environment = openEnvironment(lmdb);
     let instanceLock: InstanceLock | undefined;
@@ -70,6 +81,7 @@ export function systemPorts(options: SystemPortsOptions): DatabasePorts {
           cutoff: () => timeOf(loadCutoff(clock.nowNano(), config.sweeper)),
         },
         sweeper: config.sweeper,
+        pack: context.publishes && codec.pack ? packing(codec.pack) : undefined,
         clock,
         lockWatch,
       });
@@ -80,7 +92,7 @@ export function systemPorts(options: SystemPortsOptions): DatabasePorts {
       throw error;
     }
   };
-  return { clock, random, storage, codec, spool: (given) => new Spool(given), hostname: hostname(), open };
+  return { clock, random, storage, codec, spool, hostname: hostname(), open };
 }
 
 /** @throws ShadowBesideError, ShadowInsideError, and what `Sidecar` throws */

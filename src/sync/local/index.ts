@@ -2,6 +2,7 @@
 
 export type { ChangeReceiver } from './change-teller.ts';
 export type { FileWatch } from './data-file.ts';
+export type { PackOptions } from './fill-packing.ts';
 export { LmdbDatabase, type LmdbDatabaseOptions } from './lmdb-database.ts';
 export { isPassing, LocalChanges } from './local-changes.ts';
 export type {

@@ -1,9 +1,10 @@
 import type { WriteTransaction } from '../../lmdb/index.ts';
-import { Filling, type WritePlan } from '../../shadow/index.ts';
-import { fillProgress, fillSlice } from './fill-slice.ts';
+import type { WritePlan } from '../../shadow/index.ts';
+import type { FillPacking } from './fill-packing.ts';
+import { FillSlices } from './fill-slice.ts';
 import type { Held, Within } from './held.ts';
 import { applyPlan } from './rebase.ts';
-import { SliceTime } from './slice-time.ts';
+import type { Steps } from './steps.ts';
 import type { UnderLock, Writes, WritesContext } from './writes.ts';
 
 /** Entries in the application's LMDB: everything is one transaction with what they speak of, and needs its lock. */
@@ -30,30 +31,22 @@ export class InlineWrites implements Writes {
   }
 
   /** In slices of `lmdb_lock_max`, between which the application may write. */
-  record(plan: WritePlan, view: Held): void {
+  *record(plan: WritePlan, view: Held, packing?: FillPacking): Steps<void> {
     const { known, views, options, base: held, rebase } = this.#context;
     views().beforeLock(view);
-    known.filling ??= new Filling([]);
-    known.filling.add(plan.fills);
-    // Without pages nothing tells what the application changed between two slices.
-    const time = new SliceTime(options.clock, views().isPaged ? options.lockMaxMs : 0);
-    const tell = fillProgress(options.clock, options.report);
+    const slices = new FillSlices(options, known, views().isPaged, packing);
+    known.beginFilling(plan.fills);
     for (let base = view; ; base = held.held!) {
       const left = this.locked((transaction, under) => {
-        time.begin();
+        slices.begin(under.view.txnId === base.id);
         // It may fail, or run once more.
         const filling = known.filling!.copy();
         const rebased = rebase(transaction, base, under, filling);
         if (base === view && !rebased.recheckAll) applyPlan(transaction, plan, rebased.touched);
-        const left = fillSlice(transaction, filling, under.view, known, () => time.isUp);
-        time.written();
-        return left;
+        return slices.fill(transaction, filling, under.view);
       });
-      known.filling = left;
-      known.isMarked = left !== undefined;
-      if (!left) return;
-      tell(left, held.held!.view);
-      time.rest();
+      if (slices.committed(left, held.held!)) return;
+      yield;
     }
   }
 

@@ -20,6 +20,7 @@ import { type ChangeReceiver, ChangeTeller } from './change-teller.ts';
 import { readerCleared } from './compare-local.ts';
 import { type FileWatch, watchFile } from './data-file.ts';
 import { Exclusive } from './exclusive.ts';
+import { FillPacking, type PackedFill, type PackOptions } from './fill-packing.ts';
 import type { Held } from './held.ts';
 import { environmentStats, lmdbStats } from './lmdb-stats.ts';
 import type { Capture, LocalDatabase, Memory, MergeBatch, MergeResult, ShownState } from './local-database.ts';
@@ -27,6 +28,7 @@ import { holdsEntries, type MergeOptions, mergeObjects } from './merge-object.ts
 import { SameFile } from './same-file.ts';
 import type { Sidecar } from './sidecar.ts';
 import { SidecarMemory } from './sidecar-memory.ts';
+import { REST_MS } from './slice-time.ts';
 import { Tracker } from './tracker.ts';
 import { type LockWatch, WriteLock } from './write-lock.ts';
 
@@ -44,6 +46,8 @@ export interface LmdbDatabaseOptions {
   readonly report: Report;
   /** Per instance the time of its newest object that is merged; asked within the turn of a capture. */
   readonly included: () => ReadonlyMap<string, bigint>;
+  /** Packs what the first filling copies, for the snapshot that follows it; undefined: nothing will be published. */
+  readonly pack?: PackOptions | undefined;
   readonly lockWatch?: LockWatch | undefined;
   /** Told what changed in the application's DBIs. */
   readonly changes?: ChangeReceiver | undefined;
@@ -51,8 +55,12 @@ export interface LmdbDatabaseOptions {
   readonly sidecar?: Sidecar | undefined;
 }
 
+/** A filling goes on to its end, also while we stop. */
+const NEVER = new AbortController().signal;
+
 interface HeldCapture {
   readonly held: Held;
+  readonly packed: PackedFill | undefined;
   readonly capture: Capture;
 }
 
@@ -64,6 +72,8 @@ export class LmdbDatabase implements LocalDatabase {
   readonly #sweeper: Sweeper;
   readonly #sameFile: SameFile;
   readonly #teller: ChangeTeller;
+  /** What the first filling has left; until it is captured, or no longer true. */
+  #packed: PackedFill | undefined;
   /** After the first round, before anything was merged. */
   #start: { readonly txnId: number; readonly hasEntries: boolean } | undefined;
 
@@ -105,14 +115,35 @@ export class LmdbDatabase implements LocalDatabase {
   }
 
   localRound(): Promise<void> {
-    return this.#turn(() => {
-      this.#tracker.localRound();
+    return this.#turn(async () => {
+      await this.#round();
       // What later transactions write is known as it happens.
       this.#start ??= this.#read((held) => {
         this.#teller.started(held);
         return { txnId: held.id, hasEntries: holdsEntries(held.view) };
       });
     });
+  }
+
+  /** The first round may fill shadows: its steps are turns of the event loop, and what it copies is packed on the way. */
+  async #round(): Promise<void> {
+    const { clock, pack } = this.#options;
+    if (!pack || this.#start || this.#options.merge.lockMaxMs <= 0) {
+      this.#tracker.localRound();
+      return;
+    }
+    const packing = new FillPacking(pack);
+    try {
+      const steps = this.#tracker.localRoundInSteps(packing);
+      while (!steps.next().done) {
+        await clock.sleep(REST_MS, NEVER);
+        await packing.settle();
+      }
+      this.#packed = await packing.finish();
+    } catch (error) {
+      packing.drop();
+      throw error;
+    }
   }
 
   fullScan(): Promise<void> {
@@ -191,6 +222,7 @@ export class LmdbDatabase implements LocalDatabase {
   }
 
   close(): void {
+    this.#packed?.dispose();
     this.#tracker.close();
     this.#options.sidecar?.close();
     this.#options.environment.close();
@@ -208,13 +240,14 @@ export class LmdbDatabase implements LocalDatabase {
     // So does the id: keys of what was committed since are not among the unpublished ones yet.
     const { id: txnId, takenNano: timestampNano } = tracker.base;
     report({ type: 'captured', txnId, timestampNano });
+    const packed = held.id === txnId ? this.#takePacked() : undefined;
     const capture = {
       txnId,
       timestampNano,
       included: new Map(this.#options.included()),
       unpublished: tracker.takeUnpublished(),
       named: (nano: bigint) => this.#options.sidecar?.noteName(nano),
-      sources: () => snapshotSources(held.view, schema.native, tracker.knownFlags),
+      sources: () => snapshotSources(held.view, schema.native, tracker.knownFlags, packed?.dbis),
       countOf: (keys: KeySet) => entryCount(held.view, schema.native, keys),
       deltaSources: (keys: KeySet) => {
         // A peer of another schema must refuse every delta, not only the one that changed the version.
@@ -226,10 +259,10 @@ export class LmdbDatabase implements LocalDatabase {
         if (!tracker.isProtected(held)) throw readerCleared();
       },
     };
-    return { held, capture };
+    return { held, packed, capture };
   }
 
-  async #use<T>({ held, capture }: HeldCapture, use: (capture: Capture) => Promise<T>): Promise<T> {
+  async #use<T>({ held, packed, capture }: HeldCapture, use: (capture: Capture) => Promise<T>): Promise<T> {
     try {
       return await use(capture);
     } catch (error) {
@@ -238,12 +271,28 @@ export class LmdbDatabase implements LocalDatabase {
       capture.assertProtected();
       throw error;
     } finally {
+      packed?.dispose();
       if (held !== this.#tracker.baseIfAny) held.release();
     }
   }
 
+  /** @returns what is packed of the base, which the caller disposes of */
+  #takePacked(): PackedFill | undefined {
+    const packed = this.#packed;
+    this.#packed = undefined;
+    if (packed?.txnId === this.#tracker.baseIfAny?.id) return packed;
+    packed?.dispose();
+    return undefined;
+  }
+
   #turn<T>(work: () => T | Promise<T>): Promise<T> {
-    return this.#withCursors(() => this.#turns.run(work));
+    return this.#withCursors(() =>
+      this.#turns.run(() => {
+        // Once the base has moved on it is of no use.
+        this.#packed = this.#takePacked();
+        return work();
+      }),
+    );
   }
 
   /** Does `work`, and after an error in a page once more, with cursors. */

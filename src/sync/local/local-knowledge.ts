@@ -50,6 +50,17 @@ export class LocalKnowledge {
     for (const [name, flags] of rememberedFlags(view)) this.#knownFlags.set(name, flags);
   }
 
+  beginFilling(names: readonly string[]): void {
+    this.filling ??= new Filling([]);
+    this.filling.add(names);
+  }
+
+  /** A slice of the filling is committed. @param left what is left to do; undefined: all is copied */
+  filled(left: Filling | undefined): void {
+    this.filling = left;
+    this.isMarked = left !== undefined;
+  }
+
   /** Nothing of this database was ever recorded to its end. */
   get isFirstMigration(): boolean {
     return this.#isFirstMigration ?? false;

@@ -1,28 +1,27 @@
 import type { WriteTransaction } from '../../lmdb/index.ts';
-import { type Filling, KeySet, nativeChanges, type Schema, type Snapshotted } from '../../shadow/index.ts';
-import type { Base } from './base.ts';
+import { type Filling, KeySet, nativeChanges, type Snapshotted } from '../../shadow/index.ts';
 import type { Held } from './held.ts';
-import type { LocalKnowledge } from './local-knowledge.ts';
 import { type BesideView, type Rebased, recordUnder } from './rebase.ts';
-import type { Views } from './views.ts';
-
-export interface RebaserOptions {
-  readonly schema: Schema;
-  readonly base: Base;
-  readonly known: LocalKnowledge;
-  readonly views: () => Views;
-  /** What every view is looked at for. */
-  readonly look: (view: Snapshotted) => void;
-  /** Whether what was read of a held view is true; tells when it is not. */
-  readonly isProtected: (held: Held) => boolean;
-}
+import type { WritesContext } from './writes.ts';
 
 /** Brings entries up to date under the lock. */
 export class Rebaser {
-  readonly #options: RebaserOptions;
+  readonly #context: Omit<WritesContext, 'rebase'>;
+  readonly #look: (view: Snapshotted) => void;
+  readonly #isProtected: (held: Held) => boolean;
 
-  constructor(options: RebaserOptions) {
-    this.#options = options;
+  /**
+   * @param look what every view is looked at for
+   * @param isProtected whether what was read of a held view is true; tells when it is not
+   */
+  constructor(
+    context: Omit<WritesContext, 'rebase'>,
+    look: (view: Snapshotted) => void,
+    isProtected: (held: Held) => boolean,
+  ) {
+    this.#context = context;
+    this.#look = look;
+    this.#isProtected = isProtected;
   }
 
   /**
@@ -36,19 +35,19 @@ export class Rebaser {
     filling?: Filling,
     beside?: BesideView,
   ): Rebased {
-    const { schema, known, views, look, isProtected } = this.#options;
+    const { known, views } = this.#context;
     const touched = new KeySet(Number.POSITIVE_INFINITY);
     if (under.view.txnId === base.id) return { touched, recheckAll: false, hasLocalChanges: false, entries: 0 };
-    look(under);
+    this.#look(under);
     // Under the lock nobody uses pages again. What was found ahead of it was found in the pages of both.
-    const { held } = this.#options.base;
-    const isTrue = isProtected(base) && (held === base || !held || isProtected(held));
-    if (schema.native) {
+    const { held } = this.#context.base;
+    const isTrue = this.#isProtected(base) && (held === base || !held || this.#isProtected(held));
+    if (this.#context.options.schema.native) {
       const changes = nativeChanges(isTrue ? base : undefined, under, { touched, unpublished: known.unpublished });
       return { touched, recheckAll: changes === undefined, hasLocalChanges: changes !== 0, entries: 0 };
     }
     // Behind our own commit the shadow differs by what we wrote ourselves.
-    const isBaseBehind = this.#options.base.isBehind(base);
+    const isBaseBehind = this.#context.base.isBehind(base);
     // A slice of a filling writes to shadows alone: main tells all that came after it, and the lock need not wait for a look at what was filled.
     const scope = { ...known.scope(), filling, isBaseBehind: isBaseBehind && !filling };
     const tells = isTrue && (isBaseBehind || views().canCompare(base, under));

@@ -1,15 +1,16 @@
 import type { WriteTransaction } from '../../lmdb/index.ts';
-import { Filling, type WritePlan } from '../../shadow/index.ts';
+import type { WritePlan } from '../../shadow/index.ts';
 import { holdIfFree } from './base.ts';
 import { readerCleared } from './compare-local.ts';
-import { fillProgress, fillSlice } from './fill-slice.ts';
+import type { FillPacking } from './fill-packing.ts';
+import { FillSlices } from './fill-slice.ts';
 import type { Held } from './held.ts';
 import type { JoinedViews } from './joined-views.ts';
 import { keepValuesOf } from './keep-values.ts';
 import { applyPlan } from './rebase.ts';
 import type { Sidecar } from './sidecar.ts';
 import { SidecarNotWholeError } from './sidecar-errors.ts';
-import { SliceTime } from './slice-time.ts';
+import type { Steps } from './steps.ts';
 import type { UnderLock, Writes, WritesContext } from './writes.ts';
 
 /**
@@ -60,14 +61,12 @@ export class SidecarWrites implements Writes {
     if (verdict !== 'whole') throw new SidecarNotWholeError(this.#sidecar.path, verdict);
   }
 
-  record(plan: WritePlan, view: Held): void {
+  /** Nobody waits for it: slices bound what one transaction takes in memory. */
+  *record(plan: WritePlan, view: Held, packing?: FillPacking): Steps<void> {
     const { known, options, base } = this.#context;
-    known.filling ??= new Filling([]);
-    known.filling.add(plan.fills);
+    const slices = new FillSlices(options, known, true, packing);
+    known.beginFilling(plan.fills);
     for (const name of plan.marks.keys()) if (!view.view.dbis.has(name)) this.#keepValues(name);
-    // Nobody waits for it; the time bounds what one transaction takes in memory.
-    const time = new SliceTime(options.clock, options.lockMaxMs);
-    const tell = fillProgress(options.clock, options.report);
     const beside = { main: undefined, txnId: view.id, view: view.view } as const;
     this.#agrees = false;
     this.#sidecar.keepMain(view.id);
@@ -75,24 +74,21 @@ export class SidecarWrites implements Writes {
       const left = this.#recordOnce(isFirst, () =>
         this.#sidecar.write(
           (transaction) => {
-            time.begin();
-            const filling = known.filling!.copy();
+            // What is copied is one view, whoever commits meanwhile.
+            slices.begin(true);
             if (isFirst) applyPlan(transaction, plan, undefined, beside);
-            const left = fillSlice(transaction, filling, view.view, known, () => time.isUp, beside);
-            time.written();
+            const left = slices.fill(transaction, known.filling!.copy(), view.view, beside);
             // No lock keeps pages from being used again while they are read here.
             if (!this.#views.isTrusted(view)) throw readerCleared();
             // A filling that is cut short goes on from whichever slice is there.
             this.#sidecar.environment.syncMeta(left === undefined);
             return left;
           },
-          (left) => (left ? this.#sidecar.files : this.#sidecar.agreeing(view)),
+          (left) => (left ? {} : this.#sidecar.agreeing(view)),
         ),
       );
-      known.filling = left;
-      known.isMarked = left !== undefined;
-      if (!left) break;
-      tell(left, view.view);
+      if (slices.committed(left, view)) break;
+      yield;
     }
     this.#sidecar.at('recorded');
     base.set(this.#views.refresh(view), this.#views, view);

@@ -4,7 +4,7 @@ import type { Clock } from '../time/index.ts';
  * How long the write lock rests between two slices. Its mutex is not fair: who gives it back and takes it again at once gets it,
  * while the application that waits is still being woken.
  */
-const REST_MS = 2;
+export const REST_MS = 2;
 /** Of the first slice nothing is known yet: so much of the time is for its puts, the rest for its commit. */
 const FIRST_SHARE = 0.5;
 const LEAST_SHARE = 0.1;
@@ -45,9 +45,14 @@ export class SliceTime {
 
   /** The commit is done, and another slice follows: lets others have the lock. */
   rest(): void {
+    this.committed();
+    this.#clock.pause(REST_MS);
+  }
+
+  /** The same, where the caller lets them, for `REST_MS` or longer. */
+  committed(): void {
     const totalMs = this.#clock.monotonicMs() - this.#startedMs;
     const share = (this.#writtenMs - this.#startedMs) / totalMs;
     if (totalMs >= LEAST_MEASURED_MS) this.#share = Math.min(1, Math.max(LEAST_SHARE, share));
-    this.#clock.pause(REST_MS);
   }
 }

@@ -10,6 +10,7 @@ import {
 import { errorInfo } from '../status/index.ts';
 import { Base, holdIfFree } from './base.ts';
 import { compareLocal, foundFrom, isComparable, isProtected, SCAN_ATTEMPTS, tellScan } from './compare-local.ts';
+import type { FillPacking } from './fill-packing.ts';
 import type { Held } from './held.ts';
 import { InlineWrites } from './inline-writes.ts';
 import { JoinedViews } from './joined-views.ts';
@@ -21,6 +22,7 @@ import { Rebaser } from './rebaser.ts';
 import { holdsNothing, RoundTeller } from './round-teller.ts';
 import { SidecarNeedsPagesError } from './sidecar-errors.ts';
 import { SidecarWrites } from './sidecar-writes.ts';
+import { done, type Steps } from './steps.ts';
 import type { TrackerOptions } from './tracker-options.ts';
 import { CursorViews, isPageError, openViews, type Views } from './views.ts';
 import type { Writes, WritesContext } from './writes.ts';
@@ -44,7 +46,6 @@ export class Tracker {
     this.#options = options;
     this.#base = new Base(options.teller);
     this.#teller = new RoundTeller(options.report, options.schema);
-    const { sidecar } = options;
     const views = openViews(options);
     this.#known = new LocalKnowledge(options.environment, options.clock, options.schema);
     const context: WritesContext = {
@@ -54,24 +55,17 @@ export class Tracker {
       views: () => this.#views,
       rebase: (...args) => this.#rebaser.rebase(...args),
     };
-    this.#rebaser = new Rebaser({
-      schema: options.schema,
-      base: this.#base,
-      known: this.#known,
-      views: context.views,
-      look: this.#look,
-      isProtected: (held) => this.isProtected(held),
-    });
+    this.#rebaser = new Rebaser(context, this.#look, (held) => this.isProtected(held));
     this.#inline = new InlineWrites(context);
-    if (!sidecar) {
+    if (!options.sidecar) {
       this.#views = views;
       this.#writes = this.#inline;
       return;
     }
     if (!views.isPaged) throw new SidecarNeedsPagesError();
-    const joined = new JoinedViews(views, sidecar);
+    const joined = new JoinedViews(views, options.sidecar);
     this.#views = joined;
-    this.#writes = new SidecarWrites(context, sidecar, joined);
+    this.#writes = new SidecarWrites(context, options.sidecar, joined);
   }
 
   /** The entries lie in a sidecar. */
@@ -125,8 +119,13 @@ export class Tracker {
    * @throws UnsupportedDbiError, HeaderError, LmdbError; what was noticed is kept for the next round; `fallBack`
    */
   localRound(): boolean {
+    return done(this.localRoundInSteps(), this.#options.clock);
+  }
+
+  /** The same; between two steps the lock is to rest for `REST_MS`. @param packing packs what the first filling copies */
+  *localRoundInSteps(packing?: FillPacking): Steps<boolean> {
     if (!this.hasNews) return false;
-    const entries = this.#round();
+    const entries = yield* this.#round(packing);
     if (entries === undefined) return false;
     this.#tellChange(entries);
     return true;
@@ -150,7 +149,7 @@ export class Tracker {
   }
 
   /** @returns entries written; undefined: nothing is to be published */
-  #round(): number | undefined {
+  *#round(packing?: FillPacking): Steps<number | undefined> {
     this.#writes.prepare();
     const { held } = this.#base;
     // Before the next reader is begun, which may get the slot that a cleared one would give back.
@@ -175,7 +174,7 @@ export class Tracker {
         compareLocal(from, current, this.#known, from !== undefined && isBehind);
       const plan = foundFrom(base, this.#isTrue, compare, (untrue) => untrue.dispose());
       try {
-        if (!plan.isEmpty) this.#writes.record(plan, current);
+        if (!plan.isEmpty) yield* this.#writes.record(plan, current, packing);
         else this.#moveTo(current);
         // A round that failed may have failed after its commit.
         const wasFailing = !this.#known.pending.isEmpty;
@@ -222,7 +221,7 @@ export class Tracker {
       if (view.id !== this.base.id) return undefined;
       plan = compareEverything(view, this.#known.scope());
       if (!tellScan(this.#options.report, plan)) return false;
-      this.#writes.record(plan, view);
+      done(this.#writes.record(plan, view), this.#options.clock);
       this.#tellChange(plan.count);
       return true;
     } finally {

@@ -1,9 +1,11 @@
 import type { WriteTransaction } from '../../lmdb/index.ts';
 import type { Beside, Filling, Snapshotted, WritePlan } from '../../shadow/index.ts';
 import type { Base } from './base.ts';
+import type { FillPacking } from './fill-packing.ts';
 import type { Held } from './held.ts';
 import type { LocalKnowledge } from './local-knowledge.ts';
 import type { BesideView, Rebased } from './rebase.ts';
+import type { Steps } from './steps.ts';
 import type { TrackerOptions } from './tracker-options.ts';
 import type { Views } from './views.ts';
 
@@ -23,8 +25,9 @@ export interface Writes {
   /**
    * Writes a plan of local changes, and fills the shadows that it names, in slices.
    * @param view what the plan was made of
+   * @param packing packs what the first filling copies
    */
-  record(plan: WritePlan, view: Held): void;
+  record(plan: WritePlan, view: Held, packing?: FillPacking): Steps<void>;
   /** Takes the application's write lock for `body`, and commits. */
   locked<T>(body: UnderLock<T>): T;
   /** Writes to entries alone, which main does not notice: old deletion marks are removed. */

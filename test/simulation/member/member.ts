@@ -301,14 +301,14 @@ export class Member {
     }
   }
 
-  /** A process in another PID namespace takes our readers for dead, and the application goes on writing. */
+  /** A process in another PID namespace takes our readers for dead; the application writes on. */
   clearReaders(): void {
     if (this.state !== 'running' || this.#isLocked || !this.#environment?.isOpen) return;
     // Not in the line itself, which nobody makes where no trace is kept.
     const cleared = clearReaders(join(this.#folder, 'lock.mdb'));
     this.#tell(() => `readers are cleared: ${cleared}`);
-    const { random } = this.#fleet.world;
     // After few the pages are still what they were; after many they come round, with the same numbers.
+    const { random } = this.#fleet.world;
     for (let count = 2 + random.below(random.pick([4, 40])); count > 0; count--) this.write();
   }
 
@@ -336,9 +336,7 @@ export class Member {
     this.#life.isOver = true;
     try {
       this.#local?.close();
-    } catch {
-      // It may have been in the middle of anything.
-    }
+    } catch {} // It may have been in the middle of anything.
     this.#environment?.close();
   }
 

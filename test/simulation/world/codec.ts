@@ -1,6 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 import {
   CorruptSnapshotError,
+  EntryPacker,
   encodeSnapshot,
   RefusedSnapshotError,
   readSnapshot,
@@ -33,6 +34,10 @@ export function codecOf(world: World, clock: Clock, onRead: (objectName: string)
   };
   return {
     encode: (meta, dbis, options) => encodeSnapshot(meta, dbis, { ...options, ...MEMBER }),
+    pack: {
+      make: (spool) => new EntryPacker({ spool, memberSizeBytes: MEMBER.memberSizeBytes }),
+      leastEntries: 1,
+    },
     read: (open, visitor, options) => {
       onRead(options.objectName);
       return readSnapshot(open, visitor, { ...options, gunzip });

@@ -9,8 +9,8 @@ import { type Log, silentLog } from '../../../src/log/index.ts';
 import { TIME_ZERO, type Time } from '../../../src/merge/index.ts';
 import { compareEverything, isPrivate, type KeySet, type Schema } from '../../../src/shadow/index.ts';
 import { shadowedName, shadowName } from '../../../src/shadow/store/names.ts';
-import { readSnapshot } from '../../../src/snapshot/index.ts';
-import { bytesBody } from '../../../src/storage/index.ts';
+import { EntryPacker, readSnapshot } from '../../../src/snapshot/index.ts';
+import { bytesBody, Spool } from '../../../src/storage/index.ts';
 import { LmdbDatabase, type MergeResult, Sidecar, type SidecarPoint } from '../../../src/sync/local/index.ts';
 import type { Tracker } from '../../../src/sync/local/tracker.ts';
 import {
@@ -27,6 +27,7 @@ import { cursorScan, type Pair } from '../../btree/fixture.ts';
 import { shadowKeyOf } from '../../golden/offline-model.ts';
 import type { ApplicationOptions, ApplicationWrite } from '../application/application.ts';
 import type { LockstepApplication } from '../application/lockstep-application.ts';
+import { assertSame } from './assert-same.ts';
 import { encoded } from './encoded.ts';
 import type { LogicalClock } from './logical-clock.ts';
 
@@ -128,6 +129,10 @@ export class Peer {
         cutoff: cutoff ?? (() => TIME_ZERO),
       },
       sweeper: SWEEPER,
+      pack: {
+        make: () => new EntryPacker({ spool: new Spool({ memoryBytes: 0 }), memberSizeBytes: 4096 }),
+        leastEntries: 1,
+      },
       included: () => this.included,
       changes: changes && {
         listening: { ...changes, isOn: true },
@@ -339,11 +344,3 @@ function pagesUnknown(): Error {
 }
 
 const hex = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('hex');
-
-export function assertSame(what: string, actual: readonly string[], expected: readonly string[]): void {
-  const missing = expected.filter((line) => !actual.includes(line)).slice(0, 3);
-  const extra = actual.filter((line) => !expected.includes(line)).slice(0, 3);
-  if (actual.length === expected.length && missing.length === 0 && extra.length === 0) return;
-  const short = (lines: string[]): string => JSON.stringify(lines.map((line) => line.slice(0, 160)));
-  throw new Error(`${what}: only in the first ${short(extra)}, only in the second ${short(missing)}`);
-}

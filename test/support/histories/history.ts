@@ -5,8 +5,9 @@ import { KINDS, type Kind, type Pair } from '../../btree/fixture.ts';
 import { shadowKeyOf } from '../../golden/offline-model.ts';
 import type { ApplicationWrite } from '../application/application.ts';
 import type { LockstepApplication } from '../application/lockstep-application.ts';
+import { assertSame } from '../fleet/assert-same.ts';
 import { LogicalClock } from '../fleet/logical-clock.ts';
-import { assertSame, Peer } from '../fleet/peer.ts';
+import { Peer } from '../fleet/peer.ts';
 import { type DecodedObject, decodeBytes } from '../objects/decode-object.ts';
 import { ALL_KINDS, applicationWrites, NATIVE_KINDS, type Step, type Write } from './shared-history.ts';
 
