@@ -43,7 +43,7 @@ export interface Way {
 }
 
 const WARMING = 5;
-const CHANGES = 15;
+const CHANGES = 45;
 /** Of a bucket that is polled each second: one in each 31st of the interval, so that their median is that of all moments. */
 const POLLED_CHANGES = 31;
 const POLL_INTERVAL_MS = 1000;
