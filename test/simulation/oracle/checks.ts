@@ -26,11 +26,18 @@ function objectsOf(bucket: Bucket, name: string): KnownObject[] {
 }
 
 /** What an empty instance that joins gets of all of them. */
-export function joinerEntries(bucket: Bucket): Map<string, Entry> {
+function joinerEntries(bucket: Bucket): Map<string, Entry> {
   const names = new Set<string>();
   for (const { known } of bucket.present) if (known) names.add(known.name.instanceId);
   const entries = new Map<string, Entry>();
   for (const name of names) takeInto(entries, chainOf(objectsOf(bucket, name)).entries);
+  return entries;
+}
+
+/** All that is in the bucket, also what no chain leads to. */
+export function allEntries(bucket: Bucket): Map<string, Entry> {
+  const entries = new Map<string, Entry>();
+  for (const { known } of bucket.present) if (known) takeInto(entries, known.entries);
   return entries;
 }
 
