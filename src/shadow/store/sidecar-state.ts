@@ -23,6 +23,8 @@ export interface SidecarState {
   readonly ownFile?: string;
   /** It is being rebuilt from objects of the bucket: what it knows is not all that is known. */
   readonly isRebuilding?: boolean;
+  /** Objects of ours up to this time are of an LMDB that is no longer there: they tell nothing of what is published of this one. */
+  readonly anewNano?: string;
   /** Objects under our own name that are later than all that is known here, and could not be read. */
   readonly unreadable?: readonly string[];
 }

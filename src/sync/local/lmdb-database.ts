@@ -162,10 +162,14 @@ export class LmdbDatabase implements LocalDatabase {
       if (!this.#start?.hasEntries || unpublished.hasOverflowed) return;
       const untilTxnId = this.#start.txnId;
       // Without an object of ours, or with one of another LMDB, nothing tells what is published.
-      if (!shown || shown.txnId > untilTxnId) return unpublished.overflow();
+      if (!shown || shown.txnId > untilTxnId || shown.timestampNano <= this.#anewNano) return unpublished.overflow();
       const since = { txnId: shown.txnId, time: timeOf(shown.timestampNano), untilTxnId };
       this.#read(({ view }) => collectSince(view, this.#options.schema.native, since, unpublished));
     });
+  }
+
+  get #anewNano(): bigint {
+    return BigInt(this.#options.sidecar?.state.anewNano ?? -1);
   }
 
   #read<T>(look: (held: Held) => T): T {

@@ -66,7 +66,8 @@ export class SidecarMemory implements Memory {
   /** All that we have published was of another LMDB, whatever this one's transactions come to. */
   #beginsAnew(own: readonly SnapshotName[]): void {
     const nano = own.reduce((latest, { timestampNano }) => (timestampNano > latest ? timestampNano : latest), 0n);
-    this.#sidecar.forget({ lookedNano: later(this.#sidecar.state.lookedNano, nano), ...this.#sidecar.files });
+    const anewNano = later(this.#sidecar.state.lookedNano, nano);
+    this.#sidecar.forget({ lookedNano: anewNano, anewNano, ...this.#sidecar.files });
   }
 
   /** What a kill has left is put right first: it would look as if values were missing. */
@@ -204,8 +205,8 @@ export class SidecarMemory implements Memory {
   #forget({ id: txnId }: Held): void {
     const { txnId: seen } = this.#sidecar.state;
     const seenTxnId = Math.max(seen, this.#unknown?.txnId ?? 0);
-    const looked = later(`${this.#options.clock.nowNano()}`, this.#unknown?.nano ?? 0n);
-    this.#sidecar.forget({ lookedNano: later(this.#sidecar.state.lookedNano, BigInt(looked)), ...this.#noted });
+    const anewNano = later(this.#sidecar.state.lookedNano, this.#unknown?.nano ?? 0n);
+    this.#sidecar.forget({ lookedNano: later(anewNano, this.#options.clock.nowNano()), anewNano, ...this.#noted });
     this.#options.report({ type: 'sidecarForgotten', txnId, seenTxnId });
   }
 

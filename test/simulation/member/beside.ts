@@ -2,7 +2,7 @@ import { Environment, type WriteTransaction } from '../../../src/lmdb/index.ts';
 import { Sidecar, type SidecarOptions, type SidecarPoint } from '../../../src/sync/local/index.ts';
 import type { SyncEventBody } from '../../../src/sync/status/index.ts';
 import type { Fleet } from '../fleet.ts';
-import { joinerEntries } from '../oracle/checks.ts';
+import { allEntries } from '../oracle/checks.ts';
 import { contentBeside } from '../oracle/content.ts';
 import type { MemberModel } from '../oracle/member-model.ts';
 import type { Life } from '../world/life.ts';
@@ -36,7 +36,7 @@ export class Beside {
 
   told(event: SyncEventBody): void {
     if (event.type === 'sidecarForgotten') this.#model.forgotten();
-    if (event.type === 'sidecarRebuilt') this.#model.recovered(joinerEntries(this.#fleet.bucket));
+    if (event.type === 'sidecarRebuilt') this.#model.recovered(allEntries(this.#fleet.bucket));
 
     if (event.type === 'captured') this.#look(event.txnId);
     // What the application made of it since is not recorded yet.
@@ -45,7 +45,7 @@ export class Beside {
 
   /** Changes are recorded from now on. What was lost is recovered, or was found whole. */
   joining(): void {
-    if (this.#model.isLost) this.#model.recovered(joinerEntries(this.#fleet.bucket));
+    if (this.#model.isLost) this.#model.recovered(allEntries(this.#fleet.bucket));
   }
 
   /** What was recovered need not have been written to since. */

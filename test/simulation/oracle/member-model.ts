@@ -280,7 +280,7 @@ export class MemberModel {
     }
   }
 
-  /** @param joined what a joiner gets of the bucket */
+  /** @param joined all that is in the bucket */
   recovered(joined: ReadonlyMap<string, Entry>): void {
     this.isLost = false;
     this.isRestored = false;
