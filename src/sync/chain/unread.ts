@@ -9,7 +9,7 @@ export class Unread {
   /** By name, the digest of what was sent; oldest first. */
   readonly #digests = new Map<string, string>();
 
-  stored(full: string, digest: string): void {
+  sent(full: string, digest: string): void {
     this.#digests.set(full, digest);
   }
 

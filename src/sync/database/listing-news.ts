@@ -30,7 +30,7 @@ export class ListingNews {
       this.#toldDuplicate = duplicate;
       report({ type: 'duplicateInstance', name: duplicate, instanceId: toInstanceId(this.#options.config.instance) });
     }
-    this.#tellChain();
+    this.tellChain();
     this.#tellGaps();
     const missing = index.ownMissing;
     const isNew = missing !== undefined && missing.name !== this.#toldMissing;
@@ -39,13 +39,14 @@ export class ListingNews {
     return isNew;
   }
 
-  /** To be called whenever an object of ours was stored. @param digest see `ReplacedObjects.stored` */
-  stored(full: string, digest: string | undefined): void {
-    this.replaced.stored(full, digest);
-    this.#tellChain();
+  /** To be called before an object of ours is sent: the bucket may take it and say no. @param digest see `ReplacedObjects.sent` */
+  sending(full: string, digest: string | undefined): void {
+    this.#index.addOwn(full);
+    this.replaced.sent(full, digest);
   }
 
-  #tellChain(): void {
+  /** To be called whenever an object of ours was stored. */
+  tellChain(): void {
     const { length } = this.#index.ownChain().deltas;
     if (length !== this.#chainLength) this.#report({ type: 'chain', length });
     this.#chainLength = length;

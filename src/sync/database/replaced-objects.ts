@@ -25,9 +25,9 @@ export class ReplacedObjects {
     this.#report = report;
   }
 
-  /** @param digest of what was sent, for what no peer needs to fetch */
-  stored(full: string, digest: string | undefined): void {
-    if (digest !== undefined) this.#unread.stored(full, digest);
+  /** To be called before an object is sent: the bucket may take it and say no. @param digest of what no peer needs to fetch */
+  sent(full: string, digest: string | undefined): void {
+    if (digest !== undefined) this.#unread.sent(full, digest);
   }
 
   /** Whether an object proves that what it holds is in the bucket. */
@@ -54,7 +54,7 @@ export class ReplacedObjects {
     const { clock, storage } = this.#options.ports;
     const own = this.#index.usableOwn();
     this.#unread.noteListing(own.map(({ name }) => name.full));
-    const isRead = (full: string): boolean => !this.#unread.has(full);
+    const isRead = (full: string): boolean => this.isProven(full);
     const { deletions, toRead, since } = decideReplaced(own, this.#since, clock.monotonicMs(), { isRead });
     this.#since = since;
     for (const name of deletions) {
@@ -63,7 +63,10 @@ export class ReplacedObjects {
     }
     for (const object of this.#wrong.values()) await this.#withdraw(object, signal);
     if (clock.monotonicMs() < this.#readNotBeforeMs) return;
-    for (const object of toRead) await this.#readBack(object, signal);
+    for (const object of toRead) {
+      // Of one from an earlier life nobody knows what was sent.
+      if (this.#unread.has(object.name.full)) await this.#readBack(object, signal);
+    }
   }
 
   /** What is right counts from the next listing on. */

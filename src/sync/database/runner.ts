@@ -291,15 +291,15 @@ export class DatabaseSync {
       local,
       shown: this.#shown,
       report: this.#report,
-      onStore: (name) => this.#index.addOwn(name),
-      onStored: (name, sizeBytes, { included, foreignNews, digest }) => {
+      onStore: (name, digest) => this.#news.sending(name, digest),
+      onStored: (name, sizeBytes, { included, foreignNews }) => {
         this.#index.addStored(name, sizeBytes, this.#options.ports.clock.monotonicMs());
         // Our own entry proves to the cleaner that a full snapshot of ours stands for all the others.
         if (name.kind === 'snapshot') {
           this.#included = new Map(included).set(this.#instanceId, name.timestampNano);
           this.#index.noteFull(foreignNews);
         }
-        this.#news.stored(name.full, digest);
+        this.#news.tellChain();
       },
       onMoved: () => this.#tell({ type: 'publisher', facts: publisher.facts }),
     });

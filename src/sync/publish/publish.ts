@@ -31,8 +31,11 @@ export interface PublisherOptions {
   readonly clock: Clock;
   readonly report: Report;
   readonly view: PublisherView;
-  /** Told before the bytes leave: a listing may show the object before the store returns. */
-  readonly onStore: (name: string) => void;
+  /**
+   * Told before the bytes leave: a listing may show the object before the store returns, and also when that fails.
+   * @param digest of what is sent, for what no peer needs to fetch
+   */
+  readonly onStore: (name: string, digest: string | undefined) => void;
   /** Told when the bucket said yes. */
   readonly onStored: (name: SnapshotName, sizeBytes: number, within: WithinFull) => void;
   /** Told whenever the facts may have changed. */
@@ -54,8 +57,6 @@ export interface WithinFull {
   readonly included: ReadonlyMap<string, bigint>;
   /** As in `OwnChain`. */
   readonly foreignNews: number;
-  /** Of what was stored, where nobody else will read it. */
-  readonly digest: string | undefined;
 }
 
 /** What one view gave. */
@@ -265,7 +266,7 @@ export class Publisher {
     const { objects, capture, carries, foreignNews } = made;
     for (let next = objects[0]; next; next = objects[0]) {
       const { name, role, body, keys, encodeMs, digest } = next;
-      onStore(name.full);
+      onStore(name.full, digest);
       if (role !== 'compacted') this.#allowance.take(role);
       const startedMs = clock.monotonicMs();
       await storage.store(name.full, body, { signal });
@@ -277,7 +278,7 @@ export class Publisher {
       if (role === 'full') this.#lastFullMs = clock.monotonicMs();
       this.#lastTxnId = capture.txnId;
       this.#gaveUp = undefined;
-      onStored(name, sizeBytes, { included: capture.included, foreignNews, digest });
+      onStored(name, sizeBytes, { included: capture.included, foreignNews });
       const storeMs = clock.monotonicMs() - startedMs;
       if (role === 'compacted') report({ type: 'compacted' });
       report({ type: 'stored', object: refOf(name), sizeBytes, txnId: capture.txnId, encodeMs, storeMs });
