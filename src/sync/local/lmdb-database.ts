@@ -25,6 +25,7 @@ import type { Held } from './held.ts';
 import { environmentStats, lmdbStats } from './lmdb-stats.ts';
 import type { Capture, LocalDatabase, Memory, MergeBatch, MergeResult, ShownState } from './local-database.ts';
 import { holdsEntries, type MergeOptions, mergeObjects } from './merge-object.ts';
+import { PackedStart } from './packed-start.ts';
 import { SameFile } from './same-file.ts';
 import type { Sidecar } from './sidecar.ts';
 import { SidecarMemory } from './sidecar-memory.ts';
@@ -72,8 +73,7 @@ export class LmdbDatabase implements LocalDatabase {
   readonly #sweeper: Sweeper;
   readonly #sameFile: SameFile;
   readonly #teller: ChangeTeller;
-  /** What the first filling has left; until it is captured, or no longer true. */
-  #packed: PackedFill | undefined;
+  readonly #packed = new PackedStart();
   /** After the first round, before anything was merged. */
   #start: { readonly txnId: number; readonly hasEntries: boolean } | undefined;
 
@@ -139,7 +139,7 @@ export class LmdbDatabase implements LocalDatabase {
         await clock.sleep(REST_MS, NEVER);
         await packing.settle();
       }
-      this.#packed = await packing.finish();
+      this.#packed.keep(await packing.finish(), this.#tracker.base);
     } catch (error) {
       packing.drop();
       throw error;
@@ -226,7 +226,7 @@ export class LmdbDatabase implements LocalDatabase {
   }
 
   close(): void {
-    this.#packed?.dispose();
+    this.#packed.dispose();
     this.#tracker.close();
     this.#options.sidecar?.close();
     this.#options.environment.close();
@@ -244,7 +244,7 @@ export class LmdbDatabase implements LocalDatabase {
     // So does the id: keys of what was committed since are not among the unpublished ones yet.
     const { id: txnId, takenNano: timestampNano } = tracker.base;
     report({ type: 'captured', txnId, timestampNano });
-    const packed = held.id === txnId ? this.#takePacked() : undefined;
+    const packed = held.id === txnId ? this.#packed.take(tracker.baseIfAny) : undefined;
     const capture = {
       txnId,
       timestampNano,
@@ -280,20 +280,10 @@ export class LmdbDatabase implements LocalDatabase {
     }
   }
 
-  /** @returns what is packed of the base, which the caller disposes of */
-  #takePacked(): PackedFill | undefined {
-    const packed = this.#packed;
-    this.#packed = undefined;
-    if (packed?.txnId === this.#tracker.baseIfAny?.id) return packed;
-    packed?.dispose();
-    return undefined;
-  }
-
   #turn<T>(work: () => T | Promise<T>): Promise<T> {
     return this.#withCursors(() =>
       this.#turns.run(() => {
-        // Once the base has moved on it is of no use.
-        this.#packed = this.#takePacked();
+        this.#packed.check(this.#tracker.baseIfAny);
         return work();
       }),
     );

@@ -122,4 +122,26 @@ describe('what the first filling copies is packed for the snapshot that follows 
       peer.assertMainIsShadow();
     }
   });
+
+  it('beside a sidecar, too, also when somebody commits meanwhile: what is published is one view', async () => {
+    const peer = filled({ a: 0, d: DbiFlag.dupSort, e: 0 }, { sidecar: true });
+    await peer.local.localRound();
+    peer.write(put('a', keyOf(3), 'other'));
+    expect((await capture(peer)).packed).toEqual(['a', 'e']);
+    peer.assertInStep();
+  });
+
+  it('not when a peer brought later times for what is there: the LMDB does not change then, the sidecar does', async () => {
+    const other = filled({ a: 0 });
+    await other.local.localRound();
+    other.write(...Array.from({ length: COUNT }, (_, index) => put('a', keyOf(index), 'on its way')));
+    await other.local.localRound();
+    other.write(...Array.from({ length: COUNT }, (_, index) => put('a', keyOf(index), `value ${index}`)));
+    await other.local.localRound();
+    const peer = filled({ a: 0 }, { sidecar: true });
+    await peer.local.localRound();
+    expect((await peer.merge(await other.snapshot())).written).toBe(COUNT);
+    expect((await capture(peer)).packed).toEqual([]);
+    peer.assertInStep();
+  });
 });

@@ -1,0 +1,32 @@
+import type { PackedFill } from './fill-packing.ts';
+import type { Held } from './held.ts';
+
+/** What the first filling has packed, for as long as it is what the base shows. */
+export class PackedStart {
+  #fill: PackedFill | undefined;
+  #sidecarTxnId: number | undefined;
+
+  keep(fill: PackedFill | undefined, base: Held): void {
+    this.#fill = fill;
+    this.#sidecarTxnId = base.view.sidecar?.txnId;
+  }
+
+  /** To be called whenever the base may have moved on. Beside a sidecar entries change also where the LMDB does not. */
+  check(base: Held | undefined): void {
+    if (this.#fill?.txnId === base?.id && this.#sidecarTxnId === base?.view.sidecar?.txnId) return;
+    this.dispose();
+  }
+
+  /** @returns what is packed of the base, which the caller disposes of; once */
+  take(base: Held | undefined): PackedFill | undefined {
+    this.check(base);
+    const fill = this.#fill;
+    this.#fill = undefined;
+    return fill;
+  }
+
+  dispose(): void {
+    this.#fill?.dispose();
+    this.#fill = undefined;
+  }
+}
