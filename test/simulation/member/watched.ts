@@ -11,7 +11,7 @@ export class Watched {
   readonly #fleet: Fleet;
   readonly #member: Member;
   readonly #coverage = new CoverageCheck();
-  readonly #refused = new Set<string>();
+  readonly #refused = new Map<string, number>();
   /** What is to be merged as one, by the first object. */
   readonly #batches = new Map<string, readonly KnownObject[]>();
   #whole: { readonly first: string; readonly check: WholeCheck } | undefined;
@@ -91,10 +91,7 @@ export class Watched {
         if (this.#fleet.knownObjects.has(event.object.name)) {
           world.violated('I7', `${name} refused a good object, ${event.object.name}: ${event.error.message}`);
         }
-        // What a stale listing lacks comes again, as another object.
-        if (this.#refused.has(event.object.name) && this.#fleet.scenario.bucket.stale === 0)
-          world.violated('I7', `${name} told twice of ${event.object.name}`);
-        this.#refused.add(event.object.name);
+        this.#checkTold(event.object.name);
         break;
       case 'error':
       case 'recordFailed':
@@ -102,6 +99,16 @@ export class Watched {
         break;
       default:
     }
+  }
+
+  /** I7: once. What a stale listing lacks comes again, as another object; and so does what was stored once more under its name. */
+  #checkTold(object: string): void {
+    const { bucket, scenario, world } = this.#fleet;
+    const times = (this.#refused.get(object) ?? 0) + 1;
+    this.#refused.set(object, times);
+    const versions = bucket.all.filter(({ name }) => name === object).length;
+    if (times > versions && scenario.bucket.stale === 0)
+      world.violated('I7', `${this.#member.name} told ${times} times of ${object}`);
   }
 
   #isBehindHidden(timestampNano: bigint): boolean {

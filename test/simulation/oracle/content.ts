@@ -14,6 +14,8 @@ export interface Content {
   /** A first filling has not ended. */
   readonly isFilling: boolean;
   readonly hasShadow: boolean;
+  /** DBIs of the application that have one; the others are still to be filled. */
+  readonly shadowed: ReadonlySet<string>;
 }
 
 /** Values that an entry may have had. */
@@ -22,7 +24,7 @@ type Known = (id: string) => readonly string[];
 /** The same, where the entries lie in a sidecar (decision 16): of a longer value there is only a digest. */
 export function contentBeside(environment: Environment, sidecar: Environment, known: Known): Content {
   const { main } = contentOf(environment, false);
-  const { isFilling, hasShadow, entries } = contentOf(sidecar, false, (id, stored) => {
+  const { isFilling, hasShadow, shadowed, entries } = contentOf(sidecar, false, (id, stored) => {
     const entry = storedEntry(stored);
     const form = entry.deleted ? PLAIN : stored[FORM_AT];
     if (form === PLAIN) return entry;
@@ -30,7 +32,7 @@ export function contentBeside(environment: Environment, sidecar: Environment, kn
     const value = [main.get(id), ...known(id)].find((hex) => hex !== undefined && digestOf(hex) === entry.value);
     return { ...entry, value: value ?? `digest ${entry.value}` };
   });
-  return { main, entries, isFilling, hasShadow };
+  return { main, entries, isFilling, hasShadow, shadowed };
 }
 
 const FORM_AT = 18;
@@ -55,13 +57,13 @@ export function contentOf(
   const main = new Map<string, string>();
   const entries = new Map<string, Entry>();
   let isFilling = false;
-  let hasShadow = false;
+  const shadowed = new Set<string>();
   environment.read((transaction) => {
     for (const name of transaction.dbiNames()) {
       const dbi = transaction.openDbi(name)!;
       const isShadow = name.startsWith(SHADOW);
       isFilling ||= name === '_sync_lmdbstream_fill';
-      hasShadow ||= isShadow;
+      if (isShadow) shadowed.add(name.slice(SHADOW.length));
       if (name.startsWith('_sync') && !isShadow) continue;
       const isDupSort = (transaction.dbiFlags(dbi) & DbiFlag.dupSort) !== 0;
       const cursor = transaction.cursor(dbi);
@@ -82,5 +84,5 @@ export function contentOf(
       cursor.close();
     }
   });
-  return { main, entries, isFilling, hasShadow };
+  return { main, entries, isFilling, hasShadow: shadowed.size > 0, shadowed };
 }
