@@ -139,7 +139,7 @@ export class LmdbDatabase implements LocalDatabase {
         await clock.sleep(REST_MS, NEVER);
         await packing.settle();
       }
-      this.#packed = await packing.finish();
+      this.#packed = await packing.finish(this.#tracker.base);
     } catch (error) {
       packing.drop();
       throw error;
@@ -284,7 +284,8 @@ export class LmdbDatabase implements LocalDatabase {
   #takePacked(): PackedFill | undefined {
     const packed = this.#packed;
     this.#packed = undefined;
-    if (packed?.txnId === this.#tracker.baseIfAny?.id) return packed;
+    const base = this.#tracker.baseIfAny;
+    if (base && packed?.isOf(base)) return packed;
     packed?.dispose();
     return undefined;
   }
