@@ -111,7 +111,7 @@ export class LmdbDatabase implements LocalDatabase {
   }
 
   get txnId(): number {
-    return this.#tracker.base.id;
+    return this.#tracker.baseIfAny?.id ?? 0;
   }
 
   localRound(): Promise<void> {

@@ -299,9 +299,9 @@ export class Tracker {
     return this.isBeside ? this.#writes.entries(body) : this.write(body);
   }
 
-  /** What may be published: main and entries of one moment. To be given back with `doneReading`. */
+  /** What may be published: main and entries of one moment, also after a round that left no base. To be given back with `doneReading`. */
   capturable(): Held {
-    if (!this.#writes.agrees) this.localRound();
+    if (!this.#writes.agrees || !this.#base.held) this.localRound();
     return this.#writes.capturable();
   }
 
