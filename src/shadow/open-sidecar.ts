@@ -13,7 +13,8 @@ import { isPrivate } from './store/index.ts';
 
 const PLACE =
   'shadow_path names a file that lmdbstream makes, in a folder that it may write to; without the key it is beside the data file';
-const DAMAGED = 'if lmdbstream has made it, it is damaged: remove it, and the next start rebuilds it from the bucket';
+const DAMAGED =
+  'if lmdbstream has made this one, it is damaged: remove it, and the next start rebuilds it from the bucket';
 
 /** What `shadow_path` names is something else than a sidecar, or cannot be made. */
 export class SidecarPlaceError extends LmdbstreamError {
@@ -92,7 +93,7 @@ function openFile(path: string, options: EnvironmentOptions): Environment {
     return Environment.open(path, options);
   } catch (error) {
     if (error instanceof NotLmdbError && !(error instanceof LockFormatError))
-      throw new SidecarPlaceError(path, 'is not an LMDB', { hint: `${DAMAGED}. ${PLACE}`, cause: error });
+      throw new SidecarPlaceError(path, 'is not an LMDB', { hint: `${PLACE}; ${DAMAGED}`, cause: error });
     if (!(error instanceof MissingFileError)) throw error;
     throw new SidecarPlaceError(path, `cannot be made or opened: ${error.message}`, { cause: error });
   }
