@@ -152,7 +152,6 @@ export class Tracker {
   *#round(packing?: FillPacking): Steps<number | undefined> {
     this.#writes.prepare();
     const { held } = this.#base;
-    // Before the next reader is begun, which may get the slot that a cleared one would give back.
     if (held && !this.isProtected(held)) this.#dropBase();
     const current = this.#views.hold();
     const base = this.#comparableBase(current);

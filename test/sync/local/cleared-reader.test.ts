@@ -69,6 +69,22 @@ describe('a reader that another process has cleared from the lock table (decisio
     },
   );
 
+  it.each([false, true])('whose slot a reader of the application has taken: it keeps it (sidecar: %s)', (sidecar) => {
+    const peer = startedPeer({ sidecar });
+    clear(peer, 1);
+    const read = peer.application.holdRead();
+    const theirs = () =>
+      peer.environment.readers().filter(({ pid, txnId }) => pid !== process.pid && txnId !== undefined);
+    const before = theirs();
+    expect(before).toHaveLength(1);
+    peer.tracker.localRound();
+    expect(theirs()).toEqual(before);
+    put(peer, 'later', 'v');
+    peer.assertInStep();
+    expect(theirs()).toEqual(before);
+    peer.application.releaseRead(read);
+  });
+
   it.each([false, true])(
     'and no other can be had: what asks for the base fails in passing, and the next round goes on (sidecar: %s)',
     async (sidecar) => {
