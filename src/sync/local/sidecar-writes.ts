@@ -50,7 +50,7 @@ export class SidecarWrites implements Writes {
       if (!this.#isChecked) this.#assertFits(main);
       this.#isChecked = true;
       this.#resolve(main);
-      this.#sidecar.noteFiles();
+      this.#sidecar.noteFiles(main.id);
     } finally {
       main.release();
     }

@@ -145,9 +145,10 @@ export class Sidecar {
   }
 
   /** Both were judged to fit, also where an LMDB was put in the place of itself: they are what the next start is to find. */
-  noteFiles(): void {
+  noteFiles(mainTxnId: number): void {
     const { dataFile, ownFile } = this.files;
     if (this.#state.dataFile === '' || (this.#state.dataFile === dataFile && this.#state.ownFile === ownFile)) return;
+    this.keepMain(mainTxnId);
     this.write(
       () => {},
       () => this.files,
