@@ -44,6 +44,7 @@ export class ReadTransaction {
   readonly #hooks: TransactionHooks;
   #id: number;
   #ended = false;
+  #isForsaken = false;
 
   constructor(txn: Address, hooks: TransactionHooks) {
     this.txn = txn;
@@ -205,7 +206,15 @@ export class ReadTransaction {
   abort(): void {
     if (this.#ended) return;
     this.end();
-    liblmdb().txnAbort(this.txn);
+    if (!this.#isForsaken) liblmdb().txnAbort(this.txn);
+  }
+
+  /**
+   * Of a read transaction whose slot in the reader table another process has cleared. LMDB would give back whatever is in that slot now, a reader of
+   * the application perhaps, whose pages would be used again while it reads: it is not told of the end, and some KiB are lost.
+   */
+  forsake(): void {
+    this.#isForsaken = true;
   }
 
   /** Closes every cursor that is open; the transaction goes on. */

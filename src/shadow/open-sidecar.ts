@@ -1,16 +1,25 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { LmdbstreamError } from '../errors/index.ts';
-import { Environment, type EnvironmentOptions, MissingFileError, showDbiName } from '../lmdb/index.ts';
+import {
+  Environment,
+  type EnvironmentOptions,
+  LockFormatError,
+  MissingFileError,
+  NotLmdbError,
+  showDbiName,
+} from '../lmdb/index.ts';
 import { isPrivate } from './store/index.ts';
+
+const PLACE =
+  'shadow_path names a file that lmdbstream makes, in a folder that it may write to; without the key it is beside the data file';
+const DAMAGED =
+  'if lmdbstream has made this one, it is damaged: remove it, and the next start rebuilds it from the bucket';
 
 /** What `shadow_path` names is something else than a sidecar, or cannot be made. */
 export class SidecarPlaceError extends LmdbstreamError {
-  constructor(path: string, why: string, cause?: unknown) {
-    super('SIDECAR_PLACE', `the sidecar ${path} ${why}`, {
-      hint: 'shadow_path names a file that lmdbstream makes, in a folder that it may write to; without the key it is beside the data file',
-      cause,
-    });
+  constructor(path: string, why: string, { hint = PLACE, cause }: { hint?: string; cause?: unknown } = {}) {
+    super('SIDECAR_PLACE', `the sidecar ${path} ${why}`, { hint, cause });
   }
 }
 
@@ -83,7 +92,9 @@ function openFile(path: string, options: EnvironmentOptions): Environment {
   try {
     return Environment.open(path, options);
   } catch (error) {
+    if (error instanceof NotLmdbError && !(error instanceof LockFormatError))
+      throw new SidecarPlaceError(path, 'is not an LMDB', { hint: `${PLACE}; ${DAMAGED}`, cause: error });
     if (!(error instanceof MissingFileError)) throw error;
-    throw new SidecarPlaceError(path, `cannot be made or opened: ${error.message}`, error);
+    throw new SidecarPlaceError(path, `cannot be made or opened: ${error.message}`, { cause: error });
   }
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { DbiFlag, Environment } from '../../src/lmdb/index.ts';
@@ -157,4 +157,31 @@ it('an older LMDB is not given the times of its later state', async () => {
   const { code, stderr } = await place.run(['shadow', 'move', '--to', 'inline']);
   expect([code, stderr]).toEqual([1, expect.stringMatching(/does not belong to the LMDB as it is now/)]);
   expect([content(), existsSync(sidecar())]).toEqual([before, true]);
+});
+
+it('what is only half rebuilt is not taken for all that is known', async () => {
+  await place.run(['shadow', 'move', '--to', 'sidecar']);
+  const beside = Environment.open(sidecar(), { noSubdir: true });
+  beside.write((txn) => {
+    const state = txn.openDbi('_sync_lmdbstream_sidecar')!;
+    const before = JSON.parse((txn.get(state, Buffer.from('state')) as Buffer).toString());
+    txn.put(state, Buffer.from('state'), Buffer.from(JSON.stringify({ ...before, txnId: 0, isRebuilding: true })));
+    txn.delete(txn.openDbi('_sync_shadow_data')!, Buffer.from('long'));
+  });
+  beside.close();
+  const before = content();
+  const { code, stderr } = await place.run(['shadow', 'move', '--to', 'inline']);
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/is only half rebuilt/)]);
+  expect([content(), existsSync(sidecar())]).toEqual([before, true]);
+});
+
+it('the last commit of the data file stays that of the application: a change made offline is not made newer', async () => {
+  const data = join(path(), 'data.mdb');
+  for (const to of ['sidecar', 'inline']) {
+    utimesSync(data, 1_700_000_000.25, 1_700_000_000.25);
+    const { stdout } = await place.run(['shadow', 'move', '--to', to]);
+    const laterMs = statSync(data).mtimeMs - 1_700_000_000_250;
+    expect(stdout).toContain('moved');
+    expect([laterMs >= 0, laterMs < 0.01]).toEqual([true, true]);
+  }
 });

@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, futimesSync, rmSync } from 'node:fs';
 import type { LmdbConfig } from '../../config/index.ts';
 import { acquireInstanceLock, Environment, showDbiName, type WriteTransaction } from '../../lmdb/index.ts';
 import {
@@ -51,10 +51,37 @@ function move(lmdb: LmdbConfig, to: ShadowMoveFlags['to'], nowNano: bigint): Mov
   }
 }
 
+/**
+ * What the application changed while sync was stopped counts as made at the last commit of the data file, which must stay its own: a move would
+ * make it newer than what peers have changed since.
+ */
+function writeUnseen<T>(environment: Environment, body: (main: WriteTransaction) => T): T {
+  let commitNano = 0n;
+  let txnId = 0;
+  const result = environment.write((main) => {
+    commitNano = environment.mtimeNano();
+    txnId = main.id;
+    return body(main);
+  });
+  // Under the lock, so that it is not the time of somebody's commit that is set back.
+  const lock = environment.beginWrite();
+  try {
+    // Never earlier than the commit: what is below a microsecond is lost on the way.
+    const seconds = Number(commitNano / 1000n + 2n) / 1e6;
+    if (lock.id === txnId + 1) futimesSync(environment.fd, seconds, seconds);
+  } catch (error) {
+    // The time of a file can be set by its owner only, while others may write to it.
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
+  } finally {
+    lock.abort();
+  }
+  return result;
+}
+
 /** What lies inside counts until its DBIs are dropped: a move that was cut short is made again from there. */
 function outside(environment: Environment, lmdb: LmdbConfig, nowNano: bigint): MovedDbi[] {
   const { dataPath, dataFileIdentity: dataFile } = environment;
-  return environment.write((main) => {
+  return writeUnseen(environment, (main) => {
     if (!hasShadows(main)) return [];
     const path = sidecarPath(lmdb.shadowPath, dataPath);
     const isNew = !existsSync(path);
@@ -77,13 +104,15 @@ function inside(environment: Environment, lmdb: LmdbConfig): MovedDbi[] {
   const sidecar = openSidecarToWrite(lmdb, environment);
   let moved: MovedDbi[];
   try {
-    moved = environment.write((main) => {
+    moved = writeUnseen(environment, (main) => {
       // One that was cut short: what is inside counts, and is whole.
       if (hasShadows(main)) return [];
       const look = sidecar.beginWrite();
       try {
         if (look.dbiNames().some((name) => name.startsWith('_sync_intent_')))
           throw new ShadowMoveError(path, 'has writes that were cut short');
+        // What it does not know yet would be taken for changes of the application, and be published as new (I12).
+        if (readSidecarState(cursorView(look))?.isRebuilding) throw new ShadowMoveError(path, 'is only half rebuilt');
         if (!agrees(look, main.id - 1, environment.dataFileIdentity))
           throw new ShadowMoveError(path, 'does not belong to the LMDB as it is now');
         return moveInline(main, look);

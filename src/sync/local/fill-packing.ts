@@ -1,7 +1,8 @@
 import { compareKeys } from '../../btree/index.ts';
 import { DbiFlag } from '../../lmdb/index.ts';
-import { type DatabaseView, type PlannedDbi, storeOf, type WriteSink } from '../../shadow/index.ts';
+import { type DatabaseView, entriesView, type PlannedDbi, storeOf, type WriteSink } from '../../shadow/index.ts';
 import type { EntryPacker, PackedEntries, PackedRuns } from '../../snapshot/index.ts';
+import type { Held } from './held.ts';
 
 export interface PackOptions {
   readonly make: () => EntryPacker;
@@ -11,9 +12,10 @@ export interface PackOptions {
 
 const LEAST_ENTRIES = 20_000;
 
-/** What a filling has put into shadows, packed; true of one transaction alone. */
+/** What a filling has put into shadows, packed. */
 export interface PackedFill {
-  readonly txnId: number;
+  /** Whether it is true of a view: of one transaction alone, and beside a sidecar of one of the sidecar's, too. */
+  readonly isOf: (held: Held) => boolean;
   readonly dbis: ReadonlyMap<string, PackedEntries>;
   dispose(): void;
 }
@@ -77,8 +79,8 @@ export class FillPacking {
     if (this.#packer?.hasFailed) this.drop();
   }
 
-  /** @returns undefined: nothing was packed that can be used */
-  async finish(): Promise<PackedFill | undefined> {
+  /** @param base where the filling has left it @returns undefined: nothing was packed that can be used */
+  async finish(base: Held): Promise<PackedFill | undefined> {
     const packer = this.#packer;
     if (!packer || this.#isOpen) {
       this.drop();
@@ -87,7 +89,9 @@ export class FillPacking {
     const packed = await packer.finish();
     this.#packer = undefined;
     this.#isOver = true;
-    return packed && filled(this.#txnId, this.#names, packed);
+    if (!packed || base.id === this.#txnId) return packed && filled(base, this.#names, packed);
+    packed.dispose();
+    return undefined;
   }
 
   drop(): void {
@@ -112,6 +116,9 @@ function comesInOrder(flags: number): boolean {
   return (flags & DbiFlag.dupSort) === 0 && storeOf(false).orderOf(flags) === compareKeys(flags);
 }
 
-function filled(txnId: number, names: readonly string[], { runs, dispose }: PackedRuns): PackedFill {
-  return { txnId, dbis: new Map(names.map((name, index) => [name, runs[index]!])), dispose };
+function filled({ id, view }: Held, names: readonly string[], { runs, dispose }: PackedRuns): PackedFill {
+  // A merge that changes times or marks alone commits nothing to main: beside a sidecar main's transaction stays what it was.
+  const { txnId } = entriesView(view);
+  const isOf = (held: Held): boolean => held.id === id && entriesView(held.view).txnId === txnId;
+  return { isOf, dbis: new Map(names.map((name, index) => [name, runs[index]!])), dispose };
 }

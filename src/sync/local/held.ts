@@ -7,6 +7,8 @@ export interface Holder {
   readonly isOpen: boolean;
   /** More than once does no harm. */
   abort(): void;
+  /** Its slot of the reader table was cleared, and is somebody else's perhaps. */
+  forsake?(): void;
 }
 
 /** A read transaction that is held, with what it sees. While it is held, no page it can reach is ever reused. */
@@ -29,6 +31,11 @@ export class Held implements Snapshotted {
 
   release(): void {
     this.#holder.abort();
+  }
+
+  /** To be called when its slot was cleared; to be released all the same. */
+  forsake(): void {
+    this.#holder.forsake?.();
   }
 
   get isOpen(): boolean {

@@ -78,6 +78,7 @@ export class JoinedViews implements Views {
       get isOpen() {
         return isOpen && held.isOpen;
       },
+      forsake: () => held.forsake(),
       abort: () => {
         if (!isOpen) return;
         isOpen = false;

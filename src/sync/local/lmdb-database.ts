@@ -111,7 +111,7 @@ export class LmdbDatabase implements LocalDatabase {
   }
 
   get txnId(): number {
-    return this.#tracker.base.id;
+    return this.#tracker.baseIfAny?.id ?? 0;
   }
 
   localRound(): Promise<void> {
@@ -139,7 +139,7 @@ export class LmdbDatabase implements LocalDatabase {
         await clock.sleep(REST_MS, NEVER);
         await packing.settle();
       }
-      this.#packed.keep(await packing.finish(), this.#tracker.base);
+      this.#packed.keep(await packing.finish(this.#tracker.base));
     } catch (error) {
       packing.drop();
       throw error;

@@ -92,7 +92,7 @@ export interface LocalDatabase {
   readonly hasNews: boolean;
   /** To be asked at every poll. @throws DataFileReplacedError when the path names another file, or none; close this one then */
   assertSameFile(): void;
-  /** Id of the transaction in which main and shadow last agreed; 0 while the database is empty. */
+  /** Id of the transaction in which main and shadow last agreed; 0 while the database is empty, or a round that failed has left none. */
   readonly txnId: number;
   /** Records what the application changed. @throws what only the operator can mend; LmdbError, SpoolError may pass by themselves */
   localRound(): Promise<void>;

@@ -4,17 +4,14 @@ import type { Held } from './held.ts';
 /** What the first filling has packed, for as long as it is what the base shows. */
 export class PackedStart {
   #fill: PackedFill | undefined;
-  #sidecarTxnId: number | undefined;
 
-  keep(fill: PackedFill | undefined, base: Held): void {
+  keep(fill: PackedFill | undefined): void {
     this.#fill = fill;
-    this.#sidecarTxnId = base.view.sidecar?.txnId;
   }
 
-  /** To be called whenever the base may have moved on. Beside a sidecar entries change also where the LMDB does not. */
+  /** To be called whenever the base may have moved on. */
   check(base: Held | undefined): void {
-    if (this.#fill?.txnId === base?.id && this.#sidecarTxnId === base?.view.sidecar?.txnId) return;
-    this.dispose();
+    if (!base || !this.#fill?.isOf(base)) this.dispose();
   }
 
   /** @returns what is packed of the base, which the caller disposes of; once */

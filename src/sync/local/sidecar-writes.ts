@@ -50,6 +50,7 @@ export class SidecarWrites implements Writes {
       if (!this.#isChecked) this.#assertFits(main);
       this.#isChecked = true;
       this.#resolve(main);
+      this.#sidecar.noteFiles(main.id);
     } finally {
       main.release();
     }
@@ -192,7 +193,8 @@ export class SidecarWrites implements Writes {
   entries<T>(body: (transaction: WriteTransaction) => T): T {
     const { base } = this.#context;
     const result = this.#sidecar.write(body, () => ({}));
-    base.set(this.#views.refresh(base.held!), this.#views);
+    // What our last commit wrote is still to be looked at in one that is behind it, which shows the entries from before it.
+    if (!base.isBehind(base.held!)) base.set(this.#views.refresh(base.held!), this.#views);
     return result;
   }
 

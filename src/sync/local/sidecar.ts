@@ -144,6 +144,17 @@ export class Sidecar {
     return { dataFile: this.#options.environment.dataFileIdentity, ownFile: this.environment.dataFileIdentity };
   }
 
+  /** Both were judged to fit, also where an LMDB was put in the place of itself: they are what the next start is to find. */
+  noteFiles(mainTxnId: number): void {
+    const { dataFile, ownFile } = this.files;
+    if (this.#state.dataFile === '' || (this.#state.dataFile === dataFile && this.#state.ownFile === ownFile)) return;
+    this.keepMain(mainTxnId);
+    this.write(
+      () => {},
+      () => this.files,
+    );
+  }
+
   /** Entries agree with a state of the application's LMDB. */
   agreeing(main: Held): Partial<SidecarState> {
     return {

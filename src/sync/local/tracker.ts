@@ -152,7 +152,6 @@ export class Tracker {
   *#round(packing?: FillPacking): Steps<number | undefined> {
     this.#writes.prepare();
     const { held } = this.#base;
-    // Before the next reader is begun, which may get the slot that a cleared one would give back.
     if (held && !this.isProtected(held)) this.#dropBase();
     const current = this.#views.hold();
     const base = this.#comparableBase(current);
@@ -299,9 +298,9 @@ export class Tracker {
     return this.isBeside ? this.#writes.entries(body) : this.write(body);
   }
 
-  /** What may be published: main and entries of one moment. To be given back with `doneReading`. */
+  /** What may be published: main and entries of one moment, also after a round that left no base. To be given back with `doneReading`. */
   capturable(): Held {
-    if (!this.#writes.agrees) this.localRound();
+    if (!this.#writes.agrees || !this.#base.held) this.localRound();
     return this.#writes.capturable();
   }
 

@@ -159,6 +159,7 @@ class PagedViews implements Views {
 
   isTrusted(held: Held): boolean {
     const listed = this.#environment.readers().some(({ pid, txnId }) => pid === process.pid && txnId === held.id);
+    if (!listed) held.forsake();
     return listed && held.pages?.isIntact() === true;
   }
 

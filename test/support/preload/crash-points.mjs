@@ -51,7 +51,7 @@ function besideSidecar(name, args, call) {
   if (name === 'mdb_env_open') environments.set(args[0], args[1].endsWith(SIDECAR) ? 'sidecar' : 'main');
   if (name === 'mdb_txn_begin') {
     const which = environments.get(args[0]) ?? 'main';
-    if (which === 'main') point('main asked for');
+    if (which === 'main' && [...environments.values()].includes('sidecar')) point('main asked for');
     const result = call();
     if (result === 0) writing.set(Number(args[3][0]), which);
     return result;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ReadersFullError } from '../../../src/lmdb/index.ts';
 import { clearReaders } from '../../simulation/member/clear-readers.ts';
 import type { Peer } from '../../support/fleet/peer.ts';
 import { put, startedPeer } from '../../support/fleet/peers.ts';
@@ -65,6 +66,44 @@ describe('a reader that another process has cleared from the lock table (decisio
       const keys = await peer.local.capture(async (capture) => capture.unpublished);
       expect(keys.isEmpty).toBe(false);
       peer.assertInStep();
+    },
+  );
+
+  it.each([false, true])('whose slot a reader of the application has taken: it keeps it (sidecar: %s)', (sidecar) => {
+    const peer = startedPeer({ sidecar });
+    clear(peer, 1);
+    const read = peer.application.holdRead();
+    const theirs = () =>
+      peer.environment.readers().filter(({ pid, txnId }) => pid !== process.pid && txnId !== undefined);
+    const before = theirs();
+    expect(before).toHaveLength(1);
+    peer.tracker.localRound();
+    expect(theirs()).toEqual(before);
+    put(peer, 'later', 'v');
+    peer.assertInStep();
+    expect(theirs()).toEqual(before);
+    peer.application.releaseRead(read);
+  });
+
+  it.each([false, true])(
+    'and no other can be had: what asks for the base fails in passing, and the next round goes on (sidecar: %s)',
+    async (sidecar) => {
+      const peer = startedPeer({ sidecar });
+      clear(peer, 1);
+      const { views } = peer.tracker;
+      views.hold = () => {
+        throw new ReadersFullError(126);
+      };
+      await expect(peer.local.localRound()).rejects.toThrow(ReadersFullError);
+      expect(peer.local.hasNews).toBe(true);
+      expect(peer.local.txnId).toBe(0);
+      await expect(peer.local.capture(async () => {})).rejects.toThrow(ReadersFullError);
+      // The prototype's own again.
+      Reflect.deleteProperty(views, 'hold');
+      await peer.local.capture(async ({ unpublished }) => expect(unpublished.isEmpty).toBe(false));
+      await peer.local.localRound();
+      peer.assertInStep();
+      peer.assertNoLeaks();
     },
   );
 });

@@ -231,6 +231,20 @@ describe('a DBI that the application drops while its values are only in main', (
     }
   });
 
+  it('what the application takes out again right behind the commit that gave it back is noticed (I4)', () => {
+    const peer = keep();
+    drop(peer);
+    peer.tracker.localRound();
+    put(peer, 'new', 'mine');
+    peer.afterLock.push(() => peer.write({ op: 'del', dbi: 'd', key: 'long' }));
+    peer.tracker.localRound();
+    expect([peer.afterLock.length, Object.fromEntries(peer.mainDump().d!)]).toEqual([0, { new: 'mine', short: 'v' }]);
+    expect(peer.tracker.localRound()).toBe(true);
+    expect(shadowOf(peer, 'd').long!.deleted).toBe(true);
+    peer.assertNothingMissed();
+    peer.assertNoLeaks();
+  });
+
   it.each(['intents written', 'intents committed', 'main committed', 'settled'])(
     'gets all of it back when we are killed while it comes back: %s',
     (point) => {
