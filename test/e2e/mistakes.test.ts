@@ -113,7 +113,7 @@ const MISTAKES: Mistake[] = [
   {
     mistake: 'a file that is no LMDB in the place of the sidecar',
     says: /lmdbstream-shadow/,
-    hint: /not an LMDB data file/,
+    hint: /it is damaged: remove it/,
     lmdb: SIDECAR,
     spoil: (_, path) => writeFileSync(besideOf(path), 'SQLite format 3\0'.repeat(1000)),
   },
