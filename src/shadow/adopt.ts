@@ -102,12 +102,9 @@ export class Adopter implements SnapshotVisitor {
   entry(entry: EntryRef): void {
     if (!this.#target) return;
     this.entries++;
-    const { buffer, keyStart, keyEnd, valueStart, valueEnd, timestampHi, timestampLo } = entry;
+    const { buffer, keyStart, keyEnd, valueStart, valueEnd } = entry;
     const incoming = this.#incoming;
-    incoming.setKey(buffer, keyStart, keyEnd);
-    incoming.setTime(timestampHi, timestampLo);
-    if (isDeletedEntry(this.#header!.formatVersion, entry.flags, valueEnd - valueStart)) incoming.setDeleted();
-    else incoming.setValue(buffer, valueStart, valueEnd);
+    incoming.takeDecoded(entry, isDeletedEntry(this.#header!.formatVersion, entry.flags, valueEnd - valueStart));
     const kept = this.#kept!;
     const isKept = kept.find(buffer, keyStart, keyEnd);
     if (isKept && kept.isEntry(incoming) && !(this.#isDetached && kept.entry.isDigest)) return;

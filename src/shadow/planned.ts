@@ -1,4 +1,5 @@
 import { Entry } from '../merge/index.ts';
+import type { EntryRef } from '../snapshot/index.ts';
 
 /** A DBI of which something must be written. */
 export interface PlannedDbi {
@@ -24,6 +25,17 @@ export class PlannedWrite extends Entry {
   oldBuffer: Buffer = this.keyBuffer;
   oldStart = -1;
   oldEnd = -1;
+
+  /** Key, time and value of a decoded entry. @param isMark it is a deletion mark, in the object's own way of saying so */
+  takeDecoded(
+    { buffer, keyStart, keyEnd, valueStart, valueEnd, timestampHi, timestampLo }: EntryRef,
+    isMark: boolean,
+  ): void {
+    this.setKey(buffer, keyStart, keyEnd);
+    this.setTime(timestampHi, timestampLo);
+    if (isMark) this.setDeleted();
+    else this.setValue(buffer, valueStart, valueEnd);
+  }
 
   setOld(entry: Entry): void {
     this.oldBuffer = entry.valueBuffer;

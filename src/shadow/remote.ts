@@ -113,10 +113,7 @@ export class RemoteComparer implements SnapshotVisitor {
     // What is here already needs no check, and it is what most entries of a snapshot are.
     if (isHere && this.#holds(entry, deleted)) return;
     const incoming = this.#incoming;
-    incoming.setKey(buffer, keyStart, keyEnd);
-    incoming.setTime(timestampHi, timestampLo);
-    if (deleted) incoming.setDeleted();
-    else incoming.setValue(buffer, valueStart, valueEnd);
+    incoming.takeDecoded(entry, deleted);
     this.#checker!.check(incoming);
     if (isHere ? !this.#wins(incoming) : isStaleDeletion(incoming, this.#options.cutoff)) return;
     this.#decideMain(incoming, isHere);
