@@ -9,6 +9,7 @@ import { bytesBody } from '../../src/storage/index.ts';
 import { LmdbDatabase, type LmdbDatabaseOptions, Sidecar } from '../../src/sync/local/index.ts';
 import { systemClock } from '../../src/sync/time/index.ts';
 import { fsPlace } from '../e2e/buckets-machine.ts';
+import { NO_SWEEPER } from '../support/fleet/peer.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { CrashMachine } from './crash-machine.ts';
 import { type CrashState, Disk } from './power-disk.ts';
@@ -35,15 +36,7 @@ const SETTINGS: Omit<LmdbDatabaseOptions, 'environment' | 'sidecar' | 'report'> 
     collectGarbage: () => {},
     cutoff: () => TIME_ZERO,
   },
-  sweeper: {
-    enabled: false,
-    retentionDays: 365_000,
-    intervalMs: 1,
-    firstIntervalMs: 1,
-    lockDurationMs: 50,
-    releaseDurationMs: 0,
-    retentionLoadCutoffDurationMs: 0,
-  },
+  sweeper: NO_SWEEPER,
   included: () => new Map(),
 };
 

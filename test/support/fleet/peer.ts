@@ -128,7 +128,7 @@ export class Peer {
         collectGarbage: () => {},
         cutoff: cutoff ?? (() => TIME_ZERO),
       },
-      sweeper: SWEEPER,
+      sweeper: NO_SWEEPER,
       pack: {
         make: () => new EntryPacker({ spool: new Spool({ memoryBytes: 0 }), memberSizeBytes: 4096 }),
         leastEntries: 1,
@@ -329,7 +329,8 @@ export class Peer {
   }
 }
 
-const SWEEPER: SweeperConfig = {
+/** Nothing is swept. */
+export const NO_SWEEPER: SweeperConfig = {
   enabled: false,
   retentionDays: 365_000,
   intervalMs: 1,
