@@ -117,6 +117,16 @@ export async function ensureNodeModules() {
   return (await run('npm', ['ci', '--no-audit', '--no-fund'])) === 0;
 }
 
+/**
+ * What every script that runs the product begins with: a machine on which nothing was set up yet would only fail in many words.
+ * @returns {Promise<boolean>} whether all is there now
+ */
+export async function ensureReady() {
+  if ((await ensureSystemPackages()) && (await ensureNodeModules())) return true;
+  console.error('\nThe setup failed: nothing was run.');
+  return false;
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const onlyRun = process.argv.includes('--run');
   const ready = await ensureSystemPackages(onlyRun ? RUN_PACKAGES : TEST_PACKAGES);

@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { root } from './processes.mjs';
-import { bundleSimulator } from './simulator/bundle.mjs';
+import { ensureReady } from './setup.mjs';
 
 const { values } = parseArgs({
   options: { only: { type: 'string' }, count: { type: 'string', default: '1000' } },
@@ -18,6 +18,10 @@ const mutants = all.filter(({ id }) => values.only === undefined || id === value
 const runner = join(root, 'scripts/simulator/first-failure.mjs');
 const run = promisify(execFile);
 let missed = 0;
+
+if (!(await ensureReady())) process.exit(1);
+// Its packages may be there only now.
+const { bundleSimulator } = await import('./simulator/bundle.mjs');
 
 /** @param {(typeof mutants)[number]} mutant */
 async function find(mutant) {

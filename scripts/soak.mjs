@@ -4,6 +4,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from './processes.mjs';
+import { ensureReady } from './setup.mjs';
 import { runVitest } from './vitest.mjs';
 
 /** A round is at least this long where the scenario has no end of its own, as the fleet. */
@@ -79,6 +80,7 @@ async function simulate(file) {
 }
 
 const { minutes, rest } = parse();
+if (!(await ensureReady())) process.exit(1);
 const folder = mkdtempSync(join(tmpdir(), 'lmdbstream-soak-'));
 const report = join(folder, 'report');
 const seconds = Math.max(SHORTEST_SECONDS, Math.round(minutes * 60 * SHARE_OF_FLEET));

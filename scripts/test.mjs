@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from './processes.mjs';
-import { ensureNodeModules, ensureSystemPackages } from './setup.mjs';
+import { ensureReady } from './setup.mjs';
 import { runVitest, summaryOf } from './vitest.mjs';
 
 /** @param {string} name */
@@ -23,10 +23,7 @@ const CHECKS = [
 
 async function main() {
   const counts = { passed: 0, failed: 0, skipped: 0 };
-  if (!(await ensureSystemPackages()) || !(await ensureNodeModules())) {
-    console.error('\nThe setup failed: nothing was tested.');
-    return { ...counts, failed: 1 };
-  }
+  if (!(await ensureReady())) return { ...counts, failed: 1 };
   const failedChecks = [];
   for (const [name, command, args] of CHECKS) if ((await run(command, args)) !== 0) failedChecks.push(name);
   const tests = await inOwnTemporaryFolder(
