@@ -12,9 +12,10 @@ import { assertNothingReverted, CrashMachine, errorsOf, preload, untilEqual } fr
 import type { Run } from './scenario.ts';
 import { assertTimesAcknowledged, untilSameVersions } from './versions.ts';
 
-/** How long a life may take to come by its point; some never do. */
+/** How long a life may take to come by its point, once the LMDB is open; some never do. */
 const POINT_DEADLINE_MS = 3_000;
 const LONGEST_LIFE_MS = 1_200;
+const BEGIN_DEADLINE_MS = 60_000;
 
 export interface KillOptions {
   readonly place: Place;
@@ -32,12 +33,14 @@ export interface KillOptions {
   readonly passed: readonly string[];
 }
 
-/** `isOpen`: so long after it has opened the LMDB, on however slow a machine; else after it was started. */
-type End = { readonly at: string } | { readonly afterMs: number; readonly isOpen: boolean };
+/** After it was started, or has done that for the first time, on however slow a machine. */
+const BEGINS = [undefined, /Opened LMDB/, /Stored snapshot/];
+
+type End = { readonly at: string } | { readonly afterMs: number; readonly begin: RegExp | undefined };
 
 /** Every named point in a random order, again and again, and random moments between them. */
 function* ends(calls: KillOptions['calls'], { random }: Run): Generator<End, never> {
-  const moment = (): End => ({ afterMs: random() * LONGEST_LIFE_MS, isOpen: random() < 0.6 });
+  const moment = (): End => ({ afterMs: random() * LONGEST_LIFE_MS, begin: BEGINS[Math.floor(random() * 3)] });
   for (;;) {
     const points = calls.map(([name, most]) => ({ at: `${name} ${1 + Math.floor(random() ** 2 * most)}` }));
     if (points.length === 0) yield moment();
@@ -56,14 +59,21 @@ interface Tally {
   readonly errors: string[];
 }
 
+/** How long a start takes is the machine's; only from then on it is a point that does not come. */
+async function lastUntilPoint(syncer: Syncer): Promise<void> {
+  const isOver = () => !syncer.isRunning;
+  const isOpen = () => isOver() || syncer.output.includes('Opened LMDB');
+  await eventually(isOpen, { deadlineMs: BEGIN_DEADLINE_MS, intervalMs: 20, what: 'a start' });
+  await eventually(isOver, { deadlineMs: POINT_DEADLINE_MS, intervalMs: 20 }).catch(() => {});
+}
+
 /** One life: started, ended by SIGKILL, and what it left looked at. */
 async function live(machine: CrashMachine, end: End, tally: Tally): Promise<void> {
   const isPoint = 'at' in end;
   const syncer = machine.start(isPoint ? { env: { ...preload('crash-points'), CRASH_AT: end.at } } : {});
-  if (isPoint)
-    await eventually(() => !syncer.isRunning, { deadlineMs: POINT_DEADLINE_MS, intervalMs: 20 }).catch(() => {});
+  if (isPoint) await lastUntilPoint(syncer);
   else {
-    if (end.isOpen) await syncer.says(/Opened LMDB/);
+    if (end.begin) await syncer.says(end.begin, BEGIN_DEADLINE_MS);
     // Any moment is as good as another: nothing is waited for.
     await sleep(end.afterMs);
   }
