@@ -143,7 +143,7 @@ export async function kills(options: KillOptions, run: Run): Promise<void> {
   if (schema.schema_tracks_changes) assertTimesAcknowledged(agreed, reports);
   await bucket.look();
   bucket.versions.add('in all LMDBs', agreed);
-  bucket.versions.assertOneTimeEach(reports);
+  expect(bucket.versions.restamped(reports).slice(0, 3)).toEqual([]);
   for (const syncer of syncers) {
     expect(await syncer.stop()).toBe(0);
     tally.errors.push(...errorsOf(syncer));
