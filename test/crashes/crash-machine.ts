@@ -11,6 +11,8 @@ import { eventually } from '../support/eventually.ts';
 import { acknowledgedOf, assertSameMap, type Contents, fill, type Schema, valuesOf } from './content.ts';
 
 const MAP_BYTES = 2 ** 28;
+/** A look costs the machine as much as a merge. */
+const POLL_MS = 200;
 const MDB_DUPSORT = 4;
 /** Of the writes of an application that has a DUPSORT DBI. */
 const SHARE_OF_PAIRS = 0.4;
@@ -151,7 +153,7 @@ export async function untilEqual(
       }
       for (const other of others) assertSameMap(first!, other);
     },
-    { deadlineMs, what },
+    { deadlineMs, intervalMs: POLL_MS, what },
   );
   return Math.round(performance.now() - startedMs);
 }

@@ -105,7 +105,7 @@ export function untilSameVersions(all: readonly Contents[], deadlineMs = 60_000)
       for (const other of others) assertSameMap(shown(first!), shown(other));
       return first!;
     },
-    { deadlineMs, what: 'the same time of each entry on all machines' },
+    { deadlineMs, intervalMs: 200, what: 'the same time of each entry on all machines' },
   );
 }
 
