@@ -3,11 +3,12 @@ import { expect } from 'vitest';
 import { parseSnapshotName, readSnapshot } from '../../src/snapshot/index.ts';
 import { type ObjectStorage, StorageError } from '../../src/storage/index.ts';
 import { openPlace, type Place } from '../e2e/buckets-machine.ts';
-
-const NOBODY = { header() {}, restart() {}, dbi() {}, entry() {} };
+import { Versions } from './versions.ts';
 
 /** Looks at a bucket again and again: every visible object must have a name of ours and be whole. Each is read once. */
 export class BucketCheck {
+  /** Of all that was read. */
+  readonly versions = new Versions();
   readonly #storage: ObjectStorage;
   readonly #folder: string | undefined;
   readonly #read = new Set<string>();
@@ -33,7 +34,9 @@ export class BucketCheck {
       this.#read.add(name);
       expect(() => parseSnapshotName(name)).not.toThrow();
       const { stream } = await this.#storage.load(name).catch(goneIsFine);
-      if (stream) await readSnapshot(() => stream, NOBODY, { objectName: name }).catch(goneIsFine);
+      if (!stream) continue;
+      const visitor = this.versions.ofObject(name);
+      await readSnapshot(() => stream, visitor, { objectName: name }).then(visitor.done, goneIsFine);
     }
   }
 

@@ -8,8 +8,14 @@ import { Syncer, type SyncerOptions, writeConfig } from '../e2e/product.ts';
 import { Application } from '../support/application/application.ts';
 import { Writer, type WriterOptions, type WriterReport } from '../support/application/writer.ts';
 import { eventually } from '../support/eventually.ts';
+import { acknowledgedOf, assertSameMap, type Contents, fill, type Schema, valuesOf } from './content.ts';
 
 const MAP_BYTES = 2 ** 28;
+/** A look costs the machine as much as a merge. */
+const POLL_MS = 200;
+const MDB_DUPSORT = 4;
+/** Of the writes of an application that has a DUPSORT DBI. */
+const SHARE_OF_PAIRS = 0.4;
 const preloads = resolve(import.meta.dirname, '../support/preload');
 
 /** The environment that loads a module of `support/preload` into the product before its own code. */
@@ -20,7 +26,9 @@ export const preload = (name: string): { NODE_OPTIONS: string } => ({
 export interface CrashMachineOptions {
   readonly place: Place;
   readonly more?: Readonly<Record<string, unknown>>;
-  /** Entries that are there before anything starts. */
+  /** Default: shadow mode, and the DBI `data` alone; with `dupsort_hack` the DUPSORT DBI `pairs`, too. */
+  readonly schema?: Schema;
+  /** Entries of each DBI that are there before anything starts. */
   readonly entries?: number;
   /** Where the LMDB is; default a file in the folder. */
   readonly path?: string;
@@ -30,43 +38,49 @@ export interface CrashMachineOptions {
   readonly mapSizeBytes?: number;
 }
 
+type Parts = Pick<CrashMachine, 'name' | 'path' | 'schema' | 'reader' | 'config'> & { readonly mapSizeBytes: number };
+
 /** An LMDB, a process that looks at it, an application that writes by itself when it is started, and our process beside them. */
-export class CrashMachine {
+export class CrashMachine implements Contents {
   readonly name: string;
   readonly path: string;
+  readonly schema: Schema;
   readonly reader: Application;
   readonly config: string;
   readonly #mapSizeBytes: number;
   writer: Writer | undefined;
+  beside: Application | undefined;
 
-  private constructor(name: string, path: string, reader: Application, config: string, mapSizeBytes: number) {
+  private constructor({ name, path, schema, reader, config, mapSizeBytes }: Parts) {
     this.name = name;
     this.path = path;
+    this.schema = schema;
     this.reader = reader;
     this.config = config;
     this.#mapSizeBytes = mapSizeBytes;
   }
 
   static async create(folder: string, name: string, options: CrashMachineOptions): Promise<CrashMachine> {
-    const { place, more, entries = 0, lmdbOptions, lmdb, mapSizeBytes = MAP_BYTES } = options;
+    const { place, more, schema = {}, entries = 0, lmdbOptions, lmdb, mapSizeBytes = MAP_BYTES } = options;
     const path = options.path ?? join(folder, `${name}.lmdb`);
     const reader = await Application.start(path, { noSubdir: true, mapSizeBytes, sync: false });
     onTestFinished(() => reader.kill());
     await reader.batch({ op: 'create', dbi: 'data' });
-    if (entries > 0)
-      await reader.batch({ op: 'fill', dbi: 'data', prefix: `old-${name}-`, from: 0, count: entries, valueBytes: 40 });
+    if (schema.dupsort_hack) await reader.batch({ op: 'create', dbi: 'pairs', flags: MDB_DUPSORT });
+    if (entries > 0) await fill({ schema, reader }, `old-${name}-`, entries);
     const config = writeConfig(folder, name, {
-      lmdbs: { [DATABASE]: { path, options: { no_subdir: true, ...lmdbOptions }, ...lmdb } },
+      lmdbs: { [DATABASE]: { path, options: { no_subdir: true, ...lmdbOptions }, ...schema, ...lmdb } },
       bucket: '',
       more: { storage: place, delta_interval: '100ms', ...more },
     });
-    return new CrashMachine(name, path, reader, config, mapSizeBytes);
+    return new CrashMachine({ name, path, schema, reader, config, mapSizeBytes });
   }
 
   /** Starts the application that writes by itself. */
   async write(options: Omit<WriterOptions, 'path' | 'name'>): Promise<Writer> {
-    const { path, name } = this;
-    const writer = await Writer.start({ path, name, mapSizeBytes: this.#mapSizeBytes, ...options });
+    const { path, name, schema } = this;
+    const kind = { native: schema.schema_tracks_changes ?? false, pairs: schema.dupsort_hack ? SHARE_OF_PAIRS : 0 };
+    const writer = await Writer.start({ path, name, mapSizeBytes: this.#mapSizeBytes, ...kind, ...options });
     onTestFinished(() => writer.kill());
     this.writer = writer;
     return writer;
@@ -81,12 +95,24 @@ export class CrashMachine {
     return syncer;
   }
 
+  get sidecarPath(): string {
+    return `${this.path}.lmdbstream-shadow`;
+  }
+
+  /** From now on its sidecar is looked into, if it has one. */
+  async lookBeside(): Promise<void> {
+    if (!existsSync(this.sidecarPath)) return;
+    const beside = await Application.start(this.sidecarPath, { noSubdir: true, readOnly: true });
+    onTestFinished(() => beside.kill());
+    this.beside = beside;
+  }
+
   /** The LMDB opened anew, and every pair of every DBI read; of a sidecar, too, beside which the LMDB holds nothing of ours. */
   async opensClean(): Promise<void> {
     await this.reader.open(this.path, { noSubdir: true, mapSizeBytes: this.#mapSizeBytes, sync: false });
     const names = Object.keys(await this.reader.dbis());
     for (const dbi of names) await this.reader.scan(dbi);
-    const sidecar = `${this.path}.lmdbstream-shadow`;
+    const sidecar = this.sidecarPath;
     if (!existsSync(sidecar)) return;
     expect(names).toEqual(['data']);
     const { status, stderr } = spawnSync('mdb_dump', ['-n', '-a', sidecar], { encoding: 'utf8', maxBuffer: 2 ** 28 });
@@ -111,27 +137,23 @@ export function assertNothingReverted(report: WriterReport): void {
  * @returns how long that took
  */
 export async function untilEqual(
-  machines: readonly Pick<CrashMachine, 'name' | 'reader'>[],
+  machines: readonly CrashMachine[],
   reports: readonly WriterReport[],
   deadlineMs = 60_000,
 ): Promise<number> {
   const startedMs = performance.now();
   const what = `${machines.map(({ name }) => name).join(', ')} equal, with every acknowledged write`;
+  const acknowledged = reports.map(acknowledgedOf);
   await eventually(
     async () => {
-      const contents = await Promise.all(machines.map(({ reader }) => reader.texts('data')));
-      const [first, ...others] = contents as [Record<string, string>, ...Record<string, string>[]];
-      for (const { acknowledged } of reports) {
-        const lost = Object.entries(acknowledged).filter(([key, value]) => (first[key] ?? null) !== value);
+      const [first, ...others] = await Promise.all(machines.map(valuesOf));
+      for (const ofOne of acknowledged) {
+        const lost = [...ofOne].filter(([id, value]) => first!.get(id) !== value);
         expect(lost.slice(0, 3)).toEqual([]);
       }
-      const keys = Object.keys(first);
-      for (const other of others) {
-        expect(Object.keys(other)).toHaveLength(keys.length);
-        expect(keys.filter((key) => first[key] !== other[key]).slice(0, 3)).toEqual([]);
-      }
+      for (const other of others) assertSameMap(first!, other);
     },
-    { deadlineMs, what },
+    { deadlineMs, intervalMs: POLL_MS, what },
   );
   return Math.round(performance.now() - startedMs);
 }

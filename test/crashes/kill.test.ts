@@ -61,11 +61,15 @@ const sidesOf = (calls: readonly [string, number][]): [string, number][] =>
 const after = (names: readonly string[]): string[] => names.map((name) => `after ${name}`);
 const PASSED = after(['mdb_txn_begin', 'mdb_txn_commit', 'mdb_cursor_put', 'mdb_reader_check']);
 
+/** All lives. */
+const AT_RANDOM = { calls: [], first: [], count: sized(4, 100) };
+
 const onFolder = (): Pick<KillOptions, 'place' | 'passed'> => ({
   place: fsPlace(join(temporaryFolder(), 'bucket')),
   passed: [...PASSED, ...after(['file write', 'file sync', 'rename'])],
 });
 
+/** Also that nothing of a peer was stamped as a change of ours (I12): `versions.ts`. */
 describe('kill -9', () => {
   scenario(
     'at named points and at random times, on a folder',
@@ -96,6 +100,18 @@ describe('kill -9', () => {
       const first = ['recorded 1', 'recorded 2', 'before mdb_drop 1'];
       return kills({ place, calls, first, count: sized(24, 200), lmdb, passed: [...passed, ...points] }, run);
     },
+    240_000,
+  );
+
+  scenario(
+    'at random times in native mode, on a folder',
+    (run) => kills({ ...onFolder(), ...AT_RANDOM, schema: { schema_tracks_changes: true } }, run),
+    240_000,
+  );
+
+  scenario(
+    'at random times with dupsort_hack, on a folder',
+    (run) => kills({ ...onFolder(), ...AT_RANDOM, schema: { dupsort_hack: true } }, run),
     240_000,
   );
 });

@@ -2,12 +2,14 @@
 
 Arguments: one JSON object. Requests as in application.py, one JSON value a line: "report" and "stop", each answered with a report
 of what was committed. Keys that start with its name are its own: before each write it looks whether the last acknowledged value is
-still there. Keys that start with "shared" belong to every application.
+still there. Keys that start with "shared" belong to every application. What it writes has a name: "data/<key>", or of a pair of a
+DUPSORT DBI "pairs/<key>/<value>".
 """
 
 import json
 import random
 import select
+import struct
 import sys
 import time
 
@@ -21,7 +23,14 @@ keys = options["keys"]
 shared = options["shared"]
 count = options["count"]
 distinct = options["distinct"]
+native = options["native"]
 choose = random.Random(options["seed"])
+
+# The header that an application in native mode puts before its values (docs/format.md).
+HEADER = struct.Struct(">QQBBIH")
+DELETED = 1
+PAIR_KEYS = 20
+PAIR_VALUES = 30
 
 env = lmdb.open(
     options["path"],
@@ -31,28 +40,82 @@ env = lmdb.open(
     max_spare_txns=0,
     sync=options["sync"],
 )
-dbi = env.open_db(b"data")
+data = env.open_db(b"data")
+pairs = env.open_db(b"pairs", dupsort=True) if options["pairs"] > 0 else None
 
 # What LMDB has said yes to: text, or None for a deletion.
 acknowledged = {}
+# In native mode: when that was written. A string, for JSON of others has no such numbers.
+times = {}
+# How often a pair was put that was not there, and how often something was deleted that was there.
+puts = {}
+deleted = {}
 reverted = []
 commits = 0
 
 
-def next_key():
+def next_name():
     if distinct:
-        return "%s-%08d" % (name, commits), True
-    if choose.random() < shared:
-        return "shared-%03d" % choose.randrange(20), False
-    return "%s-%05d" % (name, choose.randrange(keys)), True
+        return "data/%s-%08d" % (name, commits), True
+    is_own = choose.random() >= shared
+    if choose.random() < options["pairs"]:
+        number = choose.randrange(PAIR_VALUES)
+        # The longest do not fit into a key of the shadow.
+        value = "%02d%s" % (number, "x" * min(509, 18 * number))
+        return "pairs/%s-%02d/%s" % (name if is_own else "shared", choose.randrange(PAIR_KEYS), value), is_own
+    if not is_own:
+        return "data/shared-%03d" % choose.randrange(20), False
+    return "data/%s-%05d" % (name, choose.randrange(keys)), True
 
 
-def look(txn, key):
-    expected = acknowledged.get(key)
-    found = txn.get(key.encode(), db=dbi)
-    found = None if found is None else found.decode()
+def parts(which):
+    dbi, key, *value = which.split("/", 2)
+    return dbi, key.encode(), "".join(value).encode()
+
+
+def find(txn, which):
+    """What is there: text, of a pair an empty one; None for nothing, and for a deletion mark."""
+    dbi, key, value = parts(which)
+    if dbi == "pairs":
+        with txn.cursor(pairs) as cursor:
+            return "" if cursor.set_key_dup(key, value) else None
+    stored = txn.get(key, db=data)
+    if stored is None or not native:
+        return None if stored is None else stored.decode()
+    is_deleted = HEADER.unpack_from(stored)[3] & DELETED
+    return None if is_deleted else stored[HEADER.size :].decode()
+
+
+def look(txn, which):
+    expected = acknowledged.get(which)
+    found = find(txn, which)
     if found != expected:
-        reverted.append([key, expected, found])
+        reverted.append([which, expected, found])
+
+
+def put_native(txn, key, text):
+    """A deletion is a mark. @return the time of the change, later than that of what it replaces"""
+    before = txn.get(key, db=data)
+    now = max(time.time_ns(), 0 if before is None else HEADER.unpack_from(before)[0] + 1)
+    header = HEADER.pack(now, txn.id(), 0, DELETED if text is None else 0, 0, 0)
+    txn.put(key, header + (text or "").encode(), db=data)
+    return now
+
+
+def write(txn, which, text):
+    """@return whether anything changed, and in native mode when"""
+    dbi, key, value = parts(which)
+    if dbi == "pairs":
+        if text is None:
+            return txn.delete(key, value, db=pairs), None
+        return txn.put(key, value, db=pairs, dupdata=False), None
+    if native:
+        if text is None and find(txn, which) is None:
+            return False, None
+        return True, put_native(txn, key, text)
+    if text is None:
+        return txn.delete(key, db=data), None
+    return txn.put(key, text.encode(), db=data), None
 
 
 def write_once():
@@ -60,27 +123,43 @@ def write_once():
     writes = []
     with env.begin(write=True) as txn:
         for _ in range(1 if distinct else choose.randrange(1, 4)):
-            key, is_own = next_key()
-            if is_own and not any(key == written for written, _, _ in writes):
-                look(txn, key)
+            which, is_own = next_name()
+            if is_own and not any(which == written for written, *_ in writes):
+                look(txn, which)
             if distinct and commits > 0:
                 # One that was written before, whichever: is it still there?
-                look(txn, "%s-%08d" % (name, choose.randrange(commits)))
+                look(txn, "data/%s-%08d" % (name, choose.randrange(commits)))
+            is_pair = which.startswith("pairs/")
             if choose.random() < deletions:
-                txn.delete(key.encode(), db=dbi)
-                writes.append((key, None, is_own))
+                text = None
+            elif is_pair:
+                text = ""
             else:
-                value = "%s %d %s" % (name, commits, "x" * choose.randrange(options["valueBytes"]))
-                txn.put(key.encode(), value.encode(), db=dbi)
-                writes.append((key, value, is_own))
+                text = "%s %d %s" % (name, commits, "x" * choose.randrange(options["valueBytes"]))
+            writes.append((which, text, is_own, *write(txn, which, text)))
     commits += 1
-    for key, value, is_own in writes:
+    for which, text, is_own, has_changed, nano in writes:
         if is_own:
-            acknowledged[key] = value
+            acknowledged[which] = text
+        if is_own and nano is not None:
+            times[which] = str(nano)
+        if has_changed and text is None:
+            deleted[which] = deleted.get(which, 0) + 1
+        elif has_changed and which.startswith("pairs/"):
+            puts[which] = puts.get(which, 0) + 1
 
 
 def report():
-    return {"commits": commits, "reverted": reverted, "acknowledged": {} if distinct else acknowledged}
+    if distinct:
+        return {"commits": commits, "reverted": reverted, "acknowledged": {}, "times": {}, "puts": {}, "deleted": {}}
+    return {
+        "commits": commits,
+        "reverted": reverted,
+        "acknowledged": acknowledged,
+        "times": times,
+        "puts": puts,
+        "deleted": deleted,
+    }
 
 
 def answer(value):

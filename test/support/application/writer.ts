@@ -20,6 +20,10 @@ export interface WriterOptions {
   readonly count?: number;
   /** Each transaction writes a key of its own. Default false. */
   readonly distinct?: boolean;
+  /** Share of writes to the DUPSORT DBI `pairs`. Default 0. */
+  readonly pairs?: number;
+  /** It tracks changes itself: values have a header, deletions are marks. Default false. */
+  readonly native?: boolean;
   /** Values are up to so long. Default 100. */
   readonly valueBytes?: number;
   readonly mapSizeBytes?: number;
@@ -27,12 +31,19 @@ export interface WriterOptions {
   readonly sync?: boolean;
 }
 
+/** By what was written: `data/<key>`, or of a pair `pairs/<key>/<value>`. Empty for `distinct`, but for the first two. */
 export interface WriterReport {
   readonly commits: number;
-  /** Own keys that did not have what LMDB had acknowledged: key, expected, found. */
-  readonly reverted: readonly [key: string, expected: string | null, found: string | null][];
-  /** Own keys; null: deleted. Empty for `distinct`. */
+  /** Own ones that did not have what LMDB had acknowledged. */
+  readonly reverted: readonly [what: string, expected: string | null, found: string | null][];
+  /** Own ones: the value, `''` of a pair; null: deleted. */
   readonly acknowledged: Readonly<Record<string, string | null>>;
+  /** Own ones in native mode: the time of the newest change, in ns since 1970. */
+  readonly times: Readonly<Record<string, string>>;
+  /** Pairs, shared ones, too: how often each was put that was not there. A value of `data` is written once only. */
+  readonly puts: Readonly<Record<string, number>>;
+  /** Shared ones, too: how often something was deleted that was there. */
+  readonly deleted: Readonly<Record<string, number>>;
 }
 
 const DEFAULTS = {
@@ -42,6 +53,8 @@ const DEFAULTS = {
   shared: 0.1,
   count: 0,
   distinct: false,
+  pairs: 0,
+  native: false,
   valueBytes: 100,
   mapSizeBytes: 2 ** 28,
   sync: false,
