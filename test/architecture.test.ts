@@ -18,6 +18,7 @@ const LAYERS = [
   'btree',
   'lmdb',
   'config',
+  'paths',
   'log',
   'errors',
 ] as const;

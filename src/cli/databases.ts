@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import type { LmdbConfig } from '../config/index.ts';
 import { Environment } from '../lmdb/index.ts';
-import { openSidecar, sidecarPath } from '../shadow/index.ts';
+import { sidecarPath } from '../paths/index.ts';
+import { openSidecar } from '../shadow/index.ts';
 import { DatabasesFailedError, OutputClosed, UnknownDatabaseError } from './errors.ts';
 import type { Session } from './session.ts';
 

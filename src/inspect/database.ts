@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import type { LmdbConfig } from '../config/index.ts';
 import { Environment, type ReadTransaction } from '../lmdb/index.ts';
+import { sidecarPath } from '../paths/index.ts';
 import {
   cursorView,
   type DatabaseView,
   openSidecar as openSidecarFile,
   type Schema,
   schemaOf,
-  sidecarPath,
 } from '../shadow/index.ts';
 
 /** One LMDB as a single read transaction sees it. */

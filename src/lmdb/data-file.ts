@@ -1,5 +1,4 @@
 import { type BigIntStats, closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { Errno } from './constants.ts';
 import { check } from './library.ts';
 
@@ -8,11 +7,6 @@ import { check } from './library.ts';
  * folder mounted over it), or none.
  */
 export type DataFileState = 'same' | 'replaced' | 'missing';
-
-/** Where the data file is. @param noSubdir the path is the file itself, not its folder */
-export function dataPathOf(path: string, noSubdir = false): string {
-  return resolve(noSubdir ? path : join(path, 'data.mdb'));
-}
 
 /** The data file of an open environment, by LMDB's own descriptor; the path is asked only whether it still leads there. */
 export class DataFile {

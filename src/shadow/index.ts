@@ -24,7 +24,6 @@ export { FillWriter, PlanWriter } from './plan-writer.ts';
 export { type PlannedDbi, PlannedWrite, type WinnerSink, type WriteSink } from './planned.ts';
 export { RemoteComparer, type RemoteOptions } from './remote.ts';
 export { type Schema, schemaOf } from './schema.ts';
-export { sidecarPath } from './sidecar-path.ts';
 export { collectSince } from './since.ts';
 export { deltaSources, entryCount, snapshotSources } from './sources.ts';
 export {

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import type { LmdbConfig } from '../../config/index.ts';
 import { acquireInstanceLock, type Environment, showDbiName } from '../../lmdb/index.ts';
-import { isPrivate, type MovedDbi, sidecarPath, startAnew } from '../../shadow/index.ts';
+import { sidecarPath } from '../../paths/index.ts';
+import { isPrivate, type MovedDbi, startAnew } from '../../shadow/index.ts';
 import { forEachDatabase, openSidecarToWrite } from '../databases.ts';
 import type { Session } from '../session.ts';
 

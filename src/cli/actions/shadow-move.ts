@@ -1,6 +1,7 @@
 import { existsSync, futimesSync, rmSync } from 'node:fs';
 import type { LmdbConfig } from '../../config/index.ts';
 import { acquireInstanceLock, Environment, showDbiName, type WriteTransaction } from '../../lmdb/index.ts';
+import { sidecarPath } from '../../paths/index.ts';
 import {
   cursorView,
   hasShadows,
@@ -8,7 +9,6 @@ import {
   moveInline,
   moveToSidecar,
   readSidecarState,
-  sidecarPath,
 } from '../../shadow/index.ts';
 import { openSidecarToWrite } from '../databases.ts';
 import { DatabasesFailedError, ShadowMoveError } from '../errors.ts';

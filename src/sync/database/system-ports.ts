@@ -3,7 +3,8 @@ import { hostname } from 'node:os';
 import type { Config, LmdbConfig } from '../../config/index.ts';
 import { acquireInstanceLock, Environment, type InstanceLock } from '../../lmdb/index.ts';
 import { timeOf } from '../../merge/index.ts';
-import { isPrivate, schemaOf, sidecarPath } from '../../shadow/index.ts';
+import { sidecarPath } from '../../paths/index.ts';
+import { isPrivate, schemaOf } from '../../shadow/index.ts';
 import { EntryPacker, encodeSnapshot, readSnapshot } from '../../snapshot/index.ts';
 import { type ObjectStorage, Spool, type SpoolOptions } from '../../storage/index.ts';
 import {
