@@ -123,6 +123,11 @@ describe('modules', () => {
     expect(cycles).toEqual([]);
   });
 
+  it('open an LMDB through openWhole only, which refuses a file that liblmdb would die of', () => {
+    const opening = sources.filter((file) => withoutComments(readFileSync(file, 'utf8')).includes('Environment.open('));
+    expect(opening.map((file) => relative(src, file))).toEqual(['btree/open-whole.ts']);
+  });
+
   it('export nothing that nobody imports', () => {
     const all = [...sources, ...filesBelow(join(root, 'test'), '.ts'), ...filesBelow(join(root, 'bench'), '.ts')];
     const texts = new Map(all.map((file) => [file, readFileSync(file, 'utf8')]));

@@ -17,7 +17,7 @@ export { KeySet } from './key-set.ts';
 export { emptySidecar, hasShadows, type MovedDbi, moveInline, moveToSidecar, startAnew } from './move.ts';
 export { nativeChanges } from './native-changes.ts';
 export { newestTime } from './newest.ts';
-export { openSidecar, SidecarPlaceError } from './open-sidecar.ts';
+export { isSidecarThere, openSidecar, SidecarPlaceError } from './open-sidecar.ts';
 export { collectPending } from './pending.ts';
 export { WritePlan } from './plan.ts';
 export { FillWriter, PlanWriter } from './plan-writer.ts';

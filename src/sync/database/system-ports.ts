@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { openWhole } from '../../btree/index.ts';
 import type { Config, LmdbConfig } from '../../config/index.ts';
-import { acquireInstanceLock, Environment, type InstanceLock } from '../../lmdb/index.ts';
+import { acquireInstanceLock, type Environment, type InstanceLock } from '../../lmdb/index.ts';
 import { timeOf } from '../../merge/index.ts';
 import { sidecarPath } from '../../paths/index.ts';
 import { isPrivate, schemaOf } from '../../shadow/index.ts';
@@ -49,7 +50,7 @@ const UNLOCKED = 'No lock file can be made beside the data file: a second sync o
 export function systemPorts(options: SystemPortsOptions): DatabasePorts {
   const { config, lmdb, storage, lockWatch, clock = systemClock, random = Math.random } = options;
   const { collectGarbage = () => {}, codec = systemCodec } = options;
-  const { openEnvironment = ({ path, options }) => Environment.open(path, options) } = options;
+  const { openEnvironment = ({ path, options }) => openWhole(path, options) } = options;
   const spool = (given: SpoolOptions): Spool => new Spool(given);
   const packing = ({ make, leastEntries }: NonNullable<Codec['pack']>): PackOptions => ({
     make: () => make(spool({ memoryBytes: 0 })),
