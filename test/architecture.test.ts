@@ -18,6 +18,7 @@ const LAYERS = [
   'btree',
   'lmdb',
   'config',
+  'paths',
   'log',
   'errors',
 ] as const;
@@ -120,6 +121,11 @@ describe('modules', () => {
     };
     for (const file of sources) visit(file, []);
     expect(cycles).toEqual([]);
+  });
+
+  it('open an LMDB through openWhole only, which refuses a file that liblmdb would die of', () => {
+    const opening = sources.filter((file) => withoutComments(readFileSync(file, 'utf8')).includes('Environment.open('));
+    expect(opening.map((file) => relative(src, file))).toEqual(['btree/open-whole.ts']);
   });
 
   it('export nothing that nobody imports', () => {

@@ -18,6 +18,32 @@ export class CorruptPageError extends LmdbstreamError {
   }
 }
 
+/** How an error names a file, and what it says to do. */
+export interface CutShortFile {
+  /** What it is, before its path: `the LMDB`. */
+  readonly subject: string;
+  readonly hint: string;
+}
+
+/** The data file ends before pages that it needs. liblmdb must not read in it: behind the end the system ends the process (SIGBUS). */
+export class CutShortError extends LmdbstreamError {
+  readonly sizeBytes: number;
+  /** What its meta page says. */
+  readonly neededBytes: number;
+
+  constructor(
+    path: string,
+    { sizeBytes, neededBytes }: Pick<CutShortError, 'sizeBytes' | 'neededBytes'>,
+    { subject, hint }: CutShortFile,
+    cause?: unknown,
+  ) {
+    const what = `it has ${sizeBytes} bytes, and its meta page speaks of ${neededBytes}`;
+    super('CUT_SHORT', `${subject} ${path} is cut short: ${what}`, { hint, cause });
+    this.sizeBytes = sizeBytes;
+    this.neededBytes = neededBytes;
+  }
+}
+
 /**
  * A well-formed tree whose entries are not in the order that the DBI's flags say: the application orders them by a comparator
  * of its own. LMDB does not keep such an order in the file, and whoever writes without knowing it damages the DBI: nothing of

@@ -41,20 +41,9 @@ export class ValueRange {
 
   #readOverflow(pageNumber: number, sizeBytes: number): void {
     const file = this.#file;
-    const offset = file.locate(pageNumber, this.#pageLimit);
-    const window = file.windowAt(pageNumber);
-    const kind = readU16(window, offset + PAGE_FLAGS) & PAGE_KIND_MASK;
-    if (kind !== PageFlag.overflow) {
-      throw new CorruptPageError(pageNumber, `an overflow page was expected, its flags are 0x${kind.toString(16)}`);
-    }
-    const pages = readU32(window, offset + PAGE_OVERFLOW_COUNT);
-    const needed = Math.ceil((PAGE_HEADER_BYTES + sizeBytes) / file.pageSizeBytes);
-    if (pages < needed || pageNumber + needed > Math.min(this.#pageLimit, file.pageCount)) {
-      throw new CorruptPageError(pageNumber, `${sizeBytes} bytes on ${pages} overflow pages`);
-    }
-    const start = offset + PAGE_HEADER_BYTES;
+    const start = locateOverflow(file, this.#pageLimit, pageNumber, sizeBytes);
     if (start + sizeBytes <= file.windowBytes) {
-      this.buffer = window;
+      this.buffer = file.windowAt(pageNumber);
       this.start = start;
     } else {
       if (!this.#copy || this.#copy.length < sizeBytes) this.#copy = Buffer.allocUnsafeSlow(sizeBytes);
@@ -64,4 +53,24 @@ export class ValueRange {
     }
     this.end = this.start + sizeBytes;
   }
+}
+
+/**
+ * Where a value on overflow pages begins in the window of the first, once all of them are known to be there.
+ * @param pageLimit as in `PageFile.locate`
+ * @throws CorruptPageError
+ */
+export function locateOverflow(file: PageFile, pageLimit: number, pageNumber: number, sizeBytes: number): number {
+  const offset = file.locate(pageNumber, pageLimit);
+  const window = file.windowAt(pageNumber);
+  const kind = readU16(window, offset + PAGE_FLAGS) & PAGE_KIND_MASK;
+  if (kind !== PageFlag.overflow) {
+    throw new CorruptPageError(pageNumber, `an overflow page was expected, its flags are 0x${kind.toString(16)}`);
+  }
+  const pages = readU32(window, offset + PAGE_OVERFLOW_COUNT);
+  const needed = Math.ceil((PAGE_HEADER_BYTES + sizeBytes) / file.pageSizeBytes);
+  if (pages < needed || pageNumber + needed > Math.min(pageLimit, file.pageCount)) {
+    throw new CorruptPageError(pageNumber, `${sizeBytes} bytes on ${pages} overflow pages`);
+  }
+  return offset + PAGE_HEADER_BYTES;
 }

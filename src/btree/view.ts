@@ -1,12 +1,13 @@
 import { dbiNameBytes, dbiNameOf } from '../lmdb/index.ts';
+import type { TreeShape } from './changed-leaves.ts';
 import { CorruptPageError } from './errors.ts';
-import { META_MAIN_RECORD, NodeFlag } from './layout.ts';
+import { META_FREE_RECORD, META_MAIN_RECORD, NO_PAGE, NodeFlag, RECORD_ROOT, readPageNumber } from './layout.ts';
 import type { LeafPage } from './leaf-page.ts';
 import { lastTxnId, type Meta, readMeta } from './meta.ts';
 import { sameBytes } from './order.ts';
 import { PageCursor, subRecordOf } from './page-cursor.ts';
 import type { PageFile } from './page-file.ts';
-import { Tree } from './tree.ts';
+import { depthOf, Tree } from './tree.ts';
 
 /** A named DBI of a view. */
 export interface NamedTree {
@@ -29,6 +30,7 @@ export class View {
   readonly mainTree: Tree;
   readonly #file: PageFile;
   readonly #names: PageCursor;
+  readonly #meta: Meta;
   readonly #rootCopy: Buffer;
 
   constructor(file: PageFile, meta: Meta) {
@@ -38,6 +40,7 @@ export class View {
     this.mapSizeBytes = meta.mapSizeBytes;
     this.mainTree = new Tree('', file, pageLimit, meta.bytes, META_MAIN_RECORD, 0);
     this.#file = file;
+    this.#meta = meta;
     this.#names = new PageCursor(file, pageLimit);
     this.#rootCopy = this.#copyRoot();
   }
@@ -77,6 +80,13 @@ export class View {
     this.#names.openTree(root, depth, 0);
     if (!this.#names.seek(keyOrder, key, 0, key.length) || !this.#names.leaf.exact) return undefined;
     return isDbi(this.#names.leaf) ? treeAt(this.#names.leaf, this.mainTree) : undefined;
+  }
+
+  /** Where the tree of free pages is, which only write transactions read; its flags are those of the environment. @throws CorruptPageError */
+  freeTree(): TreeShape {
+    const { bytes, txnId } = this.#meta;
+    const root = readPageNumber(bytes, META_FREE_RECORD + RECORD_ROOT);
+    return { root, depth: root === NO_PAGE ? 0 : depthOf(bytes, META_FREE_RECORD, txnId & 1) };
   }
 
   /**

@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs';
+import { openWhole } from '../btree/index.ts';
 import type { LmdbConfig } from '../config/index.ts';
-import { Environment } from '../lmdb/index.ts';
-import { openSidecar, sidecarPath } from '../shadow/index.ts';
+import type { Environment } from '../lmdb/index.ts';
+import { sidecarPath } from '../paths/index.ts';
+import { isSidecarThere, openSidecar } from '../shadow/index.ts';
 import { DatabasesFailedError, OutputClosed, UnknownDatabaseError } from './errors.ts';
 import type { Session } from './session.ts';
 
@@ -45,7 +46,7 @@ export async function forEachDatabase(
 
 /**
  * Opens one database by its name in the configuration.
- * @throws UnknownDatabaseError, LmdbError and its kin
+ * @throws UnknownDatabaseError, CutShortError, LmdbError and its kin
  */
 export async function withDatabase<T>(
   { config }: Pick<Session, 'config'>,
@@ -65,10 +66,10 @@ export async function withDatabase<T>(
 
 /**
  * Never creates an LMDB, whatever `options.create` says: a command that reads would only hide a wrong path.
- * @throws LmdbError and its kin; see `Environment.open`
+ * @throws CutShortError, LmdbError and its kin; see `openWhole`
  */
 function openEnvironment({ path, options }: LmdbConfig, readOnly: boolean): Environment {
-  return Environment.open(path, { ...options, create: false, readOnly });
+  return openWhole(path, { ...options, create: false, readOnly });
 }
 
 async function withSidecar(
@@ -77,7 +78,7 @@ async function withSidecar(
   body: (environment: Environment, name: string) => Promise<void>,
 ): Promise<void> {
   const path = sidecarPath(lmdb.shadowPath, environment.dataPath);
-  if (lmdb.shadow !== 'sidecar' || !existsSync(path)) return;
+  if (lmdb.shadow !== 'sidecar' || !isSidecarThere(path)) return;
   const sidecar = openSidecar(path, { ...sidecarOptions(lmdb, environment), readOnly: true });
   try {
     await body(sidecar, `${lmdb.name} (sidecar)`);

@@ -1,7 +1,7 @@
-import { join, resolve } from 'node:path';
 import { DBI_FLAG_BITS } from './dbi-flags.ts';
 import { checkEvents } from './event-checks.ts';
 import { parseListenAddress } from './listen-address.ts';
+import { checkPathsDiffer } from './path-checks.ts';
 import { checkPeers } from './peer-checks.ts';
 import { above, notNegative, type Problem } from './rules.ts';
 import { checkStorage } from './storage-checks.ts';
@@ -123,37 +123,6 @@ function* checkDatabaseName(name: string): Generator<Problem> {
     yield { path, what: 'a dot in a name: everything after the first dot of an object name is its type', hint };
   if ([...name].some((letter) => letter < ' ' || letter === '\u007f'))
     yield { path, what: 'a control character in a name', hint };
-}
-
-/** A process that opens one LMDB twice loses its locks on it (decision 2). */
-function* checkPathsDiffer(lmdbs: readonly LmdbConfig[], identityOf: (dataFile: string) => string): Generator<Problem> {
-  const owners = new Map<string, string>();
-  for (const { name, path, options } of lmdbs) {
-    if (path === '') continue;
-    const identity = identityOf(resolve(options.noSubdir ? path : join(path, 'data.mdb')));
-    const owner = owners.get(identity);
-    if (owner !== undefined) {
-      yield {
-        path: ['lmdbs', name, 'path'],
-        what: `${path} is the LMDB of "${owner}" already`,
-        hint: 'one process must not open an LMDB twice: its locks would be lost; remove one of the two',
-      };
-    }
-    owners.set(identity, name);
-  }
-  for (const { name, shadowPath } of lmdbs) {
-    if (shadowPath === '') continue;
-    const identity = identityOf(resolve(shadowPath));
-    const owner = owners.get(identity);
-    if (owner !== undefined) {
-      yield {
-        path: ['lmdbs', name, 'shadow_path'],
-        what: `${shadowPath} is a file of "${owner}" already`,
-        hint: 'every sidecar is a file of its own: leave the key out for one beside the data file',
-      };
-    }
-    owners.set(identity, name);
-  }
 }
 
 function* checkAddress(address: string): Generator<Problem> {

@@ -6,5 +6,5 @@ export { type EventMessage, type KeyMessage, linesOf, messageOf } from './messag
 export { type OpenEventsOptions, type OpenedEvents, openEvents } from './open.ts';
 export * from './powerdns/index.ts';
 export { SocketConsumer } from './socket.ts';
-export { markerPath, readMarker, ToldMarkers, writeMarker } from './told-marker.ts';
+export { readMarker, ToldMarkers, writeMarker } from './told-marker.ts';
 export { SIGNATURE_HEADER, signatureOf, type WebhookOptions, webhookDelivery } from './webhook.ts';

@@ -1,14 +1,14 @@
 import type { Config, EventsConfig } from '../config/index.ts';
 import { describeError } from '../errors/index.ts';
-import { dataPathOf } from '../lmdb/index.ts';
 import type { Log } from '../log/index.ts';
+import { dataPathOf, toldMarkerPath } from '../paths/index.ts';
 import { type ChangeEvent, type Clock, systemClock } from '../sync/index.ts';
 import { type Consumer, Delivery, type DeliveryOptions, type DeliveryOutcome } from './consumer.ts';
 import { execDelivery } from './exec.ts';
 import { ControlSocket, PdnsApi, type PdnsCache, PdnsConsumer } from './powerdns/index.ts';
 import { secretIn } from './secret.ts';
 import { SocketConsumer } from './socket.ts';
-import { markerPath, readMarker, ToldMarkers } from './told-marker.ts';
+import { readMarker, ToldMarkers } from './told-marker.ts';
 import { webhookDelivery } from './webhook.ts';
 
 export interface OpenEventsOptions {
@@ -69,7 +69,7 @@ export async function openEvents(options: OpenEventsOptions): Promise<OpenedEven
     known,
     timer: (ms, then) => clock.timer(ms, then),
     onFailed: (db, error) => {
-      const file = markerPath(dataPaths.get(db)!);
+      const file = toldMarkerPath(dataPaths.get(db)!);
       log.warn(UNMARKED, { db, file, error: describeError(error) });
     },
   });

@@ -1,13 +1,8 @@
 import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { toldMarkerPath } from '../paths/index.ts';
 import type { ChangeEvent } from '../sync/index.ts';
 
-const SUFFIX = '.lmdbstream-told';
 const PAUSE_MS = 1000;
-
-/** The file beside a data file that remembers which of its transactions were told. */
-export function markerPath(dataPath: string): string {
-  return dataPath + SUFFIX;
-}
 
 /**
  * The last transaction that was told of a data file.
@@ -15,7 +10,7 @@ export function markerPath(dataPath: string): string {
  */
 export function readMarker(dataPath: string): number | undefined {
   try {
-    const { txnId, file } = JSON.parse(readFileSync(markerPath(dataPath), 'utf8')) as Record<string, unknown>;
+    const { txnId, file } = JSON.parse(readFileSync(toldMarkerPath(dataPath), 'utf8')) as Record<string, unknown>;
     return Number.isSafeInteger(txnId) && file === identityOf(dataPath) ? (txnId as number) : undefined;
   } catch {
     return undefined;
@@ -24,9 +19,9 @@ export function readMarker(dataPath: string): number | undefined {
 
 /** Moved into place, so that a kill leaves the old one or the new one. An older one only means that more is told again. */
 export function writeMarker(dataPath: string, txnId: number): void {
-  const temporary = `${markerPath(dataPath)}.new`;
+  const temporary = `${toldMarkerPath(dataPath)}.new`;
   writeFileSync(temporary, `${JSON.stringify({ txnId, file: identityOf(dataPath) })}\n`);
-  renameSync(temporary, markerPath(dataPath));
+  renameSync(temporary, toldMarkerPath(dataPath));
 }
 
 /** A file that was moved or copied into place is another one, whatever its transactions are called. */

@@ -1,13 +1,14 @@
-import { existsSync } from 'node:fs';
+import { openWhole } from '../btree/index.ts';
 import type { LmdbConfig } from '../config/index.ts';
-import { Environment, type ReadTransaction } from '../lmdb/index.ts';
+import type { Environment, ReadTransaction } from '../lmdb/index.ts';
+import { sidecarPath } from '../paths/index.ts';
 import {
   cursorView,
   type DatabaseView,
+  isSidecarThere,
   openSidecar as openSidecarFile,
   type Schema,
   schemaOf,
-  sidecarPath,
 } from '../shadow/index.ts';
 
 /** One LMDB as a single read transaction sees it. */
@@ -39,13 +40,13 @@ export function lmdbAt(name: string, path: string, noSubdir: boolean): LmdbConfi
 /**
  * Opens an LMDB for reading, beside whoever else has it open, and closes it when `body` has ended. Writes nothing, creates nothing and takes
  * no lock of ours. While it is open, LMDB cannot reuse the pages that were freed since.
- * @throws LmdbError and its kin; see `Environment.open`
+ * @throws CutShortError, LmdbError and its kin; see `openWhole`
  */
 export async function withOpenDatabase<T>(
   lmdb: LmdbConfig,
   body: (database: OpenDatabase) => Promise<T> | T,
 ): Promise<T> {
-  const environment = Environment.open(lmdb.path, { ...lmdb.options, create: false, readOnly: true });
+  const environment = openWhole(lmdb.path, { ...lmdb.options, create: false, readOnly: true });
   let sidecar: Environment | undefined;
   try {
     // First, for it is behind the LMDB, and never ahead of it.
@@ -62,7 +63,7 @@ export async function withOpenDatabase<T>(
 
 function openSidecar(lmdb: LmdbConfig, environment: Environment): Environment | undefined {
   const path = sidecarPath(lmdb.shadowPath, environment.dataPath);
-  if (lmdb.shadow !== 'sidecar' || !existsSync(path)) return undefined;
+  if (lmdb.shadow !== 'sidecar' || !isSidecarThere(path)) return undefined;
   const { maxDbs, fileMask } = lmdb.options;
   return openSidecarFile(path, { main: environment, maxDbs, fileMask, readOnly: true });
 }

@@ -1,5 +1,4 @@
 import { type BigIntStats, closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { Errno } from './constants.ts';
 import { check } from './library.ts';
 
@@ -8,11 +7,6 @@ import { check } from './library.ts';
  * folder mounted over it), or none.
  */
 export type DataFileState = 'same' | 'replaced' | 'missing';
-
-/** Where the data file is. @param noSubdir the path is the file itself, not its folder */
-export function dataPathOf(path: string, noSubdir = false): string {
-  return resolve(noSubdir ? path : join(path, 'data.mdb'));
-}
 
 /** The data file of an open environment, by LMDB's own descriptor; the path is asked only whether it still leads there. */
 export class DataFile {
@@ -56,25 +50,33 @@ export function statOf(path: string): BigIntStats | undefined {
   }
 }
 
-/** `MDB_meta` after the page header of 16 bytes: u32 magic, u32 data version. */
+/** `MDB_meta` after the page header of 16 bytes: u32 magic, u32 data version; at byte 40 of the page u32 its size. */
 const FORMAT_AT = 16;
 const META_MAGIC = 0xbeef_c0de;
 const DATA_VERSION = 1;
+const PAGE_SIZE_AT = 40;
+const META_BYTES = 152;
 
-/** Whether a data file is of the format of liblmdb 0.9. To be asked while it is not open: LMDB has no locks on it then. */
+/**
+ * Whether a data file is of the format of liblmdb 0.9, with both its meta pages. To be asked while it is not open: LMDB has no locks on it
+ * then.
+ */
 export function hasKnownFormat(path: string): boolean {
-  const format = Buffer.alloc(8);
+  const meta = Buffer.alloc(META_BYTES);
+  const isMeta = (fd: number, at: number): boolean =>
+    readSync(fd, meta, 0, META_BYTES, at) === META_BYTES &&
+    meta.readUInt32LE(FORMAT_AT) === META_MAGIC &&
+    meta.readUInt32LE(FORMAT_AT + 4) === DATA_VERSION;
   try {
     const fd = openSync(path, 'r');
     try {
-      if (readSync(fd, format, 0, 8, FORMAT_AT) < 8) return false;
+      return isMeta(fd, 0) && isMeta(fd, meta.readUInt32LE(PAGE_SIZE_AT));
     } finally {
       closeSync(fd);
     }
   } catch {
     return false;
   }
-  return format.readUInt32LE(0) === META_MAGIC && format.readUInt32LE(4) === DATA_VERSION;
 }
 
 export function identityOf({ dev, ino }: BigIntStats): string {

@@ -1,7 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { dataPathOf } from '../paths/index.ts';
 import { Code, EnvFlag, Errno } from './constants.ts';
-import { DataFile, type DataFileState, dataPathOf, hasKnownFormat, identityOf, statOf } from './data-file.ts';
+import { DataFile, type DataFileState, hasKnownFormat, identityOf, statOf } from './data-file.ts';
 import { LockFormatError, MapResizedError, ReadersFullError, SamePidError } from './errors.ts';
 import { type Address, check, liblmdb } from './library.ts';
 import { ReadTransaction, type TransactionHooks, WriteTransaction } from './transaction.ts';

@@ -1,7 +1,7 @@
 export { ByteCopier, ByteMatcher } from './bytes.ts';
 export { Code, DBI_FLAGS_MASK, DbiFlag, MAX_KEY_SIZE, PRIVATE_DBI_PREFIX, PutFlag } from './constants.ts';
 export { Cursor } from './cursor.ts';
-export { type DataFileState, dataPathOf } from './data-file.ts';
+export type { DataFileState } from './data-file.ts';
 export type { Dbi } from './dbi.ts';
 export {
   compareDbiNames,
@@ -29,7 +29,7 @@ export {
   ReadersFullError,
   SamePidError,
 } from './errors.ts';
-export { acquireInstanceLock, type InstanceLock, InstanceLockedError, instanceLockPath } from './instance-lock.ts';
+export { acquireInstanceLock, type InstanceLock, InstanceLockedError } from './instance-lock.ts';
 export { exitAtOnce, type Liblmdb, liblmdb, shareOneHeap } from './library.ts';
 export { type FileMapping, mapFile } from './memory.ts';
 export { ShortSha256 } from './sha256.ts';

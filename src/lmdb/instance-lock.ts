@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
 import { LmdbstreamError } from '../errors/index.ts';
+import { instanceLockPath } from '../paths/index.ts';
 import { Errno } from './constants.ts';
 import { identityOf, statOf } from './data-file.ts';
 import { check, systemLibc } from './library.ts';
@@ -7,13 +8,6 @@ import { check, systemLibc } from './library.ts';
 /** `sys/file.h`, the same on all systems. */
 const LOCK_EXCLUSIVE = 2;
 const LOCK_NO_WAIT = 4;
-
-const SUFFIX = '.lmdbstream-lock';
-
-/** The lock file of an LMDB, whether it exists or not. */
-export function instanceLockPath(dataPath: string): string {
-  return dataPath + SUFFIX;
-}
 
 /** Removed and made again by others while we take it; nobody does that for long. */
 const ATTEMPTS = 16;

@@ -17,14 +17,13 @@ export { KeySet } from './key-set.ts';
 export { emptySidecar, hasShadows, type MovedDbi, moveInline, moveToSidecar, startAnew } from './move.ts';
 export { nativeChanges } from './native-changes.ts';
 export { newestTime } from './newest.ts';
-export { openSidecar, SidecarPlaceError } from './open-sidecar.ts';
+export { isSidecarThere, openSidecar, SidecarPlaceError } from './open-sidecar.ts';
 export { collectPending } from './pending.ts';
 export { WritePlan } from './plan.ts';
 export { FillWriter, PlanWriter } from './plan-writer.ts';
 export { type PlannedDbi, PlannedWrite, type WinnerSink, type WriteSink } from './planned.ts';
 export { RemoteComparer, type RemoteOptions } from './remote.ts';
 export { type Schema, schemaOf } from './schema.ts';
-export { sidecarPath } from './sidecar-path.ts';
 export { collectSince } from './since.ts';
 export { deltaSources, entryCount, snapshotSources } from './sources.ts';
 export {

@@ -58,6 +58,7 @@ describe('docs/architecture.md', () => {
       'lmdb',
       'sync',
       'config',
+      'paths',
       'log',
       'inspect',
       'migrate',

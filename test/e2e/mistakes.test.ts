@@ -1,4 +1,14 @@
-import { chmodSync, copyFileSync, mkdirSync, openSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Application } from '../support/application/application.ts';
@@ -21,9 +31,11 @@ interface Mistake {
   wrapper?: readonly string[];
   /** Spoils what was set up; gets the folder and the path of the LMDB, where an LMDB is. */
   spoil?: (folder: string, path: string) => void;
+  shadowPath?: (path: string) => string;
 }
 
 const SIDECAR = { shadow: 'sidecar', dropped_dbis: 'delete' } as const;
+const BIND = 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])';
 const besideOf = (path: string): string => `${path}.lmdbstream-shadow`;
 
 const MISTAKES: Mistake[] = [
@@ -111,6 +123,47 @@ const MISTAKES: Mistake[] = [
     spoil: (_, path) => mkdirSync(besideOf(path)),
   },
   {
+    mistake: 'a device in the place of the sidecar',
+    says: /the sidecar \/dev\/null is not a regular file/,
+    hint: /shadow_path/,
+    lmdb: { ...SIDECAR, shadow_path: '/dev/null' },
+  },
+  {
+    mistake: 'a FIFO in the place of the sidecar',
+    says: /lmdbstream-shadow is not a regular file/,
+    hint: /shadow_path/,
+    lmdb: SIDECAR,
+    spoil: (_, path) => execFileSync('mkfifo', [besideOf(path)]),
+  },
+  {
+    mistake: 'a socket in the place of the sidecar',
+    says: /lmdbstream-shadow is not a regular file/,
+    hint: /shadow_path/,
+    lmdb: SIDECAR,
+    spoil: (_, path) => execFileSync('/usr/bin/python3', ['-c', BIND, besideOf(path)]),
+  },
+  {
+    mistake: 'a link that leads nowhere in the place of the sidecar',
+    says: /lmdbstream-shadow is a link that leads nowhere/,
+    hint: /remove the link/,
+    lmdb: SIDECAR,
+    spoil: (folder, path) => symlinkSync(join(folder, 'not-mounted', 'sidecar'), besideOf(path)),
+  },
+  {
+    mistake: 'a link that leads to itself in the place of the sidecar',
+    says: /lmdbstream-shadow cannot be looked at: .*ELOOP/,
+    hint: /shadow_path/,
+    lmdb: SIDECAR,
+    spoil: (_, path) => symlinkSync(besideOf(path), besideOf(path)),
+  },
+  {
+    mistake: 'the lock file of the LMDB as the sidecar',
+    says: /shadow_path: .*db-lock is a lock file of "main" already/,
+    hint: /a file of its own/,
+    lmdb: SIDECAR,
+    shadowPath: (path) => `${path}-lock`,
+  },
+  {
     mistake: 'a file that is no LMDB in the place of the sidecar',
     says: /lmdbstream-shadow/,
     hint: /it is damaged: remove it/,
@@ -152,7 +205,8 @@ describe('what an operator gets wrong is answered by one line and a hint, with e
     const { env = {}, wrapper = [], exitCode = 1 } = mistake;
     const folder = temporaryFolder();
     const path = await make(folder, mistake);
-    const setup = { path, options: { no_subdir: true }, dupsort_hack: true, ...lmdb };
+    const place = mistake.shadowPath && { shadow_path: mistake.shadowPath(path) };
+    const setup = { path, options: { no_subdir: true }, dupsort_hack: true, ...lmdb, ...place };
     const config = writeConfig(folder, 'config', { lmdbs: { main: setup }, bucket: join(folder, 'bucket'), more });
     const flags = ['--config', config, '--instance', 'a', '--log-level', 'fatal'];
     const { code, stderr, stdout } = await runProduct([...flags, ...args], { env, wrapper });
@@ -163,6 +217,25 @@ describe('what an operator gets wrong is answered by one line and a hint, with e
     if (hint) expect(second).toMatch(new RegExp(`^Hint: .*${hint.source}`));
     if (second !== undefined) expect(second).toMatch(/^Hint: /);
     expect(others).toEqual([]);
+  });
+
+  it.each([
+    ['a FIFO', (place: string) => void execFileSync('mkfifo', [place]), /not a regular file/],
+    ['a link that leads nowhere', (place: string) => symlinkSync('/nowhere/sidecar', place), /leads nowhere/],
+  ])('%s in the place of the sidecar: the commands say it as well, and leave it alone', async (_, spoil, says) => {
+    const folder = temporaryFolder();
+    const path = await make(folder, MISTAKES[0]!);
+    spoil(besideOf(path));
+    mkdirSync(join(folder, 'bucket'));
+    const lmdbs = { main: { path, options: { no_subdir: true }, dupsort_hack: true, ...SIDECAR } };
+    const config = writeConfig(folder, 'config', { lmdbs, bucket: join(folder, 'bucket') });
+    const before = lstatSync(besideOf(path), { bigint: true });
+    for (const args of [['doctor'], ['stats'], ['verify'], ['drop-shadow'], ['shadow', 'move', '--to', 'inline']]) {
+      const { code, stdout, stderr } = await runProduct(['--config', config, '--instance', 'a', ...args]);
+      expect([args, code === 0]).toEqual([args, false]);
+      expect(stdout + stderr).toMatch(says);
+    }
+    expect(lstatSync(besideOf(path), { bigint: true }).ino).toBe(before.ino);
   });
 
   it('an LMDB that this user may not write', async () => {

@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
-  markerPath,
   openEvents,
   type PdnsCache,
   PdnsConsumer,
@@ -11,6 +10,7 @@ import {
   writeMarker,
 } from '../../src/events/index.ts';
 import { silentLog } from '../../src/log/index.ts';
+import { toldMarkerPath } from '../../src/paths/index.ts';
 import { systemClock } from '../../src/sync/index.ts';
 import { parse } from '../config/support.ts';
 import { eventually } from '../support/eventually.ts';
@@ -41,7 +41,7 @@ describe('the marker of what was told', () => {
     'tells nothing when it is %j',
     (text) => {
       const path = dataFile();
-      writeFileSync(markerPath(path), text);
+      writeFileSync(toldMarkerPath(path), text);
       expect(readMarker(path)).toBeUndefined();
     },
   );
@@ -66,7 +66,7 @@ describe('the marker of what was told', () => {
 
   it('that cannot be written is told once a database', () => {
     const path = dataFile();
-    mkdirSync(`${markerPath(path)}.new`);
+    mkdirSync(`${toldMarkerPath(path)}.new`);
     const failed: string[] = [];
     const markers = new ToldMarkers({
       dataPaths: new Map([['main', path]]),

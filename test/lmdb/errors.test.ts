@@ -7,6 +7,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -52,6 +53,15 @@ describe('what is not an LMDB', () => {
     const path = lmdbPath();
     writeFileSync(path, 'short');
     expect(errorOf(() => Environment.open(path, { noSubdir: true }))).toMatchObject({ code: 'NOT_LMDB' });
+  });
+
+  it('a file that ends before its second meta page: nobody else has it open with another lock file', () => {
+    const path = lmdbPath();
+    openEnvironment(path, { noSubdir: true }).close();
+    for (const sizeBytes of [4200, 4096, 200]) {
+      truncateSync(path, sizeBytes);
+      expect(errorOf(() => Environment.open(path, { noSubdir: true }))).toMatchObject({ code: 'NOT_LMDB' });
+    }
   });
 
   it('a data file of another format, as the npm package `lmdb` writes: says so, and leaves the file alone', () => {

@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
 import type { LmdbConfig } from '../../config/index.ts';
 import { acquireInstanceLock, type Environment, showDbiName } from '../../lmdb/index.ts';
-import { isPrivate, type MovedDbi, sidecarPath, startAnew } from '../../shadow/index.ts';
+import { sidecarPath } from '../../paths/index.ts';
+import { isPrivate, isSidecarThere, type MovedDbi, startAnew } from '../../shadow/index.ts';
 import { forEachDatabase, openSidecarToWrite } from '../databases.ts';
 import type { Session } from '../session.ts';
 
@@ -41,7 +41,7 @@ function dropPrivateDbis(environment: Environment): MovedDbi[] {
 /** A sidecar is emptied, and knows that it was: one that is only missing would be refused. */
 function dropBeside(environment: Environment, lmdb: LmdbConfig, nowNano: bigint): MovedDbi[] {
   const path = sidecarPath(lmdb.shadowPath, environment.dataPath);
-  if (lmdb.shadow !== 'sidecar' && !existsSync(path)) return [];
+  if (lmdb.shadow !== 'sidecar' && !isSidecarThere(path)) return [];
   const sidecar = openSidecarToWrite(lmdb, environment);
   try {
     return sidecar.write((transaction) => startAnew(transaction, environment.dataFileIdentity, nowNano));

@@ -1,14 +1,16 @@
-import { existsSync, futimesSync, rmSync } from 'node:fs';
+import { futimesSync, rmSync } from 'node:fs';
+import { openWhole } from '../../btree/index.ts';
 import type { LmdbConfig } from '../../config/index.ts';
-import { acquireInstanceLock, Environment, showDbiName, type WriteTransaction } from '../../lmdb/index.ts';
+import { acquireInstanceLock, type Environment, showDbiName, type WriteTransaction } from '../../lmdb/index.ts';
+import { lockPathOf, sidecarPath } from '../../paths/index.ts';
 import {
   cursorView,
   hasShadows,
+  isSidecarThere,
   type MovedDbi,
   moveInline,
   moveToSidecar,
   readSidecarState,
-  sidecarPath,
 } from '../../shadow/index.ts';
 import { openSidecarToWrite } from '../databases.ts';
 import { DatabasesFailedError, ShadowMoveError } from '../errors.ts';
@@ -37,7 +39,7 @@ export async function moveShadows(session: Session, { to }: ShadowMoveFlags): Pr
 }
 
 function move(lmdb: LmdbConfig, to: ShadowMoveFlags['to'], nowNano: bigint): MovedDbi[] {
-  const environment = Environment.open(lmdb.path, { ...lmdb.options, create: false });
+  const environment = openWhole(lmdb.path, { ...lmdb.options, create: false });
   try {
     // A sync that runs would take what it finds then for changes of the application.
     const lock = acquireInstanceLock(environment.dataPath, `process ${process.pid}, shadow move`);
@@ -84,7 +86,7 @@ function outside(environment: Environment, lmdb: LmdbConfig, nowNano: bigint): M
   return writeUnseen(environment, (main) => {
     if (!hasShadows(main)) return [];
     const path = sidecarPath(lmdb.shadowPath, dataPath);
-    const isNew = !existsSync(path);
+    const isNew = !isSidecarThere(path);
     const sidecar = openSidecarToWrite(lmdb, environment);
     let isMoved = false;
     try {
@@ -100,7 +102,7 @@ function outside(environment: Environment, lmdb: LmdbConfig, nowNano: bigint): M
 
 function inside(environment: Environment, lmdb: LmdbConfig): MovedDbi[] {
   const path = sidecarPath(lmdb.shadowPath, environment.dataPath);
-  if (!existsSync(path)) return [];
+  if (!isSidecarThere(path)) return [];
   const sidecar = openSidecarToWrite(lmdb, environment);
   let moved: MovedDbi[];
   try {
@@ -136,5 +138,5 @@ function agrees(sidecar: WriteTransaction, lastTxnId: number, dataFile: string):
 
 function removeSidecar(path: string): void {
   rmSync(path, { force: true });
-  rmSync(`${path}-lock`, { force: true });
+  rmSync(lockPathOf(path, true), { force: true });
 }

@@ -1,7 +1,8 @@
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { LmdbConfig } from '../../config/index.ts';
-import { instanceLockPath, MissingFileError, showDbiName } from '../../lmdb/index.ts';
+import { MissingFileError, showDbiName } from '../../lmdb/index.ts';
+import { instanceLockPath, lockPathOf } from '../../paths/index.ts';
 import { isPrivate, readSidecarState, storeOf } from '../../shadow/index.ts';
 import { contentsOf } from '../content.ts';
 import { type OpenDatabase, withOpenDatabase } from '../database.ts';
@@ -33,7 +34,7 @@ export async function checkLmdb(lmdb: LmdbConfig, findings: Findings, pdns: Pdns
 
 function checkFiles({ environment }: OpenDatabase, findings: Findings): void {
   const { dataPath } = environment;
-  const lockPath = environment.options.noSubdir ? `${dataPath}-lock` : `${dirname(dataPath)}/lock.mdb`;
+  const lockPath = lockPathOf(dataPath, environment.options.noSubdir ?? false);
   const hint = 'run doctor and sync as the user of the application, or give this user the right to write';
   const unwritable = [dataPath, lockPath].filter((path) => existsSync(path) && !isWritable(path));
   if (unwritable.length > 0) findings.error('file-rights', `this user may not write ${unwritable.join(' and ')}`, hint);

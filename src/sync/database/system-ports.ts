@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { openWhole } from '../../btree/index.ts';
 import type { Config, LmdbConfig } from '../../config/index.ts';
-import { acquireInstanceLock, Environment, type InstanceLock } from '../../lmdb/index.ts';
+import { acquireInstanceLock, type Environment, type InstanceLock } from '../../lmdb/index.ts';
 import { timeOf } from '../../merge/index.ts';
-import { isPrivate, schemaOf, sidecarPath } from '../../shadow/index.ts';
+import { sidecarPath } from '../../paths/index.ts';
+import { isPrivate, schemaOf } from '../../shadow/index.ts';
 import { EntryPacker, encodeSnapshot, readSnapshot } from '../../snapshot/index.ts';
 import { type ObjectStorage, Spool, type SpoolOptions } from '../../storage/index.ts';
 import {
@@ -48,7 +50,7 @@ const UNLOCKED = 'No lock file can be made beside the data file: a second sync o
 export function systemPorts(options: SystemPortsOptions): DatabasePorts {
   const { config, lmdb, storage, lockWatch, clock = systemClock, random = Math.random } = options;
   const { collectGarbage = () => {}, codec = systemCodec } = options;
-  const { openEnvironment = ({ path, options }) => Environment.open(path, options) } = options;
+  const { openEnvironment = ({ path, options }) => openWhole(path, options) } = options;
   const spool = (given: SpoolOptions): Spool => new Spool(given);
   const packing = ({ make, leastEntries }: NonNullable<Codec['pack']>): PackOptions => ({
     make: () => make(spool({ memoryBytes: 0 })),

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { LmdbConfig } from '../../config/index.ts';
-import { dataPathOf } from '../../lmdb/index.ts';
+import { dataPathOf } from '../../paths/index.ts';
 import { type ObjectStorage, StorageError } from '../../storage/index.ts';
 import { errorInfo, RepeatedFailure, type Report } from '../status/index.ts';
 import { type Clock, nowMs } from '../time/index.ts';

@@ -1,0 +1,8 @@
+export {
+  dataPathOf,
+  instanceLockPath,
+  lockPathOf,
+  sidecarPath,
+  toldMarkerPath,
+  unfinishedSidecarPath,
+} from './lmdb-paths.ts';
