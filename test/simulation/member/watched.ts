@@ -88,7 +88,7 @@ export class Watched {
           world.violated('I6', `${name}: a full scan found ${event.differences} missed changes`);
         break;
       case 'refused':
-        if (this.#fleet.knownObjects.has(event.object.name)) {
+        if (this.#isGood(event.object.name)) {
           world.violated('I7', `${name} refused a good object, ${event.object.name}: ${event.error.message}`);
         }
         this.#checkTold(event.object.name);
@@ -99,6 +99,12 @@ export class Watched {
         break;
       default:
     }
+  }
+
+  /** Whatever was ever stored under that name: it may have been stored twice, rotten once, and whoever refuses it has seen that. */
+  #isGood(object: string): boolean {
+    const versions = this.#fleet.bucket.all.filter(({ name }) => name === object);
+    return versions.length > 0 && versions.every(({ known }) => known !== undefined);
   }
 
   /** I7: once. What a stale listing lacks comes again, as another object; and so does what was stored once more under its name. */
