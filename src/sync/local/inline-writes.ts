@@ -31,21 +31,25 @@ export class InlineWrites implements Writes {
   }
 
   /** In slices of `lmdb_lock_max`, between which the application may write. */
-  *record(plan: WritePlan, view: Held, packing?: FillPacking): Steps<void> {
+  *record(plan: WritePlan, view: Held, packing?: FillPacking): Steps<number> {
     const { known, views, options, base: held, rebase } = this.#context;
     views().beforeLock(view);
     const slices = new FillSlices(options, known, views().isPaged, packing);
     known.beginFilling(plan.fills);
+    let written = 0;
     for (let base = view; ; base = held.held!) {
-      const left = this.locked((transaction, under) => {
+      const { left, entries } = this.locked((transaction, under) => {
         slices.begin(under.view.txnId === base.id);
         // It may fail, or run once more.
         const filling = known.filling!.copy();
         const rebased = rebase(transaction, base, under, filling);
-        if (base === view && !rebased.recheckAll) applyPlan(transaction, plan, rebased.touched);
-        return slices.fill(transaction, filling, under.view);
+        const isApplied = base === view && !rebased.recheckAll;
+        if (isApplied) applyPlan(transaction, plan, rebased.touched);
+        const left = slices.fill(transaction, filling, under.view);
+        return { left, entries: rebased.entries + (isApplied ? plan.count : 0) };
       });
-      if (slices.committed(left, held.held!)) return;
+      written += entries;
+      if (slices.committed(left, held.held!)) return written;
       yield;
     }
   }

@@ -63,7 +63,7 @@ export class SidecarWrites implements Writes {
   }
 
   /** Nobody waits for it: slices bound what one transaction takes in memory. */
-  *record(plan: WritePlan, view: Held, packing?: FillPacking): Steps<void> {
+  *record(plan: WritePlan, view: Held, packing?: FillPacking): Steps<number> {
     const { known, options, base } = this.#context;
     const slices = new FillSlices(options, known, true, packing);
     known.beginFilling(plan.fills);
@@ -95,6 +95,7 @@ export class SidecarWrites implements Writes {
     base.set(this.#views.refresh(view), this.#views, view);
     this.#agrees = true;
     known.quietAt(view.takenNano);
+    return plan.count;
   }
 
   /** The application has dropped a DBI, and the base still has its values (decision 9). */

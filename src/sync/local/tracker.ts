@@ -173,15 +173,16 @@ export class Tracker {
         compareLocal(from, current, this.#known, from !== undefined && isBehind);
       const plan = foundFrom(base, this.#isTrue, compare, (untrue) => untrue.dispose());
       try {
-        if (!plan.isEmpty) yield* this.#writes.record(plan, current, packing);
-        else this.#moveTo(current);
+        let written = 0;
+        if (plan.isEmpty) this.#moveTo(current);
+        else written = yield* this.#writes.record(plan, current, packing);
         // A round that failed may have failed after its commit.
         const wasFailing = !this.#known.pending.isEmpty;
         this.#known.settled();
         this.#known.quietAt(this.base.takenNano);
         this.#teller.round(plan, current.view);
         if (this.isBeside && plan.refills.size > 0) refill(this, plan, this.#writes, this.#options);
-        return plan.hasChanges || wasFailing ? plan.count : undefined;
+        return plan.hasChanges || wasFailing || written > 0 ? written : undefined;
       } finally {
         plan.dispose();
       }
@@ -220,8 +221,7 @@ export class Tracker {
       if (view.id !== this.base.id) return undefined;
       plan = compareEverything(view, this.#known.scope());
       if (!tellScan(this.#options.report, plan)) return false;
-      done(this.#writes.record(plan, view), this.#options.clock);
-      this.#tellChange(plan.count);
+      this.#tellChange(done(this.#writes.record(plan, view), this.#options.clock));
       return true;
     } finally {
       plan?.dispose();

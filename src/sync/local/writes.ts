@@ -26,8 +26,9 @@ export interface Writes {
    * Writes a plan of local changes, and fills the shadows that it names, in slices.
    * @param view what the plan was made of
    * @param packing packs what the first filling copies
+   * @returns entries written: also of what was committed behind the view, and found under the lock
    */
-  record(plan: WritePlan, view: Held, packing?: FillPacking): Steps<void>;
+  record(plan: WritePlan, view: Held, packing?: FillPacking): Steps<number>;
   /** Takes the application's write lock for `body`, and commits. */
   locked<T>(body: UnderLock<T>): T;
   /** Writes to entries alone, which main does not notice: old deletion marks are removed. */

@@ -21,6 +21,15 @@ describe('the application commits between our read view and our write lock (I3; 
       peer.assertInStep();
     });
 
+    it(`a change of another key is counted with what the round was for (${how})`, () => {
+      const peer = startedPeer({ pages });
+      put(peer, 'b', '1');
+      peer.beforeLock.push(() => put(peer, 'c', '1'));
+      peer.events.length = 0;
+      peer.tracker.localRound();
+      expect(peer.events.filter(({ type }) => type === 'localChange')).toMatchObject([{ entries: 2 }]);
+    });
+
     it(`a deletion, and a change that is taken back (${how})`, () => {
       const peer = startedPeer({ pages });
       put(peer, 'b', '1');
