@@ -30,6 +30,18 @@ describe('the application commits between our read view and our write lock (I3; 
       expect(peer.events.filter(({ type }) => type === 'localChange')).toMatchObject([{ entries: 2 }]);
     });
 
+    it(`a change is told where the round was only for a DBI that was dropped (${how})`, () => {
+      const peer = startedPeer({ pages, droppedDbis: 'keep' });
+      const change = (value: string): void => peer.write({ op: 'put', dbi: 'e', key: 'k', value });
+      change('1');
+      peer.tracker.localRound();
+      peer.write({ op: 'drop', dbi: 'd', remove: true });
+      peer.beforeLock.push(() => change('2'));
+      peer.events.length = 0;
+      peer.tracker.localRound();
+      expect(peer.events.filter(({ type }) => type === 'localChange')).toMatchObject([{ entries: 1 }]);
+    });
+
     it(`a deletion, and a change that is taken back (${how})`, () => {
       const peer = startedPeer({ pages });
       put(peer, 'b', '1');
