@@ -31,6 +31,8 @@ interface WritablePlan {
 
 /** Writes the records of a plan in a write transaction: only puts and deletes, nothing is compared that was not touched. */
 export class PlanWriter {
+  /** Records that were not written, for what is stored is newer. */
+  dropped = 0;
   readonly #transaction: WriteTransaction;
   readonly #plan: WritablePlan;
   readonly #options: ApplyOptions;
@@ -65,7 +67,10 @@ export class PlanWriter {
       this.#postponed.push({ dbi, timestampHi, timestampLo, key: Buffer.from(record.key()) });
       return;
     }
-    if (this.#isTouched(writer, record) && (this.#options.ifTouched === 'drop' || !writer.decideAgain(record))) return;
+    if (this.#isTouched(writer, record) && (this.#options.ifTouched === 'drop' || !writer.decideAgain(record))) {
+      this.dropped++;
+      return;
+    }
     writer.putEntry(record);
     if (record.writesMain && this.#store.isCopy) writer.writeMain(record);
   }

@@ -10,13 +10,20 @@ import type { UnderLock, Writes, WritesContext } from './writes.ts';
 /** Entries in the application's LMDB: everything is one transaction with what they speak of, and needs its lock. */
 export class InlineWrites implements Writes {
   readonly agrees = true;
+  #hasGap = false;
   readonly #context: WritesContext;
 
   constructor(context: WritesContext) {
     this.#context = context;
   }
 
-  prepare(): void {}
+  get hasGap(): boolean {
+    return this.#hasGap;
+  }
+
+  prepare(): void {
+    this.#hasGap = false;
+  }
 
   agreed(): void {}
 
@@ -43,10 +50,10 @@ export class InlineWrites implements Writes {
         // It may fail, or run once more.
         const filling = known.filling!.copy();
         const rebased = rebase(transaction, base, under, filling);
-        const isApplied = base === view && !rebased.recheckAll;
-        if (isApplied) applyPlan(transaction, plan, rebased.touched);
+        const isTrue = base === view && !rebased.recheckAll;
+        const applied = isTrue ? applyPlan(transaction, plan, rebased.touched) : 0;
         const left = slices.fill(transaction, filling, under.view);
-        return { left, entries: rebased.entries + (isApplied ? plan.count : 0) };
+        return { left, entries: rebased.entries + applied };
       });
       written += entries;
       if (slices.committed(left, held.held!)) return written;
@@ -94,6 +101,7 @@ export class InlineWrites implements Writes {
     try {
       const { keepsUnder, hasGap } = base.moveOn(txnId, under, views());
       if (hasGap) known.pending.overflow();
+      this.#hasGap ||= hasGap;
       known.quietAt(base.held!.takenNano);
       return keepsUnder;
     } catch (error) {

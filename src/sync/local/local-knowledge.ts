@@ -143,9 +143,10 @@ export class LocalKnowledge {
     return commitTime({ mtimeNano, nowNano: this.#clock.nowNano(), lastQuietLookNano: this.#lastQuietLookNano });
   }
 
-  /** Everything noticed so far is recorded. */
-  settled(): void {
+  /** Everything noticed so far is recorded. @param hasGap but for what nobody has looked at (I4): all is compared again */
+  settled(hasGap = false): void {
     this.pending.clear();
+    if (hasGap) this.pending.overflow();
     this.filling = undefined;
     this.#isFirstMigration = false;
   }

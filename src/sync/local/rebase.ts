@@ -45,27 +45,32 @@ export interface LockedWriter {
   write<T>(body: LockedBody<T>): T;
 }
 
-/** Writes local changes to the shadow, but for keys that changed again after the plan was made. */
+/**
+ * Writes local changes to the shadow, but for keys that changed again after the plan was made.
+ * @returns how many entries of the plan are written, those that it only fills included
+ */
 export function applyPlan(
   transaction: WriteTransaction,
   plan: WritePlan,
   touched: KeySet | undefined,
   beside?: BesideView,
-): void {
+): number {
   const writer = new PlanWriter(transaction, plan, { native: false, touched, ifTouched: 'drop', beside });
   writer.openDbis();
   plan.replay((record) => writer.write(record));
   // What a DBI that was made again gets back from its shadow.
   writer.finish();
+  const written = plan.count - writer.dropped;
   if (!beside) {
     markDetached(transaction, plan.marks);
-    return;
+    return written;
   }
   const isThere = (name: string): boolean => beside.view.dbis.has(name);
   for (const name of plan.marks.keys()) if (!isThere(name)) beside.keep?.(transaction, name);
   // Until all of it is back a DBI counts as dropped.
   const marks = [...plan.marks].filter(([name]) => !plan.refills.has(name));
   markDetached(transaction, new Map(marks), isThere);
+  return written;
 }
 
 /**

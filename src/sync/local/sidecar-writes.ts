@@ -18,6 +18,8 @@ import type { UnderLock, Writes, WritesContext } from './writes.ts';
  * they replace, then into main; when that is committed, what they replaced is forgotten.
  */
 export class SidecarWrites implements Writes {
+  /** Recording makes no commit of main, behind which there could be another one. */
+  readonly hasGap = false;
   readonly #context: WritesContext;
   readonly #sidecar: Sidecar;
   readonly #views: JoinedViews;

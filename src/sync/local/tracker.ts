@@ -173,12 +173,12 @@ export class Tracker {
         compareLocal(from, current, this.#known, from !== undefined && isBehind);
       const plan = foundFrom(base, this.#isTrue, compare, (untrue) => untrue.dispose());
       try {
+        // A round that failed may have failed after its commit.
+        const wasFailing = !this.#known.pending.isEmpty;
         let written = 0;
         if (plan.isEmpty) this.#moveTo(current);
         else written = yield* this.#writes.record(plan, current, packing);
-        // A round that failed may have failed after its commit.
-        const wasFailing = !this.#known.pending.isEmpty;
-        this.#known.settled();
+        this.#known.settled(this.#writes.hasGap);
         this.#known.quietAt(this.base.takenNano);
         this.#teller.round(plan, current.view);
         if (this.isBeside && plan.refills.size > 0) refill(this, plan, this.#writes, this.#options);

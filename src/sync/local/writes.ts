@@ -16,6 +16,8 @@ export type UnderLock<T> = (transaction: WriteTransaction, under: Snapshotted, b
 export interface Writes {
   /** Main of the base and the entries that a view of now shows are as if of one moment. */
   readonly agrees: boolean;
+  /** Since `prepare` somebody committed right behind a commit of ours, and nothing is held that could tell what. */
+  readonly hasGap: boolean;
   /** To be called before a round looks at anything. @throws what only the operator can mend */
   prepare(): void;
   /** To be called when a round has found that nothing differs, and its view is the base. */

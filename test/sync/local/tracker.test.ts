@@ -30,6 +30,27 @@ describe('the application commits between our read view and our write lock (I3; 
       expect(peer.events.filter(({ type }) => type === 'localChange')).toMatchObject([{ entries: 2 }]);
     });
 
+    it(`a key that changes once more is counted once (${how})`, () => {
+      const peer = startedPeer({ pages });
+      put(peer, 'a', 'second');
+      peer.beforeLock.push(() => put(peer, 'a', 'third'));
+      peer.events.length = 0;
+      peer.tracker.localRound();
+      expect(peer.events.filter(({ type }) => type === 'localChange')).toMatchObject([{ entries: 1 }]);
+    });
+
+    it(`a commit right behind the one that recorded a change is found by the next round (${how}; I4)`, () => {
+      const peer = startedPeer({ pages });
+      put(peer, 'b', '1');
+      peer.afterLock.push(() => put(peer, 'c', '1'));
+      peer.tracker.localRound();
+      expect(peer.tracker.hasNews).toBe(true);
+      peer.tracker.localRound();
+      expect(shadowOf(peer, 'd').c).toMatchObject({ value: '1', deleted: false });
+      expect(peer.tracker.hasNews).toBe(false);
+      peer.assertInStep();
+    });
+
     it(`a change is told where the round was only for a DBI that was dropped (${how})`, () => {
       const peer = startedPeer({ pages, droppedDbis: 'keep' });
       const change = (value: string): void => peer.write({ op: 'put', dbi: 'e', key: 'k', value });
