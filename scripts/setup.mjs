@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { outputOf, root, run } from './processes.mjs';
 
-const RUN_PACKAGES = ['liblmdb0'];
+/** All that the product needs. */
+export const RUN_PACKAGES = ['liblmdb0'];
 const TEST_PACKAGES = [
   ...RUN_PACKAGES,
   // The application of the end-to-end tests, and what asks it questions.
@@ -118,11 +119,11 @@ export async function ensureNodeModules() {
 }
 
 /**
- * What every script that runs the product begins with: a machine on which nothing was set up yet would only fail in many words.
+ * What scripts that run the product begin with: a machine on which nothing was set up yet would only fail in many words.
  * @returns {Promise<boolean>} whether all is there now
  */
-export async function ensureReady() {
-  if ((await ensureSystemPackages()) && (await ensureNodeModules())) return true;
+export async function ensureReady(packages = TEST_PACKAGES) {
+  if ((await ensureSystemPackages(packages)) && (await ensureNodeModules())) return true;
   console.error('\nThe setup failed: nothing was run.');
   return false;
 }

@@ -7,7 +7,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { root } from './processes.mjs';
-import { ensureReady } from './setup.mjs';
+import { ensureReady, RUN_PACKAGES } from './setup.mjs';
+import { bundleSimulator } from './simulator/bundle.mjs';
 
 const { values } = parseArgs({
   options: { only: { type: 'string' }, count: { type: 'string', default: '1000' } },
@@ -19,9 +20,7 @@ const runner = join(root, 'scripts/simulator/first-failure.mjs');
 const run = promisify(execFile);
 let missed = 0;
 
-if (!(await ensureReady())) process.exit(1);
-// Its packages may be there only now.
-const { bundleSimulator } = await import('./simulator/bundle.mjs');
+if (!(await ensureReady(RUN_PACKAGES))) process.exit(1);
 
 /** @param {(typeof mutants)[number]} mutant */
 async function find(mutant) {

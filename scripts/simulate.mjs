@@ -2,11 +2,10 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { root } from './processes.mjs';
-import { ensureReady } from './setup.mjs';
+import { ensureReady, RUN_PACKAGES } from './setup.mjs';
+import { bundleSimulator } from './simulator/bundle.mjs';
 
-if (!(await ensureReady())) process.exit(1);
-// Its packages may be there only now.
-const { bundleSimulator } = await import('./simulator/bundle.mjs');
+if (!(await ensureReady(RUN_PACKAGES))) process.exit(1);
 const file = await bundleSimulator(join(root, '.tmp/simulation/simulate.mjs'));
 const { main } = await import(pathToFileURL(file).href);
 process.exitCode = await main(process.argv.slice(2));

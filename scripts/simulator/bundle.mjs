@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import { root } from '../processes.mjs';
 
 /**
@@ -15,6 +14,8 @@ import { root } from '../processes.mjs';
  * @returns {Promise<string>} the file
  */
 export async function bundleSimulator(outfile, mutant) {
+  // Whoever calls this may have installed it a moment ago.
+  const { build } = await import('esbuild');
   await build({
     entryPoints: [join(root, 'test/simulation/main.ts')],
     outfile,
