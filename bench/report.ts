@@ -35,8 +35,8 @@ export function markdown({ machine, figures, tables, command }: Report): string 
     '## What was tried',
     table(['what', 'gave'], TRIED),
     '## On a slower machine',
-    'What another run (2026-11-26) missed on 2 cores of an AMD EPYC that need 691 ms for the append of 2 M rows, half as fast as the machine of some ' +
-      'tables above; all else was met there, too.',
+    'What another run (2026-11-26) missed on 2 cores of an AMD EPYC that need 691 ms for the append of 2 M rows, half as fast as one that needs ' +
+      '327 ms; all else was met there, too.',
     table(['figure', 'target', 'measured'], SLOWER),
     '## How each figure is measured',
     ...[...how].map(

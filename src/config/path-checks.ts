@@ -16,13 +16,11 @@ interface Claim {
   /** What they are to it, for whoever wants one of them as well. */
   readonly what: string;
   /** The key that is at fault when somebody has one of them already. */
-  readonly key: keyof typeof KEYS;
+  readonly key: 'path' | 'shadow' | 'shadow_path';
   /** Before the path of the file. */
   readonly subject: string;
   readonly hint: string;
 }
-
-const KEYS = { path: 'path', shadow: 'shadow', shadowPath: 'shadow_path' } as const;
 
 /**
  * Every file belongs to one LMDB, and is one thing to it: data file, lock file, sidecar, or what lies beside those. What is configured comes first, so
@@ -39,7 +37,7 @@ export function* checkPathsDiffer(
   for (const claimsOf of [dataFile, lockFiles, toldMarker, defaultSidecar, configuredSidecar]) {
     for (const lmdb of known) {
       const claim = claimsOf(lmdb);
-      if (!claim || (claim.key !== 'shadowPath' && doubles.has(lmdb.name))) continue;
+      if (!claim || (claim.key !== 'shadow_path' && doubles.has(lmdb.name))) continue;
       const identities = claim.files.map((file) => identityOf(file));
       const taken = identities.findIndex((identity) => owners.has(identity));
       if (taken < 0) {
@@ -54,7 +52,7 @@ export function* checkPathsDiffer(
 
 function refusal({ lmdb, key, subject, hint }: Claim, file: string, owner: Claim): Problem {
   return {
-    path: ['lmdbs', lmdb.name, KEYS[key]],
+    path: ['lmdbs', lmdb.name, key],
     what: `${subject}${file} is ${owner.what} of "${owner.lmdb.name}" already`,
     hint,
   };
@@ -111,7 +109,7 @@ function configuredSidecar(lmdb: LmdbConfig): Claim | undefined {
     lmdb,
     files: sidecarFiles(lmdb),
     what: 'the sidecar',
-    key: 'shadowPath',
+    key: 'shadow_path',
     subject: '',
     hint: 'every sidecar is a file of its own: leave the key out for one beside the data file',
   };

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'vitest';
+import { shadowKeyOf } from '../golden/offline-model.ts';
 import { nativeValue, storedEntry } from '../simulation/oracle/entry.ts';
 import type { Application } from '../support/application/application.ts';
 import type { WriterReport } from '../support/application/writer.ts';
@@ -31,25 +32,23 @@ export interface Version {
 
 const PAIRS = 'pairs';
 const SHADOW = '_sync_shadow_';
-const MAX_KEY_BYTES = 511;
 /** Of a record in a sidecar (decision 16): whether the value is there, or the first half of its SHA-256. */
 const FORM_AT = 18;
 const HEADER_BYTES = 24;
 
 const latin1 = (hex: string): string => Buffer.from(hex, 'hex').toString('latin1');
+const hexOf = (text: string): string => Buffer.from(text, 'latin1').toString('hex');
 
 export const digestOf = (value: Uint8Array): string => createHash('sha256').update(value).digest('hex').slice(0, 32);
 
-/** A second statement of `dupsort_hack_v1` (docs/format.md). */
-function shadowKeyOf(key: string, value: string): string {
-  const length = String.fromCharCode(key.length);
-  return `${key}\0\0\0\0${value}`.slice(0, MAX_KEY_BYTES - 1) + length;
+function pairId(keyHex: string, valueHex: string): string {
+  return `${PAIRS}/${latin1(shadowKeyOf(keyHex, valueHex, true))}`;
 }
 
 /** @param what as `WriterReport` names it */
 export function idOf(what: string): string {
   const [dbi, key, value] = what.split('/');
-  return dbi === PAIRS ? `${dbi}/${shadowKeyOf(key!, value!)}` : what;
+  return dbi === PAIRS ? pairId(hexOf(key!), hexOf(value!)) : what;
 }
 
 /** An application's own entries, and what it wrote last; of pairs each is one. */
@@ -69,7 +68,7 @@ export async function valuesOf(contents: Contents): Promise<Values> {
   for (const dbi of await dbisOf(contents)) {
     for (const [keyHex, valueHex] of await contents.reader.scan(dbi)) {
       const [key, value] = [latin1(keyHex), latin1(valueHex)];
-      if (dbi === PAIRS) values.set(`${dbi}/${shadowKeyOf(key, value)}`, value);
+      if (dbi === PAIRS) values.set(pairId(keyHex, valueHex), value);
       else if (!contents.schema.schema_tracks_changes) values.set(`${dbi}/${key}`, value);
       else {
         const entry = storedEntry(Buffer.from(valueHex, 'hex'));

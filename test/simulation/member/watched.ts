@@ -3,6 +3,7 @@ import type { FileWatch, LocalDatabase } from '../../../src/sync/local/index.ts'
 import type { Fleet } from '../fleet.ts';
 import { CoverageCheck, checkOwnMerged, checkPublished, WholeCheck } from '../oracle/checks.ts';
 import type { KnownObject } from '../oracle/objects.ts';
+import type { Stored } from '../world/bucket.ts';
 import type { Member } from './member.ts';
 
 /** One life of an instance, as the oracle sees it. */
@@ -103,16 +104,20 @@ export class Watched {
 
   /** Whatever was ever stored under that name: it may have been stored twice, rotten once, and whoever refuses it has seen that. */
   #isGood(object: string): boolean {
-    const versions = this.#fleet.bucket.all.filter(({ name }) => name === object);
+    const versions = this.#versionsOf(object);
     return versions.length > 0 && versions.every(({ known }) => known !== undefined);
+  }
+
+  #versionsOf(object: string): readonly Stored[] {
+    return this.#fleet.bucket.all.filter(({ name }) => name === object);
   }
 
   /** I7: once. What a stale listing lacks comes again, as another object; and so does what was stored once more under its name. */
   #checkTold(object: string): void {
-    const { bucket, scenario, world } = this.#fleet;
+    const { scenario, world } = this.#fleet;
     const times = (this.#refused.get(object) ?? 0) + 1;
     this.#refused.set(object, times);
-    const versions = bucket.all.filter(({ name }) => name === object).length;
+    const versions = this.#versionsOf(object).length;
     if (times > versions && scenario.bucket.stale === 0)
       world.violated('I7', `${this.#member.name} told ${times} times of ${object}`);
   }

@@ -6,6 +6,10 @@ import { makePeer, put, startedPeer } from '../../support/fleet/peers.ts';
 import { dbiOf, objectOf } from '../../support/objects/objects.ts';
 import { shadowOf } from '../../support/objects/shadow-entries.ts';
 
+function changesTold({ events }: Peer) {
+  return events.filter(({ type }) => type === 'localChange');
+}
+
 describe('the application commits between our read view and our write lock (I3; W3)', () => {
   for (const pages of [true, false]) {
     const how = pages ? 'pages' : 'cursors';
@@ -27,7 +31,7 @@ describe('the application commits between our read view and our write lock (I3; 
       peer.beforeLock.push(() => put(peer, 'c', '1'));
       peer.events.length = 0;
       peer.tracker.localRound();
-      expect(peer.events.filter(({ type }) => type === 'localChange')).toMatchObject([{ entries: 2 }]);
+      expect(changesTold(peer)).toMatchObject([{ entries: 2 }]);
     });
 
     it(`a key that changes once more is counted once (${how})`, () => {
@@ -36,7 +40,7 @@ describe('the application commits between our read view and our write lock (I3; 
       peer.beforeLock.push(() => put(peer, 'a', 'third'));
       peer.events.length = 0;
       peer.tracker.localRound();
-      expect(peer.events.filter(({ type }) => type === 'localChange')).toMatchObject([{ entries: 1 }]);
+      expect(changesTold(peer)).toMatchObject([{ entries: 1 }]);
     });
 
     it(`a commit right behind the one that recorded a change is found by the next round (${how}; I4)`, () => {
@@ -60,7 +64,7 @@ describe('the application commits between our read view and our write lock (I3; 
       peer.beforeLock.push(() => change('2'));
       peer.events.length = 0;
       peer.tracker.localRound();
-      expect(peer.events.filter(({ type }) => type === 'localChange')).toMatchObject([{ entries: 1 }]);
+      expect(changesTold(peer)).toMatchObject([{ entries: 1 }]);
     });
 
     it(`a deletion, and a change that is taken back (${how})`, () => {
